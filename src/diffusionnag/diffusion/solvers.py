@@ -1,0 +1,153 @@
+"""Solvers of the reverse process: each walks from noise to an architecture through a denoiser.
+
+A solver is a plain function `(denoise, x, sde, times, randn) -> x_0` in which `denoise(x, sigma)`
+estimates x_0 from x = x_0 + sigma * noise, `x` is a draw from the prior (`batch x N x F`), `times`
+descends from 1 (steps + 1 values), and `randn(x)` draws standard normal noise shaped like x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from diffusionnag.diffusion.sde import SDE
+from diffusionnag.errors import DiffusionNAGError
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+Randn = Callable[[Tensor], Tensor]
+SolverFunction = Callable[[Denoise, Tensor, SDE, Tensor, Randn], Tensor]
+
+LANGEVIN_SNR = 0.16
+"""Signal-to-noise ratio of the corrector's steps, as published for NAS-Bench-201."""
+
+
+def denoise_at(denoise: Denoise, x: Tensor, sde: SDE, t: Tensor) -> Tensor:
+    """Return the estimate of x_0 from x_t, `batch x N x F`."""
+    return denoise(x / sde.scale(t), sde.sigma(t))
+
+
+def score_at(denoise: Denoise, x: Tensor, sde: SDE, t: Tensor) -> Tensor:
+    """Return the score of x_t by Tweedie's formula: (scale D - x) / std^2, `batch x N x F`."""
+    return (sde.scale(t) * denoise_at(denoise, x, sde, t) - x) / sde.std(t) ** 2
+
+
+def euler_maruyama(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Simulate the reverse SDE (paper, Eq. 2) by Euler-Maruyama, then denoise."""
+    for t, s in pairwise(times):
+        dt, g = t - s, sde.diffusion(t)
+        drift = sde.drift(x, t) - g**2 * score_at(denoise, x, sde, t)
+        x = x - drift * dt + g * dt.sqrt() * randn(x)
+    return denoise_at(denoise, x, sde, times[-1])
+
+
+def _reverse_step(
+    denoise: Denoise, x: Tensor, sde: SDE, t: Tensor, s: Tensor, randn: Randn
+) -> Tensor:
+    change, noise = sde.discretise(x, t, t - s)
+    return x - change + noise**2 * score_at(denoise, x, sde, t) + noise * randn(x)
+
+
+def reverse_diffusion(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Reverse the forward process's own discrete steps (Song et al. 2021, app. E), then denoise."""
+    for t, s in pairwise(times):
+        x = _reverse_step(denoise, x, sde, t, s, randn)
+    return denoise_at(denoise, x, sde, times[-1])
+
+
+def predictor_corrector(
+    denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn
+) -> Tensor:
+    """Follow each reverse diffusion step by one Langevin step (Song et al. 2021, algorithm 4)."""
+    for t, s in pairwise(times):
+        x = _reverse_step(denoise, x, sde, t, s, randn)
+        score, noise = score_at(denoise, x, sde, s), randn(x)
+        ratio = noise.flatten(1).norm(dim=1).mean() / score.flatten(1).norm(dim=1).mean()
+        step = 2 * (LANGEVIN_SNR * ratio * sde.scale(s)) ** 2
+        x = x + step * score + torch.sqrt(2 * step) * noise
+    return denoise_at(denoise, x, sde, times[-1])
+
+
+def ancestral(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Draw each step from the Gaussian posterior given the denoised estimate (Ho et al. 2020)."""
+    sigmas = sde.sigma(times)
+    x = x / sde.scale(times[0])
+    for sigma, target in pairwise(sigmas):
+        kept = (target / sigma) ** 2
+        estimate = denoise(x, sigma)
+        x = estimate + kept * (x - estimate) + target * torch.sqrt(1 - kept) * randn(x)
+    return denoise(x, sigmas[-1])
+
+
+def heun(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Solve the probability-flow ODE by Heun's second-order rule (Karras et al. 2022, alg. 1)."""
+    sigmas = sde.sigma(times)
+    x = x / sde.scale(times[0])
+    for sigma, target in pairwise(sigmas):
+        slope = (x - denoise(x, sigma)) / sigma
+        predicted = x + (target - sigma) * slope
+        slope_there = (predicted - denoise(predicted, target)) / target
+        x = x + (target - sigma) * 0.5 * (slope + slope_there)
+    return denoise(x, sigmas[-1])
+
+
+def dpm_solver(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Solve the probability-flow ODE by DPM-Solver++(2M) (Lu et al. 2022, algorithm 2)."""
+    sigmas = sde.sigma(times)
+    x = x / sde.scale(times[0])
+    previous: Tensor | None = None
+    previous_length = torch.zeros(())
+    for sigma, target in pairwise(sigmas):
+        length = torch.log(sigma / target)
+        estimate = denoise(x, sigma)
+        extrapolated = estimate
+        if previous is not None:
+            extrapolated = estimate + 0.5 * length / previous_length * (estimate - previous)
+        x = target / sigma * x + (1 - target / sigma) * extrapolated
+        previous, previous_length = estimate, length
+    return denoise(x, sigmas[-1])
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A solver function with the number of steps and the spacing of times that suit it."""
+
+    solve: SolverFunction
+    steps: int
+    spacing: str
+
+
+SOLVERS: dict[str, Solver] = {
+    "euler_maruyama": Solver(euler_maruyama, 1000, "uniform"),
+    "reverse_diffusion": Solver(reverse_diffusion, 1000, "uniform"),
+    "predictor_corrector": Solver(predictor_corrector, 1000, "uniform"),
+    "ancestral": Solver(ancestral, 24, "karras"),
+    "heun": Solver(heun, 16, "karras"),
+    "dpm_solver": Solver(dpm_solver, 24, "karras"),
+}
+
+
+def get_solver(name: str) -> Solver:
+    """Return a solver by name; raises DiffusionNAGError for an unknown one."""
+    if name not in SOLVERS:
+        raise DiffusionNAGError(f"no solver named {name!r}; known: {', '.join(SOLVERS)}")
+    return SOLVERS[name]
+
+
+def time_grid(sde: SDE, steps: int, spacing: str, device: torch.device | str = "cpu") -> Tensor:
+    """Return steps + 1 descending times from 1 to the final time, on `device`.
+
+    `uniform` spaces the times evenly (paper); `karras` spaces sigma^(1/7) evenly, which puts more
+    steps where the operations are decided (Karras et al. 2022, Eq. 5).
+    """
+    ends = torch.tensor([1.0, sde.final_time], dtype=torch.float64)
+    ramp = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    if spacing == "uniform":
+        times = ends[0] + ramp * (ends[1] - ends[0])
+    else:
+        high, low = sde.sigma(ends) ** (1 / 7)
+        times = sde.time((high + ramp * (low - high)) ** 7)
+    return times.float().to(device)

@@ -1,0 +1,13 @@
+"""The errors a user can cause or meet; the command line prints each as one line."""
+
+
+class DiffusionNAGError(Exception):
+    """What was asked for cannot be done; the message says what is wrong and what to do."""
+
+    exit_code = 2
+
+
+class EnvironmentFailureError(DiffusionNAGError):
+    """The world failed, not the request: no disk, no permission, no network, an interruption."""
+
+    exit_code = 1

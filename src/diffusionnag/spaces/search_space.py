@@ -1,0 +1,240 @@
+"""The contract of a search space, and everything that follows from a space's declaration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
+
+Seed = int | np.random.Generator
+ENUMERABLE = 1_000_000
+"""Largest number of combinations that is walked through one by one."""
+ATTEMPTS = 1_000
+"""Draws per architecture before a rule is taken to be impossible to satisfy by chance."""
+
+
+class SearchSpace(ABC):
+    """A set of architectures; subclass it, name its parts, and add the rules it has.
+
+    Only `name`, `nodes`, `operations` and `edges` are required. `choices` narrows which operations
+    may stand at a node; `rule` forbids combinations. `format` and `parse` define the string form.
+    """
+
+    name: ClassVar[str]
+    nodes: ClassVar[tuple[str, ...]]
+    operations: ClassVar[tuple[str, ...]]
+    edges: ClassVar[tuple[Edge, ...]]
+
+    # -- what a subclass may override -------------------------------------------------------------
+
+    def choices(self, node: int) -> Sequence[str]:
+        """Return the operations that may stand at node number `node`; all of them by default."""
+        return self.operations
+
+    def rule(self, operations: Sequence[str]) -> str | None:
+        """Return why these N operations may not stand together, or None if they may."""
+        return None
+
+    def format(self, architecture: Architecture) -> str:
+        """Return the string form of a valid architecture; by default its operations joined by `|`."""
+        return "|".join(self.operation_names(architecture))
+
+    def parse(self, text: str) -> Architecture:
+        """Return the architecture that a string describes, the inverse of `format`.
+
+        Raises DiffusionNAGError, naming the offending part, when it describes none.
+        """
+        return self.build(text.split("|"), text)
+
+    def positions(self) -> tuple[int, ...]:
+        """Return each node's place in the computational flow, for sinusoidal position embeddings."""
+        return tuple(range(len(self.nodes)))
+
+    def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
+        """Return the properties that follow from the architecture alone, such as its size."""
+        return {}
+
+    # -- rules ------------------------------------------------------------------------------------
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Which operations may stand at which node, `N x F` bool."""
+        allowed = np.zeros((len(self.nodes), len(self.operations)), dtype=bool)
+        for node in range(len(self.nodes)):
+            for operation in self.choices(node):
+                allowed[node, self.operations.index(operation)] = True
+        return allowed
+
+    @cached_property
+    def has_rule(self) -> bool:
+        """Whether some combinations of allowed operations are forbidden."""
+        return type(self).rule is not SearchSpace.rule
+
+    def is_valid(self, architecture: Architecture) -> Validity:
+        """Tell whether an architecture belongs to the space; the result is falsy with a reason if not."""
+        if architecture.edges != self.edges:
+            return Validity(f"its wiring is not the one of {self.name}")
+        if len(architecture.operations) != len(self.nodes):
+            return Validity(f"it has {len(architecture.operations)} nodes, not {len(self.nodes)}")
+        for node, operation in enumerate(architecture.operations):
+            if operation == UNDECIDED:
+                return Validity(f"node {self.nodes[node]} has no operation")
+            if not self.allowed[node, operation]:
+                found, expected = self.operations[operation], ", ".join(self.choices(node))
+                return Validity(f"node {self.nodes[node]} cannot be {found}; it can be {expected}")
+        if self.has_rule:
+            return Validity(self.rule(self.operation_names(architecture)) or "")
+        return Validity()
+
+    # -- strings and matrices ---------------------------------------------------------------------
+
+    def operation_names(self, architecture: Architecture) -> list[str]:
+        """Return the N operations of an architecture by name."""
+        return [self.operations[operation] for operation in architecture.operations]
+
+    def build(self, operations: Sequence[str], text: str | None = None) -> Architecture:
+        """Return the valid architecture with these N operations; `text` is how the user wrote it.
+
+        Raises DiffusionNAGError when an operation is unknown or a rule is broken.
+        """
+        written = text if text is not None else "|".join(operations)
+        if len(operations) != len(self.nodes):
+            expected = f"{len(self.nodes)} operations are expected, {len(operations)} were found"
+            raise self.malformed(written, expected)
+        for node, operation in zip(self.nodes, operations, strict=True):
+            if operation not in self.operations:
+                known = ", ".join(self.operations)
+                raise self.malformed(written, f"node {node}: no operation {operation!r} ({known})")
+        indices = tuple(self.operations.index(operation) for operation in operations)
+        architecture = Architecture(indices, self.edges)
+        validity = self.is_valid(architecture)
+        if not validity:
+            raise self.malformed(written, validity.reason)
+        return architecture
+
+    def malformed(self, text: str, reason: str) -> DiffusionNAGError:
+        """Return the error for a string that is no architecture of this space."""
+        shown = text if len(text) <= 120 else text[:117] + "..."
+        return DiffusionNAGError(f"{shown!r} is no {self.name} architecture: {reason}")
+
+    def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Return V of each architecture as one-hot rows, `batch x N x F` float32."""
+        indices = operation_indices(architectures, len(self.nodes))
+        return np.eye(len(self.operations), dtype=np.float32)[indices]
+
+    def decode(self, matrices: np.ndarray) -> list[Architecture]:
+        """Return the architectures of real-valued matrices `batch x N x F`, without any repair.
+
+        Entries are rounded by 1[> 0.5] (paper, section 2.1); a row that then names no operation,
+        or more than one, is `UNDECIDED`, so that `is_valid` reports it.
+        """
+        chosen = matrices > 0.5
+        indices = np.where(chosen.sum(-1) == 1, chosen.argmax(-1), UNDECIDED)
+        return [Architecture(tuple(row), self.edges) for row in indices.tolist()]
+
+    # -- drawing architectures --------------------------------------------------------------------
+
+    def sample_operations(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw valid architectures as operation indices, `count x N`.
+
+        Every allowed operation of a node is equally likely, conditioned on the rule by rejection.
+        Raises DiffusionNAGError if the rule rejects nearly everything.
+        """
+        options = [np.flatnonzero(row) for row in self.allowed]
+        kept: list[np.ndarray] = []
+        missing, attempts = count, 0
+        while missing > 0:
+            drawn = np.stack([rng.choice(option, size=missing) for option in options], axis=1)
+            if self.has_rule:
+                names = np.array(self.operations, dtype=object)[drawn]
+                drawn = drawn[[self.rule(row) is None for row in names.tolist()]]
+            kept.append(drawn)
+            missing -= len(drawn)
+            attempts += 1
+            if attempts > ATTEMPTS:
+                raise DiffusionNAGError(
+                    f"the rule of {self.name} rejected nearly all of {ATTEMPTS} rounds of random "
+                    "draws; narrow `choices`, or override `sample_operations`"
+                )
+        return np.concatenate(kept) if kept else np.zeros((0, len(self.nodes)), dtype=np.int64)
+
+    def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
+        """Draw `count` architectures uniformly over the space's choices, with replacement."""
+        drawn = self.sample_operations(count, np.random.default_rng(seed))
+        return [Architecture(tuple(row), self.edges) for row in drawn.tolist()]
+
+    def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:
+        """Return a valid architecture that differs from a valid one in exactly one operation."""
+        rng = np.random.default_rng(seed)
+        neighbours = list(self.neighbours(architecture))
+        if not neighbours:
+            raise DiffusionNAGError(f"no single change keeps this {self.name} architecture valid")
+        return neighbours[rng.integers(len(neighbours))]
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Yield every valid architecture that differs in exactly one operation."""
+        for node in range(len(self.nodes)):
+            for operation in np.flatnonzero(self.allowed[node]).tolist():
+                if operation == architecture.operations[node]:
+                    continue
+                changed = list(architecture.operations)
+                changed[node] = operation
+                candidate = Architecture(tuple(changed), architecture.edges)
+                if self.is_valid(candidate):
+                    yield candidate
+
+    # -- the whole space --------------------------------------------------------------------------
+
+    @cached_property
+    def combinations(self) -> int:
+        """The number of ways to place allowed operations, the rule not considered."""
+        return math.prod(int(row.sum()) for row in self.allowed)
+
+    @property
+    def is_enumerable(self) -> bool:
+        """Whether `enumerate` can walk through the space in reasonable time."""
+        return self.combinations <= ENUMERABLE
+
+    @cached_property
+    def size(self) -> int:
+        """The number of architectures; estimated from 10,000 draws for a large space with a rule."""
+        if not self.has_rule:
+            return self.combinations
+        if self.is_enumerable:
+            return sum(1 for _ in self.enumerate())
+        rng, draws = np.random.default_rng(0), 10_000
+        options = [np.flatnonzero(row) for row in self.allowed]
+        drawn = np.stack([rng.choice(option, size=draws) for option in options], axis=1)
+        names = np.array(self.operations, dtype=object)[drawn]
+        accepted = sum(self.rule(row) is None for row in names.tolist())
+        return self.combinations * accepted // draws
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Yield every architecture once, the last node's operation changing fastest.
+
+        Raises DiffusionNAGError when the space is too large to be walked through.
+        """
+        if not self.is_enumerable:
+            raise DiffusionNAGError(
+                f"{self.name} has up to {self.combinations:.1e} architectures, too many to "
+                "enumerate; draw some with `sample`"
+            )
+        options = [np.flatnonzero(row).tolist() for row in self.allowed]
+        for operations in itertools.product(*options):
+            architecture = Architecture(operations, self.edges)
+            if not self.has_rule or self.is_valid(architecture):
+                yield architecture
+
+
+def operation_indices(architectures: Iterable[Architecture], nodes: int) -> np.ndarray:
+    """Return the operation indices of architectures, `batch x N` int64."""
+    rows = [architecture.operations for architecture in architectures]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), nodes)
