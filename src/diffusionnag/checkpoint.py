@@ -1,0 +1,139 @@
+"""Model folders: `config.json`, `model.safetensors` and a model card, checked when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.files import write_atomically
+from diffusionnag.spaces import SearchSpace
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+HUB_ID = r"[\w.-]+/[\w.-]+"
+
+
+def shipped_folder(kind: str, name: str) -> Path | None:
+    """Return the folder of a checkpoint inside the package, `kind` being its subfolder, or None."""
+    folder = Path(str(files("diffusionnag"))) / "checkpoints" / kind / name
+    return folder if (folder / CONFIG_FILE).is_file() else None
+
+
+def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
+    """Return the names of the checkpoints of a kind inside the package, of one space or of all."""
+    parent = Path(str(files("diffusionnag"))) / "checkpoints" / kind
+    folders = sorted(path.parent for path in parent.glob(f"*/{CONFIG_FILE}"))
+    if search_space is None:
+        return [folder.name for folder in folders]
+    configs = {folder.name: json.loads((folder / CONFIG_FILE).read_text()) for folder in folders}
+    return [name for name, config in configs.items() if config["search_space"] == search_space]
+
+
+def locate(kind: str, name: str, **hub_options: Any) -> Path:
+    """Return the folder of a model: one on disk, one inside the package, or one on the hub.
+
+    `hub_options` go to `huggingface_hub.snapshot_download`. Raises DiffusionNAGError for a name
+    that is none of these, EnvironmentFailureError when the hub does not give it.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    shipped = shipped_folder(kind, name)
+    if shipped is not None:
+        return shipped
+    if not re.fullmatch(HUB_ID, name):
+        raise DiffusionNAGError(
+            f"no model {name!r} among the shipped {kind} ({', '.join(shipped_names(kind))}), and "
+            "no folder of that name"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, **hub_options))
+    except Exception as error:  # the hub's client raises errors of several unrelated libraries
+        reason = str(error).strip().splitlines()[0]
+        raise EnvironmentFailureError(
+            f"there is no folder {name!r}, and the Hugging Face hub did not give a model of that "
+            f"name: {reason}"
+        ) from error
+
+
+def write_checkpoint(
+    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], card: str
+) -> None:
+    """Write a model folder; its config then carries SHA-256 sums of the weights and of itself.
+
+    Raises EnvironmentFailureError when the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot create {folder}: {error.strerror}") from error
+    data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in weights.items()})
+    sums = {"weights": hashlib.sha256(data).hexdigest(), "config": _config_sum(config)}
+    text = json.dumps({**config, "sha256": sums}, indent=2) + "\n"
+    contents = {WEIGHTS_FILE: data, CONFIG_FILE: text.encode(), CARD_FILE: card.encode()}
+    for name, content in contents.items():
+        with write_atomically(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return a model folder's config; raises DiffusionNAGError when it is missing or damaged."""
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        sums = config.pop("sha256")
+        intact = sums["config"] == _config_sum(config)
+    except FileNotFoundError as error:
+        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {CONFIG_FILE}") from error
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+    if not intact:
+        raise _damaged(path)
+    return {**config, "sha256": sums}
+
+
+def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return a model folder's tensors; raises DiffusionNAGError when they are missing or damaged."""
+    path = folder / WEIGHTS_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {WEIGHTS_FILE}") from error
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != config["sha256"]["weights"]:
+        raise _damaged(path)
+    return safetensors.torch.load(data)
+
+
+def check_same_space(folder: Path, config: Mapping[str, Any], space: SearchSpace) -> None:
+    """Raise DiffusionNAGError unless a checkpoint's vocabulary is the space's own."""
+    if config["nodes"] != list(space.nodes) or config["operations"] != list(space.operations):
+        raise DiffusionNAGError(
+            f"{folder} was trained for the search space {config['search_space']!r}, which does not "
+            f"fit {space.name!r}"
+        )
+
+
+def _config_sum(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(path: Path) -> DiffusionNAGError:
+    return DiffusionNAGError(
+        f"{path} is damaged (truncated, or changed since it was written); fetch or train it again"
+    )

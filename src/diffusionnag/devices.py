@@ -1,0 +1,19 @@
+"""Where networks run."""
+
+from __future__ import annotations
+
+import torch
+
+from diffusionnag.errors import DiffusionNAGError
+
+
+def device_names() -> list[str]:
+    """Return the devices that networks can run on here."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def check_device(name: str) -> str:
+    """Return a device's name if it can be used here; raises DiffusionNAGError otherwise."""
+    if name not in device_names():
+        raise DiffusionNAGError(f"no device {name!r} here; available: {', '.join(device_names())}")
+    return name

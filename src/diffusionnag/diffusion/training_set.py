@@ -1,0 +1,39 @@
+"""The architectures that a generator learns from: no labels, only what the space contains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces.search_space import operation_indices
+
+SMALL_SPACE = 100_000
+"""Spaces up to this size are split in two halves, one to learn from (paper, section 3.3)."""
+DRAWS = 500_000
+"""Architectures drawn from a larger space, as in the paper."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training set by its seed: drawn again whenever it is needed, never stored."""
+
+    seed: int
+
+    def operations(self, space: SearchSpace) -> np.ndarray:
+        """Return the set as operation indices, `count x N` int64.
+
+        A random half of a small space, else 500,000 uniform draws.
+        """
+        rng = np.random.default_rng(self.seed)
+        if space.combinations > SMALL_SPACE:
+            return space.sample_operations(DRAWS, rng)
+        everything = operation_indices(space.enumerate(), len(space.nodes))
+        half = rng.permutation(len(everything))[: max(1, len(everything) // 2)]
+        return everything[np.sort(half)]
+
+    def architectures(self, space: SearchSpace) -> set[Architecture]:
+        """Return the distinct architectures of the set."""
+        rows = np.unique(self.operations(space), axis=0)
+        return {Architecture(tuple(row), space.edges) for row in rows.tolist()}

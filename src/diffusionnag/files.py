@@ -1,0 +1,46 @@
+"""Writing files so that nobody ever finds half of one."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from diffusionnag.errors import EnvironmentFailureError
+
+__all__ = ["write_atomically"]
+
+_KEPT_NAME = 50
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside `path`, empty and of the same suffix, that becomes `path`.
+
+    It replaces `path` when the block ends, and is removed when the block fails, so that a reader
+    finds the old file or the whole new one. A link is followed; a device or pipe, such as
+    /dev/stdout, cannot be replaced and is yielded itself. Raises EnvironmentFailureError where
+    `path` cannot be written.
+    """
+    temporary = None
+    try:
+        if path.is_dir():
+            raise EnvironmentFailureError(f"cannot write {path}: it is a folder")
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        target = path.resolve()
+        if not target.parent.is_dir():
+            raise EnvironmentFailureError(f"cannot write {path}: no folder {path.parent}")
+        name = f".{target.stem[:_KEPT_NAME]}-{secrets.token_hex(4)}{target.suffix}"
+        temporary = target.with_name(name)
+        temporary.touch(exist_ok=False)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        if error.filename not in (None, str(path), str(temporary)):
+            raise
+        raise EnvironmentFailureError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()

@@ -1,0 +1,52 @@
+"""Model cards: what a checkpoint is, the command and data it came from, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class About:
+    """The origin and the measured quality of a model; it travels in the model's config."""
+
+    command: str = ""
+    data: str = ""
+    date: str = ""
+    machine: str = ""
+    quality: dict[str, float] = field(default_factory=dict)
+    """Measured figures by name; the name says the unit and on what it was measured."""
+
+
+def model_card(title: str, summary: str, usage: str, facts: Mapping[str, object], about: About) -> str:
+    """Return the Markdown text of a card, with the header that the Hugging Face hub reads."""
+    lines = [
+        "---",
+        "license: apache-2.0",
+        "library_name: diffusionnag",
+        "tags: [neural-architecture-search, diffusion]",
+        "---",
+        "",
+        f"# {title}",
+        "",
+        summary,
+        "",
+        "```python",
+        usage,
+        "```",
+        "",
+        "| | |",
+        "|---|---|",
+    ]
+    origin = {
+        "trained by": f"`{about.command}`" if about.command else "a call of the library",
+        "data": about.data,
+        "date": about.date,
+        "machine": about.machine,
+    }
+    rows = {**facts, **{name: value for name, value in origin.items() if value}}
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    if about.quality:
+        lines += ["", "## Measured quality", "", "| measure | value |", "|---|---|"]
+        lines += [f"| {name} | {value:.4g} |" for name, value in about.quality.items()]
+    return "\n".join(lines) + "\n"

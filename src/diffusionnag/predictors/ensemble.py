@@ -1,0 +1,121 @@
+"""An ensemble of small networks on the one-hot matrix, all members computed at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+NOISE_FEATURES = 16
+SMALLEST_SIGMA = 0.02
+SEEN_SHARE = 0.8
+BATCH_SIZE = 256
+LEARNING_RATE = 3e-3
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """The size of an ensemble and the length of its training."""
+
+    members: int = 5
+    width: int = 256
+    noise_aware: bool = False
+    largest_sigma: float = 10.0
+    """A noise-aware ensemble is trained on noise up to this level."""
+
+
+class Ensemble(nn.Module):
+    """Residual multilayer perceptrons that see every node's operation at its own place.
+
+    A noise-aware ensemble also sees the noise level, and is trained on noised architectures.
+    """
+
+    def __init__(self, nodes: int, operations: int, config: EnsembleConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.data_variance = (operations - 1) / operations**2
+        inputs = nodes * operations + (NOISE_FEATURES if config.noise_aware else 0)
+        members, width = config.members, config.width
+        self.first = MemberLinear(members, inputs, width)
+        self.hidden = MemberLinear(members, width, width)
+        self.last = MemberLinear(members, width, 1)
+
+    def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return each member's output, `members x batch`.
+
+        `x` is `batch x N x F`, or `members x batch x N x F` to give each member its own; `sigma`
+        is shaped like x without its last two axes, and 0 if absent.
+        """
+        features = x.flatten(-2)
+        if self.config.noise_aware:
+            level = torch.zeros(x.shape[:-2], device=x.device) if sigma is None else sigma
+            scaled = features * torch.rsqrt(self.data_variance + level**2)[..., None]
+            features = torch.cat([scaled, noise_features(level)], dim=-1)
+        features = features.expand(self.config.members, -1, -1)
+        hidden = functional.gelu(self.first(features))
+        hidden = hidden + functional.gelu(self.hidden(hidden))
+        return self.last(hidden).squeeze(-1)
+
+
+class MemberLinear(nn.Module):
+    """One linear layer per member of an ensemble."""
+
+    def __init__(self, members: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `members x batch x inputs` to `members x batch x outputs`."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+def noise_features(sigma: Tensor) -> Tensor:
+    """Return smooth functions of log sigma, `... x 16`."""
+    frequencies = torch.arange(NOISE_FEATURES // 2, device=sigma.device) * 0.5 + 0.25
+    angles = torch.log(sigma.clamp(min=SMALLEST_SIGMA))[..., None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def fit_ensemble(
+    ensemble: Ensemble,
+    x: Tensor,
+    target: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    report: Callable[[int, int], None],
+) -> float:
+    """Train in place on x `count x N x F` and target `count`; return the held-out RMSE.
+
+    Each member sees its own random 80 % of the data and is judged, without noise, on the rest.
+    The loss is the squared error, on noised architectures when noise-aware (paper, section 2.2).
+    """
+    members, count = ensemble.config.members, len(x)
+    rng = torch.Generator().manual_seed(seed)
+    order = torch.stack([torch.randperm(count, generator=rng) for _ in range(members)])
+    seen = math.ceil(SEEN_SHARE * count)
+    optimiser = torch.optim.AdamW(ensemble.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    batch = min(BATCH_SIZE, seen)
+    for step in range(steps):
+        rows = torch.gather(order, 1, torch.randint(seen, (members, batch), generator=rng))
+        shown, sigma = x[rows], None
+        if ensemble.config.noise_aware:
+            low, high = math.log(SMALLEST_SIGMA), math.log(ensemble.config.largest_sigma)
+            sigma = torch.exp(low + (high - low) * torch.rand(rows.shape, generator=rng))
+            shown = shown + sigma[..., None, None] * torch.randn(shown.shape, generator=rng)
+        loss = functional.mse_loss(ensemble(shown, sigma), target[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        report(step + 1, steps)
+    rows = order[:, seen:] if seen < count else order
+    with torch.no_grad():
+        return float((ensemble(x[rows]) - target[rows]).square().mean().sqrt())

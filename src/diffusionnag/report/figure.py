@@ -1,0 +1,73 @@
+"""Files that hold one picture: which formats there are, and how to write one reproducibly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DATES = {".svg": "Date", ".png": None, ".pdf": "CreationDate"}
+"""The formats by suffix, each with the name under which it would note the date."""
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "diffusionnag",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def open_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure of a size in inches; it is written to `path` when the block ends.
+
+    The user's own matplotlib settings have no effect, and the same picture gives the same bytes.
+    Raises DiffusionNAGError for a suffix that is no format, and where matplotlib is missing.
+    """
+    suffix = check_picture(path)
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    date = DATES[suffix]
+    with style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=(width, height), facecolor="white")
+        yield figure
+        with write_atomically(path) as temporary:
+            metadata = {date: None} if date else None
+            figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+
+
+def check_picture(path: Path) -> str:
+    """Return the suffix of a picture in lower case, if it can be written at all.
+
+    Raises DiffusionNAGError for a suffix that is no format, and where matplotlib is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in DATES:
+        raise DiffusionNAGError(f"a picture ends in {', '.join(DATES)}: {path} does not")
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise DiffusionNAGError(
+            "pictures need matplotlib: pip install 'diffusionnag[report]'"
+        ) from error
+    return suffix
+
+
+def text_width(text: str, size: float, family: str = "sans-serif", weight: str = "normal") -> float:
+    """Return how wide a text is in inches."""
+    if not text:
+        return 0.0
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=family, weight=weight, size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return width / 72
