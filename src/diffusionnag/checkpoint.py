@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.files import write_atomically
+from diffusionnag.files import prepare_folder, write_atomically
 from diffusionnag.spaces import SearchSpace
 
 CONFIG_FILE = "config.json"
@@ -75,10 +75,7 @@ def write_checkpoint(
 
     Raises EnvironmentFailureError when the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvironmentFailureError(f"cannot create {folder}: {error.strerror}") from error
+    prepare_folder(folder)
     data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in weights.items()})
     sums = {"weights": hashlib.sha256(data).hexdigest(), "config": _config_sum(config)}
     text = json.dumps({**config, "sha256": sums}, indent=2) + "\n"

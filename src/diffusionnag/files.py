@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diffusionnag.errors import EnvironmentFailureError
 
-__all__ = ["write_atomically"]
+__all__ = ["prepare_folder", "write_atomically"]
 
 _KEPT_NAME = 50
 
@@ -44,3 +44,19 @@ def write_atomically(path: Path) -> Iterator[Path]:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create a folder, and make sure of being able to write in it before long work begins.
+
+    Raises EnvironmentFailureError where that fails.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentFailureError(
+            f"cannot write into {folder}: {error.strerror or error}"
+        ) from error

@@ -20,7 +20,7 @@ from diffusionnag.checkpoint import (
 )
 from diffusionnag.devices import check_device
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.guidance import Guidance, PredictorGuidance, guided
+from diffusionnag.diffusion.guidance import Guidance, guided, maximise
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import get_solver, time_grid
@@ -33,7 +33,6 @@ from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 KIND = "generators"
 BATCH = 512
 """Architectures that walk through the solver together."""
-DEFAULT_GUIDANCE_SCALE = 4.0
 FRUITLESS_BATCHES = 20
 """Batches in a row without anything new before a sampler gives up."""
 
@@ -43,10 +42,8 @@ class Samples(Sequence[Architecture]):
     """Valid architectures, with what the network itself produced on the way to them."""
 
     architectures: list[Architecture]
-    drawn: int
-    """Architectures that left the solver, repeated and invalid ones included."""
-    valid: int
-    """How many of those were valid, before anything was rejected."""
+    drawn: list[Architecture]
+    """All that left the solver until there were enough, repeated and invalid ones included."""
 
     @overload
     def __getitem__(self, index: int) -> Architecture: ...
@@ -105,7 +102,7 @@ class Generator(ModelHubMixin):
     ) -> Samples:
         """Generate `count` valid architectures, all different if `distinct`.
 
-        A predictor as `guide` is maximised with the default guidance scale. What the network gets
+        A predictor as `guide` is maximised (see `maximise`). What the network gets
         wrong is rejected and drawn again. Raises DiffusionNAGError for a count or number of steps
         below 1, an unknown solver, or when `distinct` or validity cannot be reached.
         """
@@ -118,36 +115,30 @@ class Generator(ModelHubMixin):
                 "exist"
             )
         kept: dict[Architecture, None] | list[Architecture] = {} if distinct else []
-        drawn = valid = fruitless = 0
+        if isinstance(guide, PropertyPredictor):
+            wanted = count if distinct else None
+            guide = maximise(guide, distinct=wanted, space_size=size)
+        drawn: list[Architecture] = []
+        fruitless = 0
         batches = self.stream(guide=guide, solver=solver, steps=steps, seed=seed, batch=count)
         while len(kept) < count:
             batch = next(batches)
+            drawn += batch
             good = [one for one in batch if self.search_space.is_valid(one)]
-            drawn, valid, before = drawn + len(batch), valid + len(good), len(kept)
+            before = len(kept)
             if isinstance(kept, dict):
                 kept.update(dict.fromkeys(good))
             else:
                 kept.extend(good)
             fruitless = 0 if len(kept) > before else fruitless + 1
             if fruitless == FRUITLESS_BATCHES:
-                raise self._given_up(len(kept), count, drawn, valid)
-        return Samples(list(kept)[:count], drawn, valid)
-
-    def _given_up(self, kept: int, count: int, drawn: int, valid: int) -> DiffusionNAGError:
-        if valid == 0:
-            return DiffusionNAGError(
-                f"none of {drawn} generated architectures is valid; train the generator longer, "
-                "take more solver steps, or lower the guidance scale"
-            )
-        return DiffusionNAGError(
-            f"only {kept} of {count} distinct architectures in {drawn} draws: guidance keeps "
-            "returning to the same ones; lower the guidance scale, or ask for fewer"
-        )
+                raise _given_up(len(kept), count, len(drawn))
+        return Samples(list(kept)[:count], drawn)
 
     def stream(
         self,
         *,
-        guide: Guidance | PropertyPredictor | None = None,
+        guide: Guidance | None = None,
         solver: str | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -164,7 +155,7 @@ class Generator(ModelHubMixin):
         rng = torch.Generator(device).manual_seed(seed)
         sde, space = self.denoiser.sde, self.search_space
         times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
-        denoise = self.denoiser if guide is None else guided(self.denoiser, as_guidance(guide))
+        denoise = self.denoiser if guide is None else guided(self.denoiser, guide)
         shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
 
         def randn(like: Tensor) -> Tensor:
@@ -256,10 +247,13 @@ class Generator(ModelHubMixin):
         return generator.to(device)
 
 
-def as_guidance(guide: Guidance | PropertyPredictor) -> Guidance:
-    """Return a guide as guidance: a predictor is maximised with the default guidance scale."""
-    if isinstance(guide, PropertyPredictor):
-        return PredictorGuidance(guide, DEFAULT_GUIDANCE_SCALE)
-    return guide
-
-
+def _given_up(kept: int, count: int, drawn: int) -> DiffusionNAGError:
+    if kept == 0:
+        return DiffusionNAGError(
+            f"none of {drawn} generated architectures is valid; train the generator longer, take "
+            "more solver steps, or lower the guidance scale"
+        )
+    return DiffusionNAGError(
+        f"only {kept} of {count} distinct architectures were found in {drawn} draws: guidance "
+        "keeps returning to the same ones; lower its weight, or ask for fewer"
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.search_space import operation_indices
 
@@ -21,7 +22,7 @@ class GenerationQuality:
 
 
 def generation_quality(
-    space: SearchSpace, architectures: Sequence[Architecture], training_set: Set[Architecture]
+    space: SearchSpace, architectures: Sequence[Architecture], training_set: TrainingSet
 ) -> GenerationQuality:
     """Return the paper's three metrics for architectures as generated, before any repair.
 
@@ -32,7 +33,7 @@ def generation_quality(
     return GenerationQuality(
         validity=_percentage(len(valid), len(architectures)),
         uniqueness=_percentage(len(set(valid)), len(valid)),
-        novelty=_percentage(sum(one not in training_set for one in valid), len(valid)),
+        novelty=_percentage(int((~training_set.contains(space, valid)).sum()), len(valid)),
     )
 
 

@@ -18,7 +18,9 @@ class About:
     """Measured figures by name; the name says the unit and on what it was measured."""
 
 
-def model_card(title: str, summary: str, usage: str, facts: Mapping[str, object], about: About) -> str:
+def model_card(
+    title: str, summary: str, usage: str, facts: Mapping[str, object], about: About
+) -> str:
     """Return the Markdown text of a card, with the header that the Hugging Face hub reads."""
     lines = [
         "---",

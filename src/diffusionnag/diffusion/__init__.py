@@ -1,0 +1,1 @@
+"""The diffusion core: forward processes, the score network, solvers, guidance, training."""

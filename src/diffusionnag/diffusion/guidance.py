@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from diffusionnag.diffusion.solvers import Denoise
+
+GUIDANCE_SCALE = 4.0
+"""Default k, for a property in units of its spread over the space."""
+DISTINCT_GUIDANCE_SCALE = 8.0
+"""Default k below a ceiling, where steepness costs no diversity."""
+CEILING_SHARPNESS = 8.0
+CEILING_SLACK = 1.25
+"""How many architectures lie above the ceiling, for each one that is wanted."""
 
 
 class Guidance(Protocol):
@@ -26,7 +36,10 @@ class Guidance(Protocol):
 class DifferentiablePredictor(Protocol):
     """A predictor that guidance can differentiate: see `PropertyPredictor`."""
 
-    noise_aware: bool
+    @property
+    def noise_aware(self) -> bool:
+        """Whether it judges noised architectures A_t, given their noise level."""
+        ...
 
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the property in units of its spread, `batch`, for relaxed one-hot rows."""
@@ -38,17 +51,45 @@ class PredictorGuidance:
     """A predictor's output times the guidance scale k (paper, Eq. 8-9); a negative k minimises.
 
     A noise-aware predictor judges A_t itself, as in the paper; any other is plugged in behind the
-    denoiser and judges the estimated clean architecture.
+    denoiser and judges the estimated clean architecture. What exceeds `ceiling`, in standardised
+    units, earns nothing more: all architectures above it are then about equally likely.
     """
 
     predictor: DifferentiablePredictor
     scale: float
+    ceiling: float = math.inf
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
-        """Return k times the standardised property, `batch`."""
+        """Return |k| times the standardised property, turned round if k < 0, `batch`."""
         if self.predictor.noise_aware:
-            return self.scale * self.predictor.standardised(x, sigma)
-        return self.scale * self.predictor.standardised(clean)
+            found = self.predictor.standardised(x, sigma)
+        else:
+            found = self.predictor.standardised(clean)
+        gain = math.copysign(1.0, self.scale) * found
+        if math.isfinite(self.ceiling):
+            shortfall = functional.softplus(CEILING_SHARPNESS * (self.ceiling - gain))
+            gain = self.ceiling - shortfall / CEILING_SHARPNESS
+        return abs(self.scale) * gain
+
+
+def maximise(
+    predictor: DifferentiablePredictor,
+    weight: float = 1.0,
+    *,
+    distinct: int | None = None,
+    space_size: int | None = None,
+) -> PredictorGuidance:
+    """Return guidance of a standard strength times `weight`; a negative weight minimises.
+
+    Where `distinct` architectures of a space of `space_size` are wanted, the reward ends at the
+    level that somewhat more than so many architectures reach: without that, strong guidance keeps
+    returning to the few best, and weak guidance lets the mediocre in.
+    """
+    if distinct is None or space_size is None:
+        return PredictorGuidance(predictor, weight * GUIDANCE_SCALE)
+    share = torch.tensor(min(CEILING_SLACK * distinct / space_size, 0.5), dtype=torch.float64)
+    ceiling = -float(torch.special.ndtri(share))
+    return PredictorGuidance(predictor, weight * DISTINCT_GUIDANCE_SCALE, ceiling)
 
 
 @dataclass(frozen=True)

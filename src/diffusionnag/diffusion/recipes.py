@@ -33,7 +33,7 @@ def fast_recipe(space: SearchSpace) -> Recipe:
     """Return the library's own recipe: a small denoiser of operation probabilities."""
     return Recipe(
         name="fast",
-        sde=VESDE(sigma_min=0.02, sigma_max=10.0),
+        sde=VESDE(sigma_min=0.02, sigma_max=5.0),
         network=ScoreNetworkConfig(),
         parameterisation="probabilities",
         steps=4_000 if space.has_rule else 1_500,

@@ -17,12 +17,12 @@ from diffusionnag.spaces import SearchSpace
 class ScoreNetworkConfig:
     """The size and make of a score network; the defaults are the library's small fast one."""
 
-    blocks: int = 4
+    blocks: int = 3
     width: int = 64
     heads: int = 4
     feed_forward: int = 128
     dropout: float = 0.0
-    readout_width: int = 128
+    readout_width: int = 64
     position_embedding: Literal["learned", "sinusoidal", "none"] = "learned"
     attention: Literal["both_ways", "upstream"] = "both_ways"
 

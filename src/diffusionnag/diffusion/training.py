@@ -107,10 +107,8 @@ class TrainingRun:
     def _update_average(self) -> None:
         # A short memory at first, or the random initial weights would linger in the average.
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        weights = self.denoiser.state_dict()
-        torch._foreach_lerp_(
-            list(self.average.values()), [weights[name] for name in self.average], 1 - decay
-        )
+        for name, weight in self.denoiser.state_dict().items():
+            self.average[name].lerp_(weight, 1 - decay)
 
     def averaged_denoiser(self) -> Denoiser:
         """Return a denoiser with the averaged weights, for use."""
@@ -201,8 +199,9 @@ def train(
 ) -> Denoiser:
     """Train until `steps`, or for about `minutes`, or for the recipe's steps; return the denoiser.
 
-    The state is kept in `folder` every 20 seconds; a later call goes on from it and ends with the very weights of an uninterrupted one. `minutes` becomes a
-    number of steps, measured on the first 50, which is then kept.
+    The state is kept in `folder` every 20 seconds; a later call goes on from it and ends with the
+    very weights of an uninterrupted one. `minutes` becomes a number of steps, measured on the first
+    50, which is then kept. Raises DiffusionNAGError for a state of other settings.
     """
     state = folder / STATE_FILE
     if state.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,9 @@ class TrainingSet:
         half = rng.permutation(len(everything))[: max(1, len(everything) // 2)]
         return everything[np.sort(half)]
 
-    def architectures(self, space: SearchSpace) -> set[Architecture]:
-        """Return the distinct architectures of the set."""
-        rows = np.unique(self.operations(space), axis=0)
-        return {Architecture(tuple(row), space.edges) for row in rows.tolist()}
+    def contains(self, space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Return for each architecture whether it is in the set, `batch` bool."""
+        # A random 64-bit linear hash of a row: collisions are out of the question at this size.
+        factors = np.random.default_rng(0).integers(2**63, size=len(space.nodes))
+        asked = operation_indices(architectures, len(space.nodes)) @ factors
+        return np.isin(asked, self.operations(space) @ factors)

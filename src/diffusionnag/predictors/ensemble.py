@@ -15,6 +15,7 @@ SMALLEST_SIGMA = 0.02
 SEEN_SHARE = 0.8
 BATCH_SIZE = 256
 LEARNING_RATE = 3e-3
+SMALLEST_BLUR, LARGEST_BLUR = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def fit_ensemble(
             low, high = math.log(SMALLEST_SIGMA), math.log(ensemble.config.largest_sigma)
             sigma = torch.exp(low + (high - low) * torch.rand(rows.shape, generator=rng))
             shown = shown + sigma[..., None, None] * torch.randn(shown.shape, generator=rng)
+        else:
+            shown = relax(shown, rng)
         loss = functional.mse_loss(ensemble(shown, sigma), target[rows])
         optimiser.zero_grad()
         loss.backward()
@@ -119,3 +122,16 @@ def fit_ensemble(
     rows = order[:, seen:] if seen < count else order
     with torch.no_grad():
         return float((ensemble(x[rows]) - target[rows]).square().mean().sqrt())
+
+
+def relax(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Return one-hot rows `... x N x F`, in half of the cases blurred into probabilities.
+
+    The blur is the posterior of each row given the row plus noise, operations being equally likely.
+    Fitted to the unblurred architecture's value, a predictor learns the expected property under
+    a denoiser's probabilities, which is what guidance shows it.
+    """
+    low, high = math.log(SMALLEST_BLUR), math.log(LARGEST_BLUR)
+    sigma = torch.exp(low + (high - low) * torch.rand((*x.shape[:-2], 1, 1), generator=rng))
+    blurred = ((x + sigma * torch.randn(x.shape, generator=rng)) / sigma**2).softmax(-1)
+    return torch.where(torch.rand(sigma.shape, generator=rng) < 0.5, x, blurred)

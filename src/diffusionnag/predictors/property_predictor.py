@@ -85,9 +85,7 @@ class PropertyPredictor(ModelHubMixin):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             ensemble = self._new_ensemble()
-        self._residual = fit_ensemble(
-            ensemble, x, target, steps=steps, seed=seed, report=report
-        )
+        self._residual = fit_ensemble(ensemble, x, target, steps=steps, seed=seed, report=report)
         self._ensemble = ensemble.eval().requires_grad_(False)
         return self
 
@@ -125,9 +123,13 @@ class PropertyPredictor(ModelHubMixin):
         """
         return self._members(x, sigma).mean(0)
 
-    def predict(
-        self, architectures: Sequence[Architecture]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def normal_score(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Return the property as a standard normal score, `batch` float64; higher is more."""
+        with torch.no_grad():
+            x = torch.from_numpy(self.search_space.encode(architectures))
+            return self.standardised(x).double().numpy()
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation in the property's unit, each `batch` float64.
 
         The deviation joins the disagreement of the members and their error on held-out data.

@@ -67,9 +67,7 @@ def get_search_space(name: str) -> SearchSpace:
     known = search_space_names()
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    raise DiffusionNAGError(
-        f"no search space named {name!r}; {hint} (your own: FILE.py:ClassName)"
-    )
+    raise DiffusionNAGError(f"no search space named {name!r}; {hint} (your own: FILE.py:ClassName)")
 
 
 def _load_from_code(reference: str) -> type[SearchSpace]:
@@ -91,10 +89,14 @@ def _import(module_name: str) -> ModuleType:
     path = Path(module_name)
     if not path.is_file():
         raise DiffusionNAGError(f"no file {module_name}")
-    specification = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"diffusionnag_user_space_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
-    specification.loader.exec_module(module)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(f"{path} cannot be loaded: {error}") from error
     return module

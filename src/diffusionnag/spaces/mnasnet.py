@@ -56,7 +56,9 @@ class MnasNet(SearchSpace):
         for number, block in enumerate(blocks):
             match = re.fullmatch(r"(e\d+)(k\d+)(l\d+)(s\d+)", block)
             if match is None:
-                raise self.malformed(text, f"block {number}, {block!r}, should read like 'e4k5l1s0'")
+                raise self.malformed(
+                    text, f"block {number}, {block!r}, should read like 'e4k5l1s0'"
+                )
             operations.extend(match.groups())
         return self.build(operations, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class MobileNetV3(SearchSpace):
         """Return positions that restart in each stage, as published."""
         return tuple(range(SLOTS)) * STAGES
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The exact number of networks, (9^2 + 9^3 + 9^4)^5."""
         depths = range(MINIMUM_DEPTH, SLOTS + 1)

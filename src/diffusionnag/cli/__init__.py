@@ -1,0 +1,84 @@
+"""The command line: one module a command; heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from diffusionnag import __version__
+
+# from diffusionnag.cli.experiment import experiment
+from diffusionnag.cli.generate import generate
+from diffusionnag.cli.spaces import info, spaces
+from diffusionnag.cli.train_generator import train_generator
+from diffusionnag.cli.train_predictor import train_predictor
+from diffusionnag.errors import DiffusionNAGError
+
+app = typer.Typer(
+    name="diffusionnag",
+    help="Generate neural network architectures that have the properties you ask for.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(generate)
+app.command()(spaces)
+app.command()(info)
+app.command("train-generator")(train_generator)
+app.command("train-predictor")(train_predictor)
+# app.command()(experiment)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
+    ] = False,
+) -> None:
+    # rich takes a tenth of a second to import, which `--help` need not spend.
+    from rich.logging import RichHandler
+
+    from diffusionnag.cli.console import messages
+
+    handler = RichHandler(console=messages, show_path=False, show_level=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("diffusionnag").setLevel(logging.INFO)
+
+
+def main() -> None:
+    """Run the command line; every foreseeable failure ends in one line and an exit code.
+
+    2: what was asked for cannot be done. 1: the world failed, or the user interrupted.
+    """
+    try:
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+    except DiffusionNAGError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; what was finished is kept, and the same command goes on from there", 1)
+    except BrokenPipeError:
+        # The reader of our output has gone; leave nothing for Python to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+    except MemoryError:
+        _fail("not enough memory; ask for fewer architectures at a time", 1)
+    except TyperException as error:
+        _fail(f"{error.format_message()} (see `diffusionnag --help`)", 2)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,44 @@
+"""Where the command line writes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shlex
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+results = Console(highlight=False, soft_wrap=True)
+messages = Console(stderr=True, highlight=False)
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar on standard error, removed when it is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=messages,
+        transient=True,
+    )
+
+
+def command_line() -> str:
+    """Return the command being run, as one would type it."""
+    return shlex.join(["diffusionnag", *sys.argv[1:]])
+
+
+def today() -> str:
+    """Return the date, for model cards and tables of results."""
+    return datetime.date.today().isoformat()
+
+
+def machine() -> str:
+    """Return a short description of this machine, for model cards and tables of results."""
+    import torch
+
+    return f"{platform.machine()}, {torch.get_num_threads()} CPU cores, torch {torch.__version__}"

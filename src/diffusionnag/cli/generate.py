@@ -1,0 +1,91 @@
+"""`diffusionnag generate`: architectures of a space, at random or with the properties asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ORACLE_SIZE = 1_000
+"""The paper compares with the best thousand architectures of a table (Table 3, Figure 2)."""
+
+
+def generate(
+    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    count: Annotated[int, typer.Option("-n", help="How many architectures.")] = 256,
+    guide: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Property to raise: a shipped predictor's name, a folder or hub id, and =WEIGHT "
+            "(1 if left out, negative to lower it). May be repeated.",
+            metavar="NAME_OR_PATH[=WEIGHT]",
+        ),
+    ] = None,
+    solver: Annotated[
+        str | None, typer.Option(help="Solver; the generator's own if left out.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the solver.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the best to print.")] = 10,
+    seed: Annotated[int, typer.Option(help="Same seed, same architectures.")] = 0,
+    distinct: Annotated[bool, typer.Option("--distinct", help="No architecture twice.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write them all into this .jsonl file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the property's distribution (.png, .svg or .pdf).")
+    ] = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(help="Folder or hub id of a generator; the shipped one if left out."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Generate valid architectures, guided by any predictors, and show the best."""
+    from diffusionnag.cli.console import messages, results
+    from diffusionnag.cli.generated import (
+        Evaluation,
+        metrics_table,
+        parse_guides,
+        plot_property,
+        ranking_table,
+        write_json_lines,
+    )
+    from diffusionnag.devices import check_device
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.generator import Generator
+    from diffusionnag.metrics import generation_quality
+    from diffusionnag.spaces import get_search_space
+
+    search_space = get_search_space(space)
+    check_device(device)
+    if top < 0:
+        raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
+    guides = parse_guides(guide or [], search_space)
+    if plot is not None and not guides:
+        raise DiffusionNAGError("--plot draws the distribution of a guide; give one by --guide")
+    for path in (out, plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise DiffusionNAGError(f"cannot write {path}: there is no folder {path.parent}")
+    model = Generator.from_pretrained(
+        generator or search_space.name, search_space=search_space, device=device
+    )
+
+    guidance = guides.guidance(search_space, count if distinct else None)
+    with messages.status("generating"):
+        samples = model.sample(
+            count, guide=guidance, solver=solver, steps=steps, seed=seed, distinct=distinct
+        )
+        quality = generation_quality(search_space, samples.drawn, model.training_set)
+        generated = Evaluation.of(search_space, samples.architectures, guides).ranked()
+        uniform = Evaluation.of(search_space, search_space.sample(count, seed), guides)
+    results.print(ranking_table(generated, top))
+    results.print(metrics_table(quality, samples, generated, uniform))
+    if out is not None:
+        write_json_lines(generated, out)
+        messages.print(f"{len(samples)} architectures written to {out}")
+    if plot is not None:
+        unguided = model.sample(count, solver=solver, steps=steps, seed=seed)
+        others = Evaluation.of(search_space, unguided.architectures, guides)
+        plot_property(
+            plot, {"random": uniform, "unguided": others, "guided": generated}, ORACLE_SIZE
+        )
+        messages.print(f"drawn into {plot}")

@@ -1,0 +1,65 @@
+"""`diffusionnag spaces` and `diffusionnag info`: what there is, and what an architecture looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def spaces() -> None:
+    """List the search spaces, with their sizes and shipped models."""
+    from rich.table import Table
+
+    from diffusionnag.checkpoint import shipped_names
+    from diffusionnag.cli.console import results
+    from diffusionnag.spaces import get_search_space, search_space_names
+
+    table = Table("space", "architectures", "nodes", "operations", "generator", "predictors")
+    for name in search_space_names():
+        space = get_search_space(name)
+        size = f"{space.size:,}" if space.size < 1e6 else f"{space.size:.1e}"
+        generator = "shipped" if name in shipped_names("generators", name) else "-"
+        predictors = [one.removeprefix(f"{name}-") for one in shipped_names("predictors", name)]
+        row = (str(len(space.nodes)), str(len(space.operations)), generator)
+        table.add_row(name, size, *row, ", ".join(predictors) or "-")
+    results.print(table)
+
+
+def info(
+    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    architecture: Annotated[
+        str | None, typer.Argument(help="Architecture string; a random one if left out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw it into this file (.svg, .png or .pdf).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random architecture.")] = 0,
+) -> None:
+    """Describe a search space and draw an architecture of it, as text and as a picture."""
+    from diffusionnag.benchmarks import known_tables
+    from diffusionnag.cli.console import messages, results
+    from diffusionnag.report import draw_picture, draw_text
+    from diffusionnag.spaces import get_search_space
+
+    search_space = get_search_space(space)
+    if architecture is None:
+        results.print(f"[bold]{search_space.name}[/]: {(search_space.__doc__ or '').strip()}\n")
+        chosen = search_space.sample(1, seed)[0]
+    else:
+        chosen = search_space.parse(architecture)
+    text = search_space.format(chosen)
+    results.print(text, markup=False)
+    results.print(draw_text(search_space, chosen), markup=False)
+    for name, value in search_space.analytic_properties(chosen).items():
+        results.print(f"{name}: {value:.3f} M")
+    for read in known_tables(search_space.name).values():
+        table = read()
+        for column in table.columns:
+            value = table.lookup(column, [text])[0]
+            if value == value:
+                results.print(f"{column}: {value:.2f} ({table.name})")
+    if out is not None:
+        draw_picture(search_space, chosen, out)
+        messages.print(f"drawn into {out}")

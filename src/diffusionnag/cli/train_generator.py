@@ -1,0 +1,89 @@
+"""`diffusionnag train-generator`: learn a search space, from its architectures alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+QUALITY_SAMPLES = 10_000
+
+
+def train_generator(
+    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained generator.")],
+    recipe: Annotated[str, typer.Option(help="fast, or paper (as published).")] = "fast",
+    minutes: Annotated[float | None, typer.Option(help="Train for about so long.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the generator of a search space; an interrupted training goes on where it was."""
+    from diffusionnag.checkpoint import CONFIG_FILE, read_config
+    from diffusionnag.cli.console import (
+        command_line,
+        machine,
+        messages,
+        progress_bar,
+        results,
+        today,
+    )
+    from diffusionnag.devices import check_device
+    from diffusionnag.diffusion.recipes import get_recipe
+    from diffusionnag.diffusion.training import STATE_FILE, Progress, TrainingRun, train
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.files import prepare_folder
+    from diffusionnag.generator import Generator, Origin
+    from diffusionnag.metrics import generation_quality
+    from diffusionnag.model_card import About
+    from diffusionnag.spaces import get_search_space
+
+    search_space = get_search_space(space)
+    chosen = get_recipe(recipe, search_space)
+    check_device(device)
+    if steps is not None and minutes is not None:
+        raise DiffusionNAGError("give --steps or --minutes, not both")
+    if (steps is not None and steps < 1) or (minutes is not None and not minutes > 0):
+        raise DiffusionNAGError("--steps and --minutes must be above 0")
+    prepare_folder(out)
+    if (out / CONFIG_FILE).exists():
+        found = read_config(out).get("origin")
+        raise DiffusionNAGError(f"{out} holds a trained generator ({found}); use another folder")
+
+    run = TrainingRun.start(search_space, chosen, seed, device)
+    with progress_bar() as bar:
+        task = bar.add_task(f"training {search_space.name}", total=None, note="")
+
+        def report(progress: Progress) -> None:
+            note = f"loss {progress.loss:.3f}"
+            if progress.validity == progress.validity:
+                note += f", valid {progress.validity:.1f} %"
+            bar.update(task, completed=progress.step, total=progress.steps, note=note)
+
+        denoiser = train(run, out, steps=steps, minutes=minutes, report=report)
+        generator = Generator(search_space, denoiser, chosen.solver, Origin(recipe, run.step, seed))
+        bar.update(task, note=f"drawing {QUALITY_SAMPLES} architectures to measure its quality")
+        quality = generation_quality(
+            search_space, generator.draw(QUALITY_SAMPLES), generator.training_set
+        )
+    generator.about = About(
+        command=command_line(),
+        data=f"architectures of {search_space.name}, no labels",
+        date=today(),
+        machine=machine(),
+        quality={
+            f"validity of {QUALITY_SAMPLES} samples before repair, %": quality.validity,
+            f"uniqueness of {QUALITY_SAMPLES} samples, %": quality.uniqueness,
+            f"novelty of {QUALITY_SAMPLES} samples, %": quality.novelty,
+            "training time, seconds": round(run.seconds, 1),
+        },
+    )
+    generator.save_pretrained(out)
+    (out / STATE_FILE).unlink(missing_ok=True)
+    results.print(
+        f"{run.step} steps in {run.seconds:.0f} s; of {QUALITY_SAMPLES} samples "
+        f"{quality.validity:.2f} % are valid, {quality.uniqueness:.2f} % of those distinct, "
+        f"{quality.novelty:.2f} % not in the training set"
+    )
+    messages.print(f"saved in {out}; use it with: diffusionnag generate {space} --generator {out}")

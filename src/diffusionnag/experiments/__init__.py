@@ -1,0 +1,1 @@
+"""The paper's tables and figures, and the library's own figures, as commands."""

@@ -1,0 +1,1 @@
+"""Property predictors: from measured architectures to differentiable estimates."""
