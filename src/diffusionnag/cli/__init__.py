@@ -11,8 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from diffusionnag import __version__
-
-# from diffusionnag.cli.experiment import experiment
+from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.train_generator import train_generator
@@ -30,7 +29,7 @@ app.command()(spaces)
 app.command()(info)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
-# app.command()(experiment)
+app.command()(experiment)
 
 
 def _print_version(wanted: bool) -> None:

@@ -10,8 +10,13 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-results = Console(highlight=False, soft_wrap=True)
-messages = Console(stderr=True, highlight=False)
+WIDE = 200
+"""Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
+
+results = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE
+)
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def progress_bar() -> Progress:

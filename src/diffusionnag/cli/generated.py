@@ -126,7 +126,9 @@ class Evaluation:
 
 def ranking_table(generated: Evaluation, top: int) -> RichTable:
     """Return the first `top` distinct architectures with all that is known of them."""
-    table = RichTable("", "architecture", box=None, header_style="bold")
+    table = RichTable(box=None, header_style="bold")
+    table.add_column("")
+    table.add_column("architecture", overflow="fold")
     for name in generated.mean:
         table.add_column(f"{name}\npredicted", justify="right")
         if name in generated.true:

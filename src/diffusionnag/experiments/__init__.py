@@ -1,1 +1,31 @@
 """The paper's tables and figures, and the library's own figures, as commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.experiments.distribution import distribution
+from diffusionnag.experiments.guided_quality import guided_quality
+from diffusionnag.experiments.result_table import ResultTable, write_result
+from diffusionnag.experiments.table4 import table4
+from diffusionnag.experiments.validity import validity
+
+__all__ = ["EXPERIMENTS", "Experiment", "get_experiment", "write_result"]
+
+Experiment = Callable[[Callable[[str], None]], ResultTable]
+"""Takes a function that shows progress; returns its table."""
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "validity": validity,
+    "distribution": distribution,
+    "guided-quality": guided_quality,
+    "table4": table4,
+}
+
+
+def get_experiment(name: str) -> Experiment:
+    """Return an experiment by name; raises DiffusionNAGError for an unknown one."""
+    if name not in EXPERIMENTS:
+        raise DiffusionNAGError(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]

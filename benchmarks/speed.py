@@ -1,0 +1,112 @@
+"""Times of generation and their ratios, all measured in one run; writes results/speed.md."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from diffusionnag import Generator, PropertyPredictor
+from diffusionnag.cli.console import machine
+from diffusionnag.diffusion.denoiser import Denoiser
+from diffusionnag.diffusion.recipes import paper_recipe
+from diffusionnag.experiments.result_table import ResultTable, write_result
+
+COUNT = 256
+REPEATS = 15
+PUBLISHED_EVALUATIONS = {"nasbench201": 2_000, "mobilenetv3": 1_000}
+"""Network evaluations of the published sampler: 1,000 steps, doubled by the corrector."""
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def median_seconds(functions: dict[str, Callable[[int], object]]) -> dict[str, float]:
+    """Time functions in turn, so that a change of the machine's speed hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for repeat in range(REPEATS + 1):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            function(repeat)
+            if repeat > 0:  # the first round warms up
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def time_space(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of one space: unguided, guided, and the published sampler."""
+    generator = Generator.from_pretrained(name)
+    space = generator.search_space
+    recipe = paper_recipe(space)
+    published = Denoiser(space, recipe.sde, recipe.network, recipe.parameterisation).eval()
+    noise = torch.randn(COUNT, len(space.nodes), len(space.operations))
+    if name == "nasbench201":
+        predictor = PropertyPredictor.from_pretrained("cifar10", search_space=space)
+    else:
+        labelled = space.sample(500, 1)
+        sizes = [space.analytic_properties(architecture)["params"] for architecture in labelled]
+        predictor = PropertyPredictor(space, "params").fit(labelled, sizes)
+
+    def evaluate_published(repeat: int) -> None:
+        with torch.inference_mode():
+            published(noise, torch.tensor(0.5))
+
+    seconds = median_seconds(
+        {
+            "unguided": lambda seed: generator.sample(COUNT, seed=seed),
+            "guided": lambda seed: generator.sample(COUNT, seed=seed, guide=predictor),
+            "published": evaluate_published,
+        }
+    )
+    seconds["published"] *= PUBLISHED_EVALUATIONS[name]
+    labels = {
+        "unguided": "unguided",
+        "guided": "guided",
+        "published": f"published sampler and network, {PUBLISHED_EVALUATIONS[name]:,} evaluations, "
+        "extrapolated from one",
+    }
+    return tuple(
+        (name, labels[key], f"{value:.3g} s", f"{value / seconds['unguided']:.3g}")
+        for key, value in seconds.items()
+    )
+
+
+def time_process() -> tuple[str, ...]:
+    """Return the row of the command line as a whole process, its peak memory included."""
+    command = [sys.executable, "-m", "diffusionnag", "generate", "nasbench201", "-n", str(COUNT)]
+    seconds, peak = [], 0
+    for _ in range(5):
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [*command, "--guide", "cifar10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds.append(time.perf_counter() - started)
+        assert status == 0
+        peak = max(peak, usage.ru_maxrss)
+    label = f"`diffusionnag generate nasbench201 -n {COUNT} --guide cifar10`, whole process"
+    return ("nasbench201", label, f"{statistics.median(seconds):.2f} s", f"peak {peak / 1024:.0f} MiB")
+
+
+def main() -> None:
+    """Measure everything and write the table."""
+    rows = [*time_space("nasbench201"), *time_space("mobilenetv3"), time_process()]
+    table = ResultTable(
+        title=f"Time to generate {COUNT} architectures",
+        columns=("space", "what", "time", "relative to unguided"),
+        rows=tuple(rows),
+        notes=(f"Medians of {REPEATS} (whole process: 5), after load, all measured in turn.",),
+    )
+    path = RESULTS / "speed.md"
+    date = datetime.date.today().isoformat()
+    write_result(table, path, command="make bench", machine=machine(), date=date)
+    print(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

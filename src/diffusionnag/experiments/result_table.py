@@ -1,0 +1,58 @@
+"""Results as small Markdown files that say where they come from."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diffusionnag.files import write_atomically
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One table of results: rows of as many cells as there are columns, and what to know of them."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def mean_and_std(values: Sequence[float]) -> str:
+    """Return `mean ± standard deviation` of repeated measurements, `-` where there are none."""
+    finite = [value for value in values if np.isfinite(value)]
+    return f"{np.mean(finite):.2f} ± {np.std(finite, ddof=1):.2f}" if len(finite) > 1 else "-"
+
+
+def commit() -> str:
+    """Return the commit of the code that runs, `+` marking uncommitted changes, or `unknown`."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", str(folder.parent))
+        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:
+    """Write a table with its command, commit, machine and date as Markdown, atomically."""
+    lines = [f"# {table.title}", "", _row(table.columns), _row(["---"] * len(table.columns))]
+    lines += [_row(row) for row in table.rows]
+    if table.notes:
+        lines += ["", *(f"- {note}" for note in table.notes)]
+    lines += ["", f"`{command}`, commit {commit()}, {machine}, {date}"]
+    with write_atomically(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

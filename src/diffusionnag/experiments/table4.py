@@ -1,0 +1,89 @@
+"""Table 4 of the paper: what the directed score network and its positions are worth."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from diffusionnag.diffusion.recipes import fast_recipe
+from diffusionnag.diffusion.training import Progress, TrainingRun, train
+from diffusionnag.experiments.result_table import ResultTable, mean_and_std
+from diffusionnag.experiments.undirected import train_undirected, undirected_quality
+from diffusionnag.generator import Generator, Origin
+from diffusionnag.metrics import GenerationQuality, generation_quality
+from diffusionnag.spaces import SearchSpace, get_search_space
+
+SPACES = ("nasbench201", "mobilenetv3")
+SAMPLES = 1_000
+SEEDS = (0, 1, 2)
+UNDIRECTED_STEPS = 4_000
+
+
+def table4(report: Callable[[str], None]) -> ResultTable:
+    """Return validity, uniqueness and novelty of the undirected baseline and of both ablations.
+
+    The row with position embedding is the shipped generator; the others are trained here.
+    """
+    rows = []
+    for name in SPACES:
+        space = get_search_space(name)
+        undirected = train_undirected(
+            space,
+            steps=UNDIRECTED_STEPS,
+            seed=0,
+            report=lambda step, loss, name=name: report(
+                f"{name}, undirected: step {step} of {UNDIRECTED_STEPS}, loss {loss:.3f}"
+            ),
+        )
+        report(f"{name}, undirected: sampling")
+        runs = [undirected_quality(space, undirected, SAMPLES, seed) for seed in SEEDS]
+        rows.append(_row(name, "undirected (GDSS-like)", runs))
+        for label, generator in {
+            "without position embedding": _without_positions(space, report),
+            "with position embedding": Generator.from_pretrained(name),
+        }.items():
+            report(f"{name}, {label}: sampling")
+            runs = [
+                generation_quality(
+                    space, generator.draw(SAMPLES, seed=seed), generator.training_set
+                )
+                for seed in SEEDS
+            ]
+            rows.append(_row(name, label, runs))
+    return ResultTable(
+        title="Generation quality (paper, Table 4)",
+        columns=("space", "score network", "validity %", "uniqueness %", "novelty %"),
+        rows=tuple(rows),
+        notes=(
+            f"{SAMPLES:,} samples, mean and std over seeds {SEEDS}, before any repair.",
+            "The undirected baseline is judged kindly: a graph counts as valid if any numbering of "
+            "its nodes makes it a valid architecture.",
+            "Paper: GDSS 4.56 / 0.00 % valid, without positions 100.00 / 42.17 %, with 100.00 / "
+            "100.00 % (NAS-Bench-201 / MobileNetV3).",
+        ),
+    )
+
+
+def _row(space: str, label: str, runs: list[GenerationQuality]) -> tuple[str, ...]:
+    return (
+        space,
+        label,
+        mean_and_std([run.validity for run in runs]),
+        mean_and_std([run.uniqueness for run in runs]),
+        mean_and_std([run.novelty for run in runs]),
+    )
+
+
+def _without_positions(space: SearchSpace, report: Callable[[str], None]) -> Generator:
+    recipe = fast_recipe(space)
+    recipe = replace(recipe, network=replace(recipe.network, position_embedding="none"))
+
+    def show(progress: Progress) -> None:
+        report(f"{space.name}, without positions: step {progress.step} of {progress.steps}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = TrainingRun.start(space, recipe, seed=0)
+        denoiser = train(run, Path(folder), report=show)
+    return Generator(space, denoiser, recipe.solver, Origin(recipe.name, run.step, run.seed))
