@@ -100,11 +100,9 @@ class TransformerBlock(nn.Module):
         """Return what every node gathers from those it may attend to, `batch x N x width`."""
         batch, nodes, width = hidden.shape
         heads, depth = self.heads, width // self.heads
-        weight = self.attention_input.weight.view(3 * heads, depth, width)
-        bias = self.attention_input.bias.view(3 * heads, 1, depth)
-        flat = hidden.reshape(batch * nodes, width).expand(3 * heads, -1, -1)
-        projected = torch.baddbmm(bias, flat, weight.transpose(1, 2))
-        query, key, value = projected.view(3, heads * batch, nodes, depth)
+        projected = self.attention_input(hidden).view(batch, nodes, 3, heads, depth)
+        by_head = projected.permute(2, 3, 0, 1, 4).reshape(3, heads * batch, nodes, depth)
+        query, key, value = by_head.unbind()
         scores = torch.bmm(query, key.transpose(1, 2)).view(heads, batch, nodes, nodes)
         weights = (scores * depth**-0.5 + mask[:, None]).softmax(-1)
         weights = functional.dropout(weights, self.dropout, self.training)
