@@ -34,7 +34,8 @@ SOLVER_STEPS = 250
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 EMA_DECAY = 0.999
-WARM_UP_STEPS = 100
+WARM_UP = 0.05
+"""Share of the steps in which the learning rate rises, before it falls as a cosine does."""
 SAMPLED_TOGETHER = 250
 DATA_VARIANCE = 0.25
 """The largest variance that an entry of 0 or 1 can have."""
@@ -97,7 +98,7 @@ class UndirectedNetwork(nn.Module):
         *,
         layers: int = 4,
         width: int = 64,
-        pair_width: int = 24,
+        pair_width: int = 16,
         heads: int = 4,
     ) -> None:
         super().__init__()
@@ -109,8 +110,8 @@ class UndirectedNetwork(nn.Module):
         self.layers = nn.ModuleList(
             UndirectedLayer(width, pair_width, heads) for _ in range(layers)
         )
-        self.node_readout = _perceptron((layers + 1) * width, 2 * width, operations)
-        self.pair_readout = _perceptron((layers + 1) * pair_width, 2 * pair_width, 1)
+        self.node_readout = _perceptron(width, 2 * width, operations, norm=True)
+        self.pair_readout = _perceptron(pair_width, 2 * pair_width, 1, norm=True)
 
     def forward(self, x: Tensor, adjacency: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Return the noise in X `batch x N x F` and in A `batch x N x N` at times `batch`.
@@ -122,14 +123,11 @@ class UndirectedNetwork(nn.Module):
         nodes = self.operation_embedding(x) + embedded[:, None]
         pairs = self.pair_embedding(torch.stack([adjacency, two_steps], dim=-1))
         pairs = pairs + self.pair_time(embedded)[:, None, None]
-        all_nodes, all_pairs = [nodes], [pairs]
         for layer in self.layers:
             nodes, pairs = layer(nodes, pairs)
-            all_nodes.append(nodes)
-            all_pairs.append(pairs)
-        edge_noise = self.pair_readout(torch.cat(all_pairs, dim=-1)).squeeze(-1)
-        edge_noise = edge_noise * (1 - torch.eye(adjacency.shape[-1], device=x.device))
-        return self.node_readout(torch.cat(all_nodes, dim=-1)), edge_noise
+        loops = torch.eye(adjacency.shape[-1], dtype=torch.bool, device=x.device)
+        edge_noise = self.pair_readout(pairs).squeeze(-1).masked_fill(loops, 0.0)
+        return self.node_readout(nodes), edge_noise
 
 
 @dataclass(frozen=True)
@@ -207,10 +205,9 @@ def train_undirected(
             batch = operations[torch.randint(len(operations), (BATCH_SIZE,))]
             clean = functional.one_hot(batch, len(space.operations)).float()
             loss = score_matching_loss(model, torch.cat([clean, wiring], dim=-1))
-            warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+            warm_up = min(1.0, (step + 1) / (WARM_UP * steps))
             for group in optimiser.param_groups:
-                decay = 0.5 * (1 + math.cos(math.pi * step / steps))
-                group["lr"] = LEARNING_RATE * warm_up * decay
+                group["lr"] = LEARNING_RATE * warm_up * 0.5 * (1 + math.cos(math.pi * step / steps))
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.network.parameters(), 1.0)

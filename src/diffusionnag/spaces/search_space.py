@@ -215,7 +215,7 @@ class SearchSpace(ABC):
         drawn = np.stack([rng.choice(option, size=draws) for option in options], axis=1)
         names = np.array(self.operations, dtype=object)[drawn]
         accepted = sum(self.rule(row) is None for row in names.tolist())
-        return self.combinations * accepted // draws
+        return self.combinations * max(1, accepted) // draws
 
     def enumerate(self) -> Iterator[Architecture]:
         """Yield every architecture once, the last node's operation changing fastest.
