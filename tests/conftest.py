@@ -9,8 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from diffusionnag.benchmarks import DATA_FOLDER_VARIABLE
+from diffusionnag.cli import main
+
+# One thread for each process: threads of several that wait for each other cost more than they give.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# No test may fail because a machine is slow.
+settings.register_profile("diffusionnag", deadline=None)
+settings.load_profile("diffusionnag")
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("diffusionnag")
 
@@ -41,6 +50,26 @@ def run_cli(tmp_path: Path) -> RunCli:
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
         )
+
+    return run
+
+
+@pytest.fixture
+def run_main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunCli:
+    """Do the same inside this process: quick enough for the many ways in which a command fails."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = ["diffusionnag", *map(str, arguments)]
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+        code = caught.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(command, code, *capsys.readouterr())
 
     return run
 

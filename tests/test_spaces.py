@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from operator import attrgetter
@@ -76,12 +77,8 @@ def test_a_string_is_refused_or_means_itself(space: SearchSpace, data: st.DataOb
     text = data.draw(TEXTS[space.name])
     place = data.draw(st.integers(0, len(text) - 1))
     changed = text[:place] + data.draw(st.text(max_size=2)) + text[place + 1 :]
-    try:
-        architecture = space.parse(changed)
-    except DiffusionNAGError as error:
-        assert space.name in str(error)
-    else:
-        assert space.format(architecture) == changed
+    with contextlib.suppress(DiffusionNAGError):
+        assert space.format(space.parse(changed)) == changed
 
 
 @each_space
@@ -175,7 +172,7 @@ def test_wiring_is_upper_triangular_and_connects_all_nodes(space: SearchSpace) -
 
 def test_an_operation_of_nasbench201_feeds_those_that_start_where_it_ends() -> None:
     ends = {name: (name[0], name[-1]) for name in NASBENCH201.nodes[1:-1]}
-    ends = {"input": ("", "0")} | ends | {"output": ("3", "")}
+    ends = {"input": ("start", "0")} | ends | {"output": ("3", "end")}
     expected = [[ends[a][1] == ends[b][0] for b in NASBENCH201.nodes] for a in NASBENCH201.nodes]
     np.testing.assert_array_equal(NASBENCH201.parse(CELL).adjacency(), expected)
 

@@ -23,14 +23,14 @@ def denoising_loss(
 ) -> Tensor:
     """Return the cross-entropy of D(x, sigma) against the clean operations (`batch x N` indices).
 
-    The first `broken_share` of the batch have one operation replaced such that the architecture is
+    Of the first `broken_share` of the batch, those are broken by one operation that thereby become
     invalid, while the target stays: a slip of the solver is then led back to a valid architecture.
     """
     batch = len(operations)
     sigma = (LOG_SIGMA_MEAN + LOG_SIGMA_STD * torch.randn(batch)).exp()
     sigma = sigma.clamp(*_sigma_range(denoiser))
     shown = operations.clone()
-    rows = break_operations(space, operations[: int(batch * broken_share)])
+    rows = break_operations(space, operations[: math.ceil(batch * broken_share)])
     for row, broken in rows.items():
         shown[row] = broken
     indices = torch.tensor(list(rows), dtype=torch.long)
@@ -46,14 +46,16 @@ def denoising_loss(
 def break_operations(space: SearchSpace, operations: Tensor) -> dict[int, Tensor]:
     """Return invalid versions of some rows of `batch x N` indices: row number -> N indices.
 
-    Each row gets one operation at random; those that happen to stay valid are left out.
+    At one node each row gets the operation of another row; those that stay valid are left out. So
+    what is broken differs from the data in combination only, not in how frequent operations are,
+    and mending it favours none.
     """
     count, nodes = operations.shape
+    rows, node = torch.arange(count), torch.randint(nodes, (count,))
     changed = operations.clone()
-    node = torch.randint(nodes, (count,))
-    changed[torch.arange(count), node] = torch.randint(len(space.operations), (count,))
-    rows = (Architecture(tuple(row), space.edges) for row in changed.tolist())
-    return {row: changed[row] for row, broken in enumerate(rows) if not space.is_valid(broken)}
+    changed[rows, node] = operations[torch.randint(count, (count,)), node]
+    candidates = (Architecture(tuple(row), space.edges) for row in changed.tolist())
+    return {row: changed[row] for row, one in enumerate(candidates) if not space.is_valid(one)}
 
 
 def score_matching_loss(denoiser: Denoiser, space: SearchSpace, operations: Tensor) -> Tensor:
