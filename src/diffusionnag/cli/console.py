@@ -13,9 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
 
-results = Console(
-    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE
-)
+results = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

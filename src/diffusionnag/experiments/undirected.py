@@ -30,7 +30,7 @@ from diffusionnag.spaces.architecture import Edge
 PROCESS = VESDE(sigma_min=0.1, sigma_max=5.0)
 """The forward process of X and of A: the paper's for NAS-Bench-201."""
 SOLVER = "predictor_corrector"
-SOLVER_STEPS = 250
+SOLVER_STEPS = 100
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 EMA_DECAY = 0.999
