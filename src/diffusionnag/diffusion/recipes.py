@@ -36,7 +36,7 @@ def fast_recipe(space: SearchSpace) -> Recipe:
         sde=VESDE(sigma_min=0.02, sigma_max=5.0),
         network=ScoreNetworkConfig(),
         parameterisation="probabilities",
-        steps=4_000 if space.has_rule else 1_500,
+        steps=4_000 if space.has_rule else 3_000,
         learning_rate=2e-3,
         ema_decay=0.999,
         solver="ancestral",
