@@ -10,7 +10,7 @@ Differential Equations" (GDSS).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -268,12 +268,21 @@ def to_architecture(space: SearchSpace, graph: UndirectedGraph) -> Architecture 
 
 
 def undirected_quality(
-    space: SearchSpace, model: UndirectedModel, count: int, seed: int
+    space: SearchSpace,
+    model: UndirectedModel,
+    graphs: Sequence[UndirectedGraph],
+    *,
+    as_numbered: bool,
 ) -> GenerationQuality:
-    """Return validity, uniqueness and novelty of `count` graphs, each read as kindly as it can be."""
+    """Return validity, uniqueness and novelty of graphs that a model generated.
+
+    Each is read under whatever numbering of its nodes makes it valid, or only under its own.
+    """
     unreadable = Architecture((UNDECIDED,) * len(space.nodes), space.edges)
-    graphs = model.sample(count, seed)
-    read = [to_architecture(space, graph) or unreadable for graph in graphs]
+    if as_numbered:
+        read = [Architecture(graph.operations, graph.edges) for graph in graphs]
+    else:
+        read = [to_architecture(space, graph) or unreadable for graph in graphs]
     return generation_quality(space, read, TrainingSet(model.seed))
 
 
