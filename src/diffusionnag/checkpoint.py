@@ -91,7 +91,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         sums = config.pop("sha256")
-        intact = sums["config"] == _config_sum(config)
+        intact = sums["config"] == _config_sum(config) and isinstance(sums["weights"], str)
     except FileNotFoundError as error:
         raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {CONFIG_FILE}") from error
     except OSError as error:

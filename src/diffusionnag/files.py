@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diffusionnag.errors import EnvironmentFailureError
 
-__all__ = ["prepare_folder", "write_atomically"]
+__all__ = ["check_writable", "prepare_folder", "write_atomically"]
 
 _KEPT_NAME = 50
 
@@ -46,6 +46,20 @@ def write_atomically(path: Path) -> Iterator[Path]:
                 temporary.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Make sure, before work begins, that `path` can be written when the work is done.
+
+    Raises EnvironmentFailureError where it cannot.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return  # a device or pipe
+    if path.is_dir():
+        raise EnvironmentFailureError(f"cannot write {path}: it is a folder")
+    if not path.absolute().parent.is_dir():
+        raise EnvironmentFailureError(f"cannot write {path}: no folder {path.parent}")
+    _probe(path.absolute().parent, f"cannot write {path}")
+
+
 def prepare_folder(folder: Path) -> None:
     """Create a folder, and make sure of being able to write in it before long work begins.
 
@@ -53,10 +67,17 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{secrets.token_hex(4)}"
-        probe.touch()
-        probe.unlink()
     except OSError as error:
         raise EnvironmentFailureError(
             f"cannot write into {folder}: {error.strerror or error}"
         ) from error
+    _probe(folder, f"cannot write into {folder}")
+
+
+def _probe(folder: Path, failure: str) -> None:
+    probe = folder / f".{secrets.token_hex(4)}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentFailureError(f"{failure}: {error.strerror or error}") from error

@@ -28,6 +28,7 @@ from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
 KIND = "generators"
@@ -152,7 +153,7 @@ class Generator(ModelHubMixin):
         if steps is not None and steps < 1:
             raise DiffusionNAGError(f"{steps} solver steps are too few; ask for at least 1")
         device = next(self.denoiser.parameters()).device
-        rng = torch.Generator(device).manual_seed(seed)
+        rng = torch.Generator(device).manual_seed(check_seed(seed))
         sde, space = self.denoiser.sde, self.search_space
         times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
         denoise = self.denoiser if guide is None else guided(self.denoiser, guide)
@@ -254,6 +255,6 @@ def _given_up(kept: int, count: int, drawn: int) -> DiffusionNAGError:
             "more solver steps, or lower the guidance scale"
         )
     return DiffusionNAGError(
-        f"only {kept} of {count} distinct architectures were found in {drawn} draws: guidance "
-        "keeps returning to the same ones; lower its weight, or ask for fewer"
+        f"only {kept} of {count} distinct architectures were found in {drawn} draws, and the same "
+        "ones keep coming back; lower the guide's weight, or ask for fewer"
     )

@@ -50,5 +50,5 @@ def model_card(
     lines += [f"| {name} | {value} |" for name, value in rows.items()]
     if about.quality:
         lines += ["", "## Measured quality", "", "| measure | value |", "|---|---|"]
-        lines += [f"| {name} | {value:.4g} |" for name, value in about.quality.items()]
+        lines += [f"| {name} | {value:.5g} |" for name, value in about.quality.items()]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,9 @@ from diffusionnag.cli.train_generator import train_generator
 from diffusionnag.cli.train_predictor import train_predictor
 from diffusionnag.errors import DiffusionNAGError
 
+INTERRUPTED = 130
+"""What typer returns when the user pressed Ctrl-C."""
+
 app = typer.Typer(
     name="diffusionnag",
     help="Generate neural network architectures that have the properties you ask for.",
@@ -64,11 +67,14 @@ def main() -> None:
     # seen to take twenty times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except DiffusionNAGError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept, and the same command goes on from there", 1)
+        _fail("interrupted; a training goes on from its last checkpoint with the same command", 1)
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for Python to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

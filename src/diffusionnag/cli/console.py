@@ -14,11 +14,13 @@ WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
 
 results = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
+messages = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDE
+)
 
 
 def progress_bar() -> Progress:
-    """Return a progress bar on standard error, removed when it is done."""
+    """Return a progress bar on standard error, removed when it is done; none without a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -27,6 +29,7 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=messages,
         transient=True,
+        disable=not messages.is_terminal,
     )
 
 

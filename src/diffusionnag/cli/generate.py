@@ -51,8 +51,10 @@ def generate(
     )
     from diffusionnag.devices import check_device
     from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.files import check_writable
     from diffusionnag.generator import Generator
     from diffusionnag.metrics import generation_quality
+    from diffusionnag.report.figure import check_picture
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -63,8 +65,10 @@ def generate(
     if plot is not None and not guides:
         raise DiffusionNAGError("--plot draws the distribution of a guide; give one by --guide")
     for path in (out, plot):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise DiffusionNAGError(f"cannot write {path}: there is no folder {path.parent}")
+        if path is not None:
+            check_writable(path)
+    if plot is not None:
+        check_picture(plot)
     model = Generator.from_pretrained(
         generator or search_space.name, search_space=search_space, device=device
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from diffusionnag.benchmarks import measured_table
@@ -145,7 +146,7 @@ def ranking_table(generated: Evaluation, top: int) -> RichTable:
                 cells.append(f"{true:.2f}" if np.isfinite(true) else "-")
         cells += [f"{values[row]:.3f}" for values in generated.analytic.values()]
         text = generated.space.format(generated.architectures[row])
-        table.add_row(str(place), text, *cells)
+        table.add_row(str(place), escape(text), *cells)
     return table
 
 

@@ -45,7 +45,8 @@ def info(
 
     search_space = get_search_space(space)
     if architecture is None:
-        results.print(f"[bold]{search_space.name}[/]: {(search_space.__doc__ or '').strip()}\n")
+        description = (search_space.__doc__ or "").strip()
+        results.print(f"{search_space.name}: {description}\n", markup=False)
         chosen = search_space.sample(1, seed)[0]
     else:
         chosen = search_space.parse(architecture)

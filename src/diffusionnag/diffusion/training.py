@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -23,6 +24,7 @@ from diffusionnag.diffusion.solvers import get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.files import write_atomically
+from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class TrainingRun:
     ) -> TrainingRun:
         """Return a run at step 0 with freshly drawn weights."""
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(check_seed(seed))
             denoiser = Denoiser(space, recipe.sde, recipe.network, recipe.parameterisation)
         denoiser.to(device)
         average = {name: value.clone() for name, value in denoiser.state_dict().items()}
@@ -141,9 +143,11 @@ class TrainingRun:
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         counters = {"step": self.step, "steps": self.steps, "seconds": self.seconds}
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         metadata = {"run": json.dumps(self.identity()), "counters": json.dumps(counters)}
+        metadata["sha256"] = _state_sum(tensors, metadata)
         with write_atomically(path) as temporary:
-            save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, temporary, metadata)
+            save_file(tensors, temporary, metadata)
 
     def load_state(self, path: Path) -> None:
         """Go on from a state that `save_state` wrote.
@@ -154,11 +158,12 @@ class TrainingRun:
             with safetensors.safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            intact = metadata.pop("sha256") == _state_sum(tensors, metadata)
             identity, counters = json.loads(metadata["run"]), json.loads(metadata["counters"])
-        except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise DiffusionNAGError(
-                f"{path} is damaged; delete it to start this training again"
-            ) from error
+        except (safetensors.SafetensorError, AttributeError, KeyError, ValueError) as error:
+            raise _damaged(path) from error
+        if not intact:
+            raise _damaged(path)
         if identity != json.loads(json.dumps(self.identity())):
             raise DiffusionNAGError(
                 f"{path.parent} holds an unfinished training with other settings; use the same "
@@ -206,12 +211,12 @@ def train(
     state = folder / STATE_FILE
     if state.exists():
         run.load_state(state)
-        logger.info("going on from step %d, found in %s", run.step, state)
         if steps is not None and run.steps not in (None, steps):
             raise DiffusionNAGError(
                 f"{folder} holds an unfinished training of {run.steps} steps, not {steps}; "
                 "ask for that number, or use another folder"
             )
+        logger.info("going on from step %d, found in %s", run.step, state)
     elif minutes is None:
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device
@@ -231,6 +236,18 @@ def train(
                 saved = time.monotonic()
             report(Progress(run.step, run.steps, loss, validity))
     return run.averaged_denoiser()
+
+
+def _state_sum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(tensors[name].numpy().tobytes())
+    return total.hexdigest()
+
+
+def _damaged(path: Path) -> DiffusionNAGError:
+    return DiffusionNAGError(f"{path} is damaged; delete it to start this training again")
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.search_space import operation_indices
 
@@ -31,6 +32,10 @@ class TrainingSet:
         if space.combinations > SMALL_SPACE:
             return space.sample_operations(DRAWS, rng)
         everything = operation_indices(space.enumerate(), len(space.nodes))
+        if len(everything) == 0:
+            raise DiffusionNAGError(
+                f"{space.name} has no architecture at all: its rule refuses all"
+            )
         half = rng.permutation(len(everything))[: max(1, len(everything) // 2)]
         return everything[np.sort(half)]
 

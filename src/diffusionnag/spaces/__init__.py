@@ -12,6 +12,7 @@ from types import ModuleType
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
+from diffusionnag.spaces.declaration import check_declaration
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench201 import NASBench201
@@ -39,9 +40,10 @@ def register_search_space(space: type[SearchSpace]) -> type[SearchSpace]:
 
     Raises DiffusionNAGError if the name belongs to another space already.
     """
-    known = _registry.get(space.name)
+    known = _registry.get(getattr(space, "name", ""))
     if known is not None and known.__qualname__ != space.__qualname__:
         raise DiffusionNAGError(f"a search space named {space.name!r} exists already")
+    check_declaration(space)
     _registry[space.name] = space
     return space
 
@@ -72,7 +74,7 @@ def get_search_space(name: str) -> SearchSpace:
 
 def _load_from_code(reference: str) -> type[SearchSpace]:
     module_name, _, class_name = reference.rpartition(":")
-    found = getattr(_import(module_name), class_name, None)
+    found = getattr(_import(module_name, reference), class_name, None)
     if not (isinstance(found, type) and issubclass(found, SearchSpace)):
         raise DiffusionNAGError(
             f"{module_name} defines no class {class_name!r} derived from SearchSpace"
@@ -80,7 +82,9 @@ def _load_from_code(reference: str) -> type[SearchSpace]:
     return register_search_space(found)
 
 
-def _import(module_name: str) -> ModuleType:
+def _import(module_name: str, reference: str) -> ModuleType:
+    if not module_name:
+        raise DiffusionNAGError(f"no file before {reference!r}; write FILE.py:ClassName")
     if not module_name.endswith(".py"):
         try:
             return importlib.import_module(module_name)
@@ -97,6 +101,8 @@ def _import(module_name: str) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except Exception as error:  # whatever the user's own code raises
-        raise DiffusionNAGError(f"{path} cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"{path} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     return module

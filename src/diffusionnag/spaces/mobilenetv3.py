@@ -77,7 +77,7 @@ class MobileNetV3(SearchSpace):
         layers = rng.integers(len(LAYERS), size=(count, STAGES, SLOTS))
         depths = rng.integers(MINIMUM_DEPTH, SLOTS + 1, size=(count, STAGES, 1))
         drawn = np.where(np.arange(SLOTS) < depths, layers, self.operations.index(ABSENT))
-        return drawn.reshape(count, -1)
+        return drawn.reshape(count, STAGES * SLOTS)
 
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
         """Return parameters and multiply-adds in millions (width 1.0, 224x224, 1,000 classes)."""

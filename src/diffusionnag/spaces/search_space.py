@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.seeds import Seed, numpy_generator
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
 
-Seed = int | np.random.Generator
 ENUMERABLE = 1_000_000
 """Largest number of combinations that is walked through one by one."""
 ATTEMPTS = 1_000
@@ -87,6 +87,8 @@ class SearchSpace(ABC):
         for node, operation in enumerate(architecture.operations):
             if operation == UNDECIDED:
                 return Validity(f"node {self.nodes[node]} has no operation")
+            if not 0 <= operation < len(self.operations):
+                return Validity(f"node {self.nodes[node]} has no operation number {operation}")
             if not self.allowed[node, operation]:
                 found, expected = self.operations[operation], ", ".join(self.choices(node))
                 return Validity(f"node {self.nodes[node]} cannot be {found}; it can be {expected}")
@@ -168,12 +170,12 @@ class SearchSpace(ABC):
 
     def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
         """Draw `count` architectures uniformly over the space's choices, with replacement."""
-        drawn = self.sample_operations(count, np.random.default_rng(seed))
+        drawn = self.sample_operations(count, numpy_generator(seed))
         return [Architecture(tuple(row), self.edges) for row in drawn.tolist()]
 
     def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:
         """Return a valid architecture that differs from a valid one in exactly one operation."""
-        rng = np.random.default_rng(seed)
+        rng = numpy_generator(seed)
         neighbours = list(self.neighbours(architecture))
         if not neighbours:
             raise DiffusionNAGError(f"no single change keeps this {self.name} architecture valid")

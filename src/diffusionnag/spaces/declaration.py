@@ -1,0 +1,38 @@
+"""Checking a search space that somebody declared, before anything is built on it."""
+
+from __future__ import annotations
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces.search_space import SearchSpace
+
+
+def check_declaration(space: type[SearchSpace]) -> None:
+    """Raise DiffusionNAGError, saying what is wrong, unless a space's parts fit together."""
+    label = f"the search space {space.__name__}"
+    if not isinstance(getattr(space, "name", None), str):
+        raise DiffusionNAGError(f"{label} has no `name`; give it one, a string")
+    for part in ("nodes", "operations", "edges"):
+        value = getattr(space, part, None)
+        if not isinstance(value, tuple) or not value:
+            raise DiffusionNAGError(f"{label} needs `{part}`, a tuple with at least one entry")
+        if len(set(value)) < len(value):
+            raise DiffusionNAGError(f"{label} has an entry twice in `{part}`")
+    for source, target in space.edges:
+        if not 0 <= source < target < len(space.nodes):
+            raise DiffusionNAGError(
+                f"{label} has the edge ({source}, {target}); an edge (i, j) leads from a node to a "
+                f"later one, 0 <= i < j < {len(space.nodes)}"
+            )
+    made = space()
+    for number, node in enumerate(space.nodes):
+        choices = made.choices(number)
+        unknown = [choice for choice in choices if choice not in space.operations]
+        if unknown or not choices:
+            found = f"the unknown {unknown[0]!r}" if unknown else "nothing"
+            raise DiffusionNAGError(f"{label} allows {found} at node {node}; see its `choices`")
+    try:
+        made.rule([made.choices(number)[0] for number in range(len(space.nodes))])
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"the rule of {label} failed: {type(error).__name__}: {error}"
+        ) from error
