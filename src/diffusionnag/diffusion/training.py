@@ -204,7 +204,7 @@ def train(
 ) -> Denoiser:
     """Train until `steps`, or for about `minutes`, or for the recipe's steps; return the denoiser.
 
-    The state is kept in `folder` every 20 seconds; a later call goes on from it and ends with the
+    The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call goes on from it and ends with the
     very weights of an uninterrupted one. `minutes` becomes a number of steps, measured on the first
     50, which is then kept. Raises DiffusionNAGError for a state of other settings.
     """
@@ -222,19 +222,28 @@ def train(
     device = next(run.denoiser.parameters()).device
     data = torch.from_numpy(TrainingSet(run.seed).operations(run.space)).to(device)
     started, saved, validity = time.monotonic() - run.seconds, time.monotonic(), float("nan")
+    between_steps = True
     with torch.random.fork_rng():
-        while run.steps is None or run.step < run.steps:
-            loss = run.train_step(data)
-            run.seconds = time.monotonic() - started
-            if run.steps is None and minutes is not None and run.step == TIMED_STEPS:
-                run.steps = max(TIMED_STEPS, round(minutes * 60 / run.seconds * TIMED_STEPS))
-                logger.info("%g minutes are about %d steps here", minutes, run.steps)
-            due = time.monotonic() - saved > CHECKPOINT_SECONDS
-            if due or run.step == run.steps:
-                validity = run.preview_validity()
+        try:
+            while run.steps is None or run.step < run.steps:
+                between_steps = False
+                loss = run.train_step(data)
+                between_steps = True
+                run.seconds = time.monotonic() - started
+                if run.steps is None and minutes is not None and run.step == TIMED_STEPS:
+                    run.steps = max(TIMED_STEPS, round(minutes * 60 / run.seconds * TIMED_STEPS))
+                    logger.info("%g minutes are about %d steps here", minutes, run.steps)
+                due = time.monotonic() - saved > CHECKPOINT_SECONDS
+                if due or run.step == run.steps:
+                    validity = run.preview_validity()
+                    run.save_state(state)
+                    saved = time.monotonic()
+                report(Progress(run.step, run.steps, loss, validity))
+        except KeyboardInterrupt:
+            # In the middle of a step the weights may be half updated; the last state then stands.
+            if between_steps and run.step > 0:
                 run.save_state(state)
-                saved = time.monotonic()
-            report(Progress(run.step, run.steps, loss, validity))
+            raise
     return run.averaged_denoiser()
 
 
