@@ -204,9 +204,9 @@ def train(
 ) -> Denoiser:
     """Train until `steps`, or for about `minutes`, or for the recipe's steps; return the denoiser.
 
-    The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call goes on from it and ends with the
-    very weights of an uninterrupted one. `minutes` becomes a number of steps, measured on the first
-    50, which is then kept. Raises DiffusionNAGError for a state of other settings.
+    The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call goes on from it and
+    ends with the very weights of an uninterrupted one. `minutes` becomes a number of steps,
+    measured on the first 50, which is then kept. Raises DiffusionNAGError for a state of other settings.
     """
     state = folder / STATE_FILE
     if state.exists():
