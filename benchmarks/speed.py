@@ -90,7 +90,12 @@ def time_process() -> tuple[str, ...]:
         assert status == 0
         peak = max(peak, usage.ru_maxrss)
     label = f"`diffusionnag generate nasbench201 -n {COUNT} --guide cifar10`, whole process"
-    return ("nasbench201", label, f"{statistics.median(seconds):.2f} s", f"peak {peak / 1024:.0f} MiB")
+    return (
+        "nasbench201",
+        label,
+        f"{statistics.median(seconds):.2f} s",
+        f"peak {peak / 1024:.0f} MiB",
+    )
 
 
 def main() -> None:

@@ -41,16 +41,18 @@ def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
 
 
 def locate(kind: str, name: str, **hub_options: Any) -> Path:
-    """Return the folder of a model: one on disk, one inside the package, or one on the hub.
+    """Return the folder of a model: one inside the package, one on disk, or one on the hub.
+
+    A folder that is called like a shipped model is reached as `./NAME`.
 
     `hub_options` go to `huggingface_hub.snapshot_download`. Raises DiffusionNAGError for a name
     that is none of these, EnvironmentFailureError when the hub does not give it.
     """
-    if Path(name).is_dir():
-        return Path(name)
     shipped = shipped_folder(kind, name)
     if shipped is not None:
         return shipped
+    if Path(name).is_dir():
+        return Path(name)
     if not re.fullmatch(HUB_ID, name):
         raise DiffusionNAGError(
             f"no model {name!r} among the shipped {kind} ({', '.join(shipped_names(kind))}), and "
@@ -61,7 +63,7 @@ def locate(kind: str, name: str, **hub_options: Any) -> Path:
     try:
         return Path(snapshot_download(name, **hub_options))
     except Exception as error:  # the hub's client raises errors of several unrelated libraries
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EnvironmentFailureError(
             f"there is no folder {name!r}, and the Hugging Face hub did not give a model of that "
             f"name: {reason}"

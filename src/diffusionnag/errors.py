@@ -8,6 +8,6 @@ class DiffusionNAGError(Exception):
 
 
 class EnvironmentFailureError(DiffusionNAGError):
-    """The world failed, not the request: no disk, no permission, no network, an interruption."""
+    """The world failed, not the request: no disk, no permission, no network."""
 
     exit_code = 1

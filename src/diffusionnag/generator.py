@@ -109,8 +109,8 @@ class Generator(ModelHubMixin):
         """
         if count < 1:
             raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
-        size = self.search_space.size
-        if distinct and count > size:
+        size = self.search_space.size if distinct else None
+        if size is not None and self.search_space.is_enumerable and count > size:
             raise DiffusionNAGError(
                 f"{self.search_space.name} has {size} architectures; {count} distinct ones do not "
                 "exist"
@@ -118,6 +118,11 @@ class Generator(ModelHubMixin):
         kept: dict[Architecture, None] | list[Architecture] = {} if distinct else []
         if isinstance(guide, PropertyPredictor):
             wanted = count if distinct else None
+            if guide.search_space.operations != self.search_space.operations:
+                raise DiffusionNAGError(
+                    f"the guide predicts {guide.search_space.name} architectures, not "
+                    f"{self.search_space.name} ones"
+                )
             guide = maximise(guide, distinct=wanted, space_size=size)
         drawn: list[Architecture] = []
         fruitless = 0
@@ -133,7 +138,7 @@ class Generator(ModelHubMixin):
                 kept.extend(good)
             fruitless = 0 if len(kept) > before else fruitless + 1
             if fruitless == FRUITLESS_BATCHES:
-                raise _given_up(len(kept), count, len(drawn))
+                raise _given_up(len(kept), count, len(drawn), distinct)
         return Samples(list(kept)[:count], drawn)
 
     def stream(
@@ -248,11 +253,11 @@ class Generator(ModelHubMixin):
         return generator.to(device)
 
 
-def _given_up(kept: int, count: int, drawn: int) -> DiffusionNAGError:
-    if kept == 0:
+def _given_up(kept: int, count: int, drawn: int, distinct: bool) -> DiffusionNAGError:
+    if not distinct or kept == 0:
         return DiffusionNAGError(
-            f"none of {drawn} generated architectures is valid; train the generator longer, take "
-            "more solver steps, or lower the guidance scale"
+            f"only {kept} of {drawn} generated architectures are valid, and {count} are wanted; train "
+            "the generator longer, take more solver steps, or lower the guide's weight"
         )
     return DiffusionNAGError(
         f"only {kept} of {count} distinct architectures were found in {drawn} draws, and the same "

@@ -74,17 +74,22 @@ def main() -> None:
     except DiffusionNAGError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; a training goes on from its last checkpoint with the same command", 1)
+        _fail(
+            "interrupted; train-generator goes on from its last checkpoint when it is run again", 1
+        )
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for Python to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
-    except MemoryError:
-        _fail("not enough memory; ask for fewer architectures at a time", 1)
     except TyperException as error:
         _fail(f"{error.format_message()} (see `diffusionnag --help`)", 2)
+    except (MemoryError, RuntimeError) as error:
+        # torch reports exhausted memory as a RuntimeError.
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        _fail("not enough memory; ask for fewer architectures or steps", 1)
 
 
 def _fail(message: str, code: int) -> None:

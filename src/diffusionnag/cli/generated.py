@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from diffusionnag.benchmarks import measured_table
+from diffusionnag.cli.console import unit
 from diffusionnag.diffusion.guidance import Guidance, SumOfGuidance, maximise
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.files import write_atomically
@@ -135,7 +136,7 @@ def ranking_table(generated: Evaluation, top: int) -> RichTable:
         if name in generated.true:
             table.add_column(f"{name}\ntrue", justify="right")
     for name in generated.analytic:
-        table.add_column(f"{name}, M", justify="right")
+        table.add_column(f"{escape(name)}{unit(name)}", justify="right")
     first_rows = {one: row for row, one in reversed(list(enumerate(generated.architectures)))}
     for place, row in enumerate(sorted(first_rows.values())[:top], start=1):
         cells = []

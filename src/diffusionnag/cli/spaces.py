@@ -39,7 +39,7 @@ def info(
 ) -> None:
     """Describe a search space and draw an architecture of it, as text and as a picture."""
     from diffusionnag.benchmarks import known_tables
-    from diffusionnag.cli.console import messages, results
+    from diffusionnag.cli.console import messages, results, unit
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space
 
@@ -54,7 +54,7 @@ def info(
     results.print(text, markup=False)
     results.print(draw_text(search_space, chosen), markup=False)
     for name, value in search_space.analytic_properties(chosen).items():
-        results.print(f"{name}: {value:.3f} M")
+        results.print(f"{name}: {value:.3f}{unit(name)}", markup=False)
     for read in known_tables(search_space.name).values():
         table = read()
         for column in table.columns:

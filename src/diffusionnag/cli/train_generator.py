@@ -42,6 +42,7 @@ def train_generator(
     from diffusionnag.generator import Generator, Origin
     from diffusionnag.metrics import generation_quality
     from diffusionnag.model_card import About
+    from diffusionnag.seeds import check_seed
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -51,6 +52,7 @@ def train_generator(
         raise DiffusionNAGError("give --steps or --minutes, not both")
     if (steps is not None and steps < 1) or (minutes is not None and not 0 < minutes < math.inf):
         raise DiffusionNAGError("--steps and --minutes must be finite and above 0")
+    check_seed(seed)
     prepare_folder(out)
     if (out / CONFIG_FILE).exists():
         found = read_config(out).get("origin")

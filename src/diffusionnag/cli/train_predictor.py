@@ -38,6 +38,7 @@ def train_predictor(
     from diffusionnag.model_card import About
     from diffusionnag.predictors.property_predictor import PropertyPredictor
     from diffusionnag.predictors.quality import prediction_quality
+    from diffusionnag.seeds import numpy_generator
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -49,10 +50,9 @@ def train_predictor(
         messages.print(f"{len(values) - len(measured)} rows without a value are left out")
     architectures = [search_space.parse(table.architectures[row]) for row in measured]
     values = values[measured]
+    order = numpy_generator(seed).permutation(len(values))
+    held_out, seen = np.split(order, [max(2, round(HELD_OUT_SHARE * len(order)))])
     prepare_folder(out)
-
-    order = np.random.default_rng(seed).permutation(len(values))
-    held_out, seen = np.split(order, [max(1, round(HELD_OUT_SHARE * len(order)))])
     with progress_bar() as bar:
 
         def fitted(rows: np.ndarray, description: str) -> PropertyPredictor:
@@ -74,7 +74,11 @@ def train_predictor(
         data=f"{table.name}: {len(values)} architectures, column {column}",
         date=today(),
         machine=machine(),
-        quality={f"{name}, on a held-out tenth": value for name, value in quality.items()},
+        quality={
+            f"{name}, on a held-out tenth": value
+            for name, value in quality.items()
+            if np.isfinite(value)
+        },
     )
     predictor.save_pretrained(out)
     for name, value in quality.items():

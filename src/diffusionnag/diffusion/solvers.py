@@ -66,7 +66,8 @@ def predictor_corrector(
         x = _reverse_step(denoise, x, sde, t, s, randn)
         score, noise = score_at(denoise, x, sde, s), randn(x)
         ratio = noise.flatten(1).norm(dim=1).mean() / score.flatten(1).norm(dim=1).mean()
-        step = 2 * (LANGEVIN_SNR * ratio * sde.scale(s)) ** 2
+        decay = (sde.scale(t) / sde.scale(s)) ** 2  # 1 - beta dt for VP and sub-VP, 1 for VE
+        step = 2 * decay * (LANGEVIN_SNR * ratio) ** 2
         x = x + step * score + torch.sqrt(2 * step) * noise
     return denoise_at(denoise, x, sde, times[-1])
 

@@ -206,7 +206,8 @@ def train(
 
     The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call goes on from it and
     ends with the very weights of an uninterrupted one. `minutes` becomes a number of steps,
-    measured on the first 50, which is then kept. Raises DiffusionNAGError for a state of other settings.
+    measured on the first 50, which is then kept, whatever a later call asks for. Raises
+    DiffusionNAGError for a state of other settings.
     """
     state = folder / STATE_FILE
     if state.exists():
@@ -217,7 +218,7 @@ def train(
                 "ask for that number, or use another folder"
             )
         logger.info("going on from step %d, found in %s", run.step, state)
-    elif minutes is None:
+    if run.steps is None and minutes is None:
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device
     data = torch.from_numpy(TrainingSet(run.seed).operations(run.space)).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 
 from diffusionnag.errors import DiffusionNAGError
@@ -28,4 +29,9 @@ def get_experiment(name: str) -> Experiment:
     """Return an experiment by name; raises DiffusionNAGError for an unknown one."""
     if name not in EXPERIMENTS:
         raise DiffusionNAGError(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    for package in ("scipy", "networkx"):
+        if importlib.util.find_spec(package) is None:
+            raise DiffusionNAGError(
+                f"experiments need {package}: pip install 'diffusionnag[experiments]'"
+            )
     return EXPERIMENTS[name]

@@ -68,8 +68,9 @@ def table4(report: Callable[[str], None]) -> ResultTable:
         rows=tuple(rows),
         notes=(
             f"{SAMPLES:,} samples, mean and std over seeds {SEEDS}, before any repair.",
-            f"Undirected: nodes and a symmetric adjacency diffused together, {UNDIRECTED_STEPS} steps of "
-            "training. An undirected model cannot know the numbering of nodes; `any numbering` "
+            "Undirected: nodes and a symmetric adjacency diffused together, trained for "
+            f"{' / '.join(map(str, UNDIRECTED_STEPS.values()))} steps. An undirected model cannot know "
+            "the numbering of nodes; `any numbering` "
             "counts a graph as valid if some numbering makes it a valid architecture.",
             "Paper: GDSS 4.56 / 0.00 % valid, without positions 100.00 / 42.17 %, with 100.00 / "
             "100.00 % (NAS-Bench-201 / MobileNetV3).",

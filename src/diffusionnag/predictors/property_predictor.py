@@ -24,6 +24,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig, fit_ensemble
 from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
 KIND = "predictors"
@@ -83,7 +84,7 @@ class PropertyPredictor(ModelHubMixin):
         if steps is None:
             steps = int(np.clip(2 * len(measured), 400, 6000))
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(check_seed(seed))
             ensemble = self._new_ensemble()
         self._residual = fit_ensemble(ensemble, x, target, steps=steps, seed=seed, report=report)
         self._ensemble = ensemble.eval().requires_grad_(False)

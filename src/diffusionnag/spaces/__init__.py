@@ -63,7 +63,7 @@ def get_search_space(name: str) -> SearchSpace:
         return _registry[name]()
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
-            return point.load()()
+            return register_search_space(point.load())()
     if ":" in name:
         return _load_from_code(name)()
     known = search_space_names()
@@ -88,7 +88,7 @@ def _import(module_name: str, reference: str) -> ModuleType:
     if not module_name.endswith(".py"):
         try:
             return importlib.import_module(module_name)
-        except ImportError as error:
+        except (Exception, SystemExit) as error:  # whatever the user's own code raises
             raise DiffusionNAGError(f"cannot import {module_name!r}: {error}") from error
     path = Path(module_name)
     if not path.is_file():

@@ -17,7 +17,10 @@ def check_declaration(space: type[SearchSpace]) -> None:
             raise DiffusionNAGError(f"{label} needs `{part}`, a tuple with at least one entry")
         if len(set(value)) < len(value):
             raise DiffusionNAGError(f"{label} has an entry twice in `{part}`")
-    for source, target in space.edges:
+    for edge in space.edges:
+        if not isinstance(edge, tuple) or len(edge) != 2:
+            raise DiffusionNAGError(f"{label} has the edge {edge!r}; an edge is a pair (i, j)")
+        source, target = edge
         if not 0 <= source < target < len(space.nodes):
             raise DiffusionNAGError(
                 f"{label} has the edge ({source}, {target}); an edge (i, j) leads from a node to a "
