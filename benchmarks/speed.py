@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import statistics
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import torch
 
 from diffusionnag import Generator, PropertyPredictor
-from diffusionnag.cli.console import machine
+from diffusionnag.cli.console import machine, today
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.recipes import paper_recipe
 from diffusionnag.experiments.result_table import ResultTable, write_result
@@ -108,8 +107,7 @@ def main() -> None:
         notes=(f"Medians of {REPEATS} (whole process: 5), after load, all measured in turn.",),
     )
     path = RESULTS / "speed.md"
-    date = datetime.date.today().isoformat()
-    write_result(table, path, command="make bench", machine=machine(), date=date)
+    write_result(table, path, command="make bench", machine=machine(), date=today())
     print(path.read_text(encoding="utf-8"))
 
 

@@ -150,14 +150,10 @@ class SearchSpace(ABC):
         Every allowed operation of a node is equally likely, conditioned on the rule by rejection.
         Raises DiffusionNAGError if the rule rejects nearly everything.
         """
-        options = [np.flatnonzero(row) for row in self.allowed]
         kept: list[np.ndarray] = []
         missing, attempts = count, 0
         while missing > 0:
-            drawn = np.stack([rng.choice(option, size=missing) for option in options], axis=1)
-            if self.has_rule:
-                names = np.array(self.operations, dtype=object)[drawn]
-                drawn = drawn[[self.rule(row) is None for row in names.tolist()]]
+            drawn = self._obeying(self._combine_at_random(missing, rng))
             kept.append(drawn)
             missing -= len(drawn)
             attempts += 1
@@ -167,6 +163,16 @@ class SearchSpace(ABC):
                     "draws; narrow `choices`, or override `sample_operations`"
                 )
         return np.concatenate(kept) if kept else np.zeros((0, len(self.nodes)), dtype=np.int64)
+
+    def _combine_at_random(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        options = [np.flatnonzero(row) for row in self.allowed]
+        return np.stack([rng.choice(option, size=count) for option in options], axis=1)
+
+    def _obeying(self, drawn: np.ndarray) -> np.ndarray:
+        if not self.has_rule:
+            return drawn
+        names = np.array(self.operations, dtype=object)[drawn]
+        return drawn[[self.rule(row) is None for row in names.tolist()]]
 
     def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
         """Draw `count` architectures uniformly over the space's choices, with replacement."""
@@ -212,11 +218,9 @@ class SearchSpace(ABC):
             return self.combinations
         if self.is_enumerable:
             return sum(1 for _ in self.enumerate())
-        rng, draws = np.random.default_rng(0), 10_000
-        options = [np.flatnonzero(row) for row in self.allowed]
-        drawn = np.stack([rng.choice(option, size=draws) for option in options], axis=1)
-        names = np.array(self.operations, dtype=object)[drawn]
-        accepted = sum(self.rule(row) is None for row in names.tolist())
+        draws = 10_000
+        drawn = self._combine_at_random(draws, np.random.default_rng(0))
+        accepted = len(self._obeying(drawn))
         return self.combinations * max(1, accepted) // draws
 
     def enumerate(self) -> Iterator[Architecture]:
