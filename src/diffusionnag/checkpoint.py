@@ -16,7 +16,7 @@ from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.files import prepare_folder, write_atomically
-from diffusionnag.spaces import SearchSpace
+from diffusionnag.spaces import SearchSpace, get_search_space
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -119,13 +119,24 @@ def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     return safetensors.torch.load(data)
 
 
-def check_same_space(folder: Path, config: Mapping[str, Any], space: SearchSpace) -> None:
-    """Raise DiffusionNAGError unless a checkpoint's vocabulary is the space's own."""
+def open_checkpoint(
+    folder: Path, kind: str, search_space: SearchSpace | None
+) -> tuple[dict[str, Any], SearchSpace]:
+    """Return the config of a checkpoint, and its search space: the given one, or by its name.
+
+    Raises DiffusionNAGError unless the folder holds a model of that kind whose vocabulary is the
+    space's own.
+    """
+    config = read_config(folder)
+    if config.get("kind") != kind:
+        raise DiffusionNAGError(f"{folder} holds no {kind.replace('_', ' ')}")
+    space = search_space or get_search_space(config["search_space"])
     if config["nodes"] != list(space.nodes) or config["operations"] != list(space.operations):
         raise DiffusionNAGError(
             f"{folder} was trained for the search space {config['search_space']!r}, which does not "
             f"fit {space.name!r}"
         )
+    return config, space
 
 
 def _config_sum(config: Mapping[str, Any]) -> str:

@@ -12,9 +12,8 @@ from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from diffusionnag.checkpoint import (
-    check_same_space,
     locate,
-    read_config,
+    open_checkpoint,
     read_weights,
     write_checkpoint,
 )
@@ -29,7 +28,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.seeds import check_seed
-from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "generators"
 BATCH = 512
@@ -235,11 +234,7 @@ class Generator(ModelHubMixin):
         for an unknown name, a damaged checkpoint, or one of another space.
         """
         folder = locate(KIND, str(name), **hub_options)
-        config = read_config(folder)
-        if config.get("kind") != "generator":
-            raise DiffusionNAGError(f"{folder} holds no generator")
-        space = search_space or get_search_space(config["search_space"])
-        check_same_space(folder, config, space)
+        config, space = open_checkpoint(folder, "generator", search_space)
         settings = config["denoiser"]
         denoiser = Denoiser(
             space,

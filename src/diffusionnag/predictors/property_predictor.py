@@ -13,9 +13,8 @@ from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from diffusionnag.checkpoint import (
-    check_same_space,
     locate,
-    read_config,
+    open_checkpoint,
     read_weights,
     shipped_folder,
     write_checkpoint,
@@ -25,7 +24,7 @@ from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig, fit_ensemble
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.seeds import check_seed
-from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "predictors"
 FEWEST_ARCHITECTURES = 10
@@ -204,11 +203,7 @@ class PropertyPredictor(ModelHubMixin):
         qualified = f"{search_space.name}-{name}" if search_space else str(name)
         shipped = shipped_folder(KIND, qualified)
         folder = shipped or locate(KIND, str(name), **hub_options)
-        config = read_config(folder)
-        if config.get("kind") != "property_predictor":
-            raise DiffusionNAGError(f"{folder} holds no property predictor")
-        space = search_space or get_search_space(config["search_space"])
-        check_same_space(folder, config, space)
+        config, space = open_checkpoint(folder, "property_predictor", search_space)
         predictor = cls(space, config["property"], config=EnsembleConfig(**config["ensemble"]))
         weights = read_weights(folder, config)
         ensemble = predictor._new_ensemble()
