@@ -39,7 +39,7 @@ class Denoiser(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return D for x `batch x N x F` and sigma a scalar or `batch`; `batch x N x F`."""
-        sigma = sigma.expand(len(x))
+        sigma = sigma.reshape(-1)  # one level for all is embedded once, not `batch` times
         if self.parameterisation == "probabilities":
             return self.logits(x, sigma).softmax(-1)
         return x - sigma[:, None, None] * self.noise(x, sigma)

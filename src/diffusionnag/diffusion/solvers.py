@@ -125,7 +125,7 @@ SOLVERS: dict[str, Solver] = {
     "euler_maruyama": Solver(euler_maruyama, 1000, "uniform"),
     "reverse_diffusion": Solver(reverse_diffusion, 1000, "uniform"),
     "predictor_corrector": Solver(predictor_corrector, 1000, "uniform"),
-    "ancestral": Solver(ancestral, 12, "karras"),
+    "ancestral": Solver(ancestral, 16, "karras"),
     "heun": Solver(heun, 12, "karras"),
     "dpm_solver": Solver(dpm_solver, 16, "karras"),
 }

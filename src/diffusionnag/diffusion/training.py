@@ -35,7 +35,6 @@ TIMED_STEPS = 50
 """Steps after which `minutes` is turned into a number of steps; fewer than the warm-up's."""
 CHECKPOINT_SECONDS = 20.0
 PREVIEW_SAMPLES = 64
-PREVIEW_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class TrainingRun:
         sde, solver = self.recipe.sde, get_solver("ancestral")
         shape = (PREVIEW_SAMPLES, len(self.space.nodes), len(self.space.operations))
         x = torch.randn(shape, generator=rng) * sde.prior_std()
-        times = time_grid(sde, PREVIEW_STEPS, solver.spacing)
+        times = time_grid(sde, solver.steps, solver.spacing)
         found = solver.solve(
             denoiser, x, sde, times, lambda like: torch.randn(like.shape, generator=rng)
         )
