@@ -2,14 +2,12 @@
 
 The package `analog-nasbench` (0.1.3) holds one pickle of plain objects. Its own loader needs
 `pkg_resources`, and a pickle can run any code; so neither the package nor the pickle's own choice
-of classes is trusted here: the file is found without importing the package, and is read by an
-unpickler that knows inert stand-ins only.
+of classes is trusted here: the file is found without importing the package, and is read by the
+restricted unpickler.
 """
 
 import functools
 import importlib.util
-import io
-import pickle
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffusionnag.benchmarks.table import Table
+from diffusionnag.benchmarks.unpickling import damaged, restricted_unpickle
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
 ANALOG_NASBENCH = "analog-nasbench"
@@ -48,34 +47,12 @@ class _Record:
     """Stands in for the package's classes: holds attributes, does nothing."""
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
-    """An unpickler which knows the package's two plain classes and no other name."""
-
-    allowed = frozenset(
-        {("analognasbench.data", "Architecture"), ("analognasbench.data", "DriftMeasurement")}
-    )
-
-    def find_class(self, module_name: str, global_name: str) -> type:
-        if (module_name, global_name) in self.allowed:
-            return _Record
-        raise DiffusionNAGError(
-            f"the data of {ANALOG_NASBENCH} asks for {module_name}.{global_name}, which it does "
-            "not need and could do harm; install the package again from PyPI"
-        )
-
-
-def restricted_unpickle(data: bytes) -> Any:
-    """Unpickle the data of analog-nasbench without running any code of theirs.
-
-    Objects of the package's two classes become records with attributes only. Raises
-    DiffusionNAGError for a pickle that names anything else, or is damaged.
-    """
-    try:
-        return _RestrictedUnpickler(io.BytesIO(data)).load()
-    except DiffusionNAGError:
-        raise
-    except Exception as error:  # a damaged pickle is free to fail in any way
-        raise _damaged(str(error)) from error
+_STAND_INS = {
+    ("analognasbench.data", "Architecture"): _Record,
+    ("analognasbench.data", "DriftMeasurement"): _Record,
+}
+_SOURCE = f"the data of {ANALOG_NASBENCH}"
+_REMEDY = "install it again: pip install --force-reinstall analog-nasbench==0.1.3"
 
 
 def analog_nasbench_file() -> Path | None:
@@ -104,7 +81,7 @@ def read_analog_nasbench() -> Table:
         data = file.read_bytes()
     except OSError as error:
         raise EnvironmentFailureError(f"{file}: cannot be read: {error.strerror}") from error
-    return _to_table(restricted_unpickle(data))
+    return _to_table(restricted_unpickle(data, _STAND_INS, _SOURCE, _REMEDY))
 
 
 def _to_table(records: Any) -> Table:
@@ -115,7 +92,7 @@ def _to_table(records: Any) -> Table:
             for name, path in _COLUMNS.items()
         }
     except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise _damaged(str(error)) from error
+        raise damaged(_SOURCE, str(error), _REMEDY) from error
     return Table(ANALOG_NASBENCH, architectures, columns)
 
 
@@ -123,10 +100,3 @@ def _architecture_string(key: tuple[int, ...]) -> str:
     # The package orders the edges by their source, the benchmark's string by their target.
     e01, e02, e03, e12, e13, e23 = (_OPERATIONS[number] for number in key)
     return f"|{e01}~0|+|{e02}~0|{e12}~1|+|{e03}~0|{e13}~1|{e23}~2|"
-
-
-def _damaged(reason: str) -> DiffusionNAGError:
-    return DiffusionNAGError(
-        f"the data of {ANALOG_NASBENCH} is damaged, or of an unknown version ({reason}); "
-        "install it again: pip install --force-reinstall analog-nasbench==0.1.3"
-    )
