@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from diffusionnag.benchmarks.analog import (
@@ -14,6 +15,8 @@ from diffusionnag.benchmarks.table import Table, read_table
 
 __all__ = [
     "DATA_FOLDER_VARIABLE",
+    "TABLES",
+    "KnownTable",
     "Table",
     "known_tables",
     "measured_table",
@@ -23,11 +26,66 @@ __all__ = [
 
 DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
 
-_FILES = {
-    "nasbench201": ("nasbench201_accuracy.parquet", "nasbench201_latency_ms.parquet"),
-    "mobilenetv3": ("mobilenetv3_ofa_latency_ms.parquet",),
-    "mnasnet": ("mnasnet_imagenet.parquet",),
-}
+
+@dataclass(frozen=True)
+class KnownTable:
+    """A measured table that the library knows of, whether or not it is installed here.
+
+    `source` says who measured it, `how_to_get` what to do where it is not installed. The table
+    analog-nasbench is a package; each other one is the file `NAME.parquet` in the folder named by
+    the environment variable DIFFUSIONNAG_DATA.
+    """
+
+    name: str
+    space: str
+    source: str
+    how_to_get: str
+
+    def reader(self) -> Callable[[], Table] | None:
+        """Return what reads the table, None where it is not installed; nothing is read yet.
+
+        The reader raises DiffusionNAGError for a damaged table.
+        """
+        if self.name == ANALOG_NASBENCH:
+            return read_analog_nasbench if analog_nasbench_file() is not None else None
+        folder = os.environ.get(DATA_FOLDER_VARIABLE)
+        path = Path(folder or "", f"{self.name}.parquet")
+        return functools.partial(read_table, path) if folder and path.is_file() else None
+
+
+TABLES = (
+    KnownTable(
+        ANALOG_NASBENCH,
+        "nasbench201",
+        "analog-nasbench on PyPI",
+        "pip install 'diffusionnag[bench]'",
+    ),
+    KnownTable(
+        "nasbench201_accuracy",
+        "nasbench201",
+        "NATS-Bench (Dong & Yang 2020)",
+        "diffusionnag import nats-bench FOLDER --out nasbench201_accuracy.parquet",
+    ),
+    KnownTable(
+        "nasbench201_latency_ms",
+        "nasbench201",
+        "HELP (Lee et al. 2021)",
+        "export it as nasbench201_latency_ms.parquet",
+    ),
+    KnownTable(
+        "mobilenetv3_ofa_latency_ms",
+        "mobilenetv3",
+        "HELP (Lee et al. 2021)",
+        "export it as mobilenetv3_ofa_latency_ms.parquet",
+    ),
+    KnownTable(
+        "mnasnet_imagenet",
+        "mnasnet",
+        "Accel-NASBench (Ahmad et al. 2024)",
+        "export it as mnasnet_imagenet.parquet",
+    ),
+)
+"""Every table the library knows of, in the order in which `measured_table` looks."""
 
 
 def known_tables(space_name: str) -> dict[str, Callable[[], Table]]:
@@ -37,15 +95,8 @@ def known_tables(space_name: str) -> dict[str, Callable[[], Table]]:
     environment variable DIFFUSIONNAG_DATA. Nothing is read before a reader is called; a reader
     raises DiffusionNAGError for a damaged table.
     """
-    tables: dict[str, Callable[[], Table]] = {}
-    if space_name == "nasbench201" and analog_nasbench_file() is not None:
-        tables[ANALOG_NASBENCH] = read_analog_nasbench
-    folder = os.environ.get(DATA_FOLDER_VARIABLE)
-    if folder:
-        for path in (Path(folder) / file for file in _FILES.get(space_name, ())):
-            if path.is_file():
-                tables[path.stem] = functools.partial(read_table, path)
-    return tables
+    readers = {table.name: table.reader() for table in TABLES if table.space == space_name}
+    return {name: read for name, read in readers.items() if read is not None}
 
 
 def measured_table(space_name: str, property_name: str) -> Table | None:

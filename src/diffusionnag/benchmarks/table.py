@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +102,33 @@ def read_table(path: str | Path, architecture_column: str = "arch") -> Table:
             f"{path}: is damaged or not a {kind} file ({reason}); get or export the file again"
         ) from error
     return _to_table(path, content, candidates)
+
+
+def check_table_path(path: Path) -> None:
+    """Make sure, before work begins, that `write_table` can write to `path`.
+
+    Raises DiffusionNAGError for a suffix other than .parquet, EnvironmentFailureError for a place
+    that cannot be written.
+    """
+    if path.suffix.lower() != ".parquet":
+        raise DiffusionNAGError(f"{path}: a table is written as a .parquet file; name it so")
+    check_writable(path)
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Write a table as a Parquet file that `read_table` reads: column `arch`, then its columns.
+
+    A NaN becomes a null. Raises as `check_table_path` does, and EnvironmentFailureError for a
+    disk that is full.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_table_path(path)
+    columns = {name: pa.array(values, from_pandas=True) for name, values in table.columns.items()}
+    content = pa.table({"arch": pa.array(table.architectures, pa.string()), **columns})
+    with write_atomically(path) as temporary:
+        pq.write_table(content, temporary)
 
 
 def _to_table(path: Path, content: "pa.Table", candidates: tuple[str, ...]) -> Table:

@@ -13,7 +13,9 @@ from typer.exceptions import TyperException
 from diffusionnag import __version__
 from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.generate import generate
+from diffusionnag.cli.import_table import import_table
 from diffusionnag.cli.spaces import info, spaces
+from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train_generator import train_generator
 from diffusionnag.cli.train_predictor import train_predictor
 from diffusionnag.errors import DiffusionNAGError
@@ -32,6 +34,8 @@ app.command()(spaces)
 app.command()(info)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
+app.command()(tables)
+app.add_typer(import_table, name="import")
 app.command()(experiment)
 
 
