@@ -16,6 +16,7 @@ from torch.autograd.functional import jacobian
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.guidance import PredictorGuidance, SumOfGuidance, guided
+from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import PAPER_NETWORK, ScoreNetwork, ScoreNetworkConfig
 from diffusionnag.diffusion.sde import SDE, VESDE, VPSDE, SubVPSDE, sde_from_config
 from diffusionnag.diffusion.solvers import SOLVERS, score_at, time_grid
@@ -142,6 +143,29 @@ def test_times_descend_from_one_to_the_end(sde: SDE, spacing: str) -> None:
     assert len(times) == 51
     assert (times.diff() < 0).all()
     torch.testing.assert_close(times[[0, -1]], torch.tensor([1.0, sde.final_time]))
+
+
+# -- restarting -----------------------------------------------------------------------------------
+
+
+@each_process
+def test_what_ends_between_operations_is_decided_by_a_restart(sde: SDE) -> None:
+    rng = torch.Generator().manual_seed(0)
+    decided = torch.eye(4)[torch.randint(4, (2000, 3), generator=rng)]
+    tied = decided[:1000].clone()
+    tied[:, 1] = torch.tensor([0.5, 0.5, 0.0, 0.0])
+    randn = partial(torch.randn, generator=rng)
+    found = restart_undecided(
+        exact_operations, torch.cat([tied, decided[1000:]]), sde, lambda like: randn(like.shape)
+    )
+    assert ((found > 0.5).sum(-1) == 1).float().mean() > 0.995
+    torch.testing.assert_close(found[1000:], decided[1000:])
+    # The neighbours stand where noise of 0.6 leaves them the likelier choice, which it mostly does.
+    stays = (found[:1000, [0, 2]].argmax(-1) == decided[:1000, [0, 2]].argmax(-1)).float().mean()
+    assert stays > 0.6
+    first, second, *rest = (found[:1000, 1] > 0.5).float().mean(0).tolist()
+    assert first + second > 0.8
+    assert first > second > max(rest)
 
 
 # -- the score network ----------------------------------------------------------------------------

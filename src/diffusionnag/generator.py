@@ -20,6 +20,7 @@ from diffusionnag.checkpoint import (
 from diffusionnag.devices import check_device
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.guidance import Guidance, guided, maximise
+from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import get_solver, time_grid
@@ -170,6 +171,8 @@ class Generator(ModelHubMixin):
             with torch.inference_mode(guide is None), torch.no_grad():
                 x = randn(torch.empty(shape)) * sde.prior_std()
                 found = chosen.solve(denoise, x, sde, times, randn)
+                if self.denoiser.parameterisation == "probabilities":
+                    found = restart_undecided(denoise, found, sde, randn)
             yield space.decode(found.cpu().numpy())
 
     def draw(self, count: int, **settings: Any) -> list[Architecture]:

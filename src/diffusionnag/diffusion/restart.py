@@ -1,0 +1,34 @@
+"""Restarting what ends undecided: a little noise, and the last steps once more."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from diffusionnag.diffusion.sde import SDE
+from diffusionnag.diffusion.solvers import Denoise, Randn, ancestral, get_solver, time_grid
+
+RESTART_SIGMA = 0.6
+"""Noise that lets a neighbouring operation be chosen, and the rest of an architecture stand."""
+RESTARTS = 3
+
+
+def restart_undecided(denoise: Denoise, estimate: Tensor, sde: SDE, randn: Randn) -> Tensor:
+    """Return estimates of x_0, `batch x N x F`, those between operations at a node walked anew.
+
+    Where two slots contradict each other a denoiser of operation probabilities may end in the
+    middle, no operation above one half. Such an architecture is noised to `RESTART_SIGMA` and
+    denoised again, at most three times (Xu et al. 2023, "Restart sampling"). No rule of the space
+    is looked at.
+    """
+    solver = get_solver("ancestral")
+    times = time_grid(sde, solver.steps, solver.spacing, estimate.device)
+    times = times[sde.sigma(times) <= RESTART_SIGMA]
+    for _ in range(RESTARTS):
+        undecided = (estimate.amax(-1) <= 0.5).any(-1)
+        if len(times) < 2 or not undecided.any():
+            break
+        x = estimate[undecided]
+        x = sde.scale(times[0]) * (x + sde.sigma(times[0]) * randn(x))
+        estimate = estimate.clone()
+        estimate[undecided] = ancestral(denoise, x, sde, times, randn)
+    return estimate
