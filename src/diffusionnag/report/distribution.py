@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.figure import check_picture, open_figure, text_width
+from diffusionnag.report.axes import ROUNDING, Shown, plain_axes, shown_range
+from diffusionnag.report.figure import (
+    AXIS_SIZE,
+    COLOURS,
+    GREY,
+    INK,
+    LINE,
+    MARGIN,
+    NOTE_SIZE,
+    TITLE_SIZE,
+    check_picture,
+    open_figure,
+    text_width,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito's colours, which colour-blind people can tell apart.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
-INK, GREY, PALE = "#222222", "#666666", "#E5E5E5"
 FEW = 10
 """A group with fewer values has no curve: its values are marked one by one."""
-TAIL = 0.05
-"""Share of a group's values at either end that may lie outside where they are far away."""
 POINTS = 400
-ROW, MARGIN, LINE, PLOT_WIDTH = 0.8, 0.25, 0.17, 5.2
+ROW, PLOT_WIDTH = 0.8, 5.2
 HEAD, FOOT = MARGIN + 2 * LINE, MARGIN + 3.6 * LINE
 PEAK, MARK = 0.84, 0.3
 """Heights of the curves and of marks, in rows."""
-NAME_SIZE, NOTE_SIZE, AXIS_SIZE, TITLE_SIZE = 9.5, 8.0, 10.0, 11.0
-ROUNDING = 1e-9
-"""Relative differences that are rounding errors and no spread."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The stretch of the axis that a picture shows."""
-
-    low: float
-    high: float
+NAME_SIZE = 9.5
 
 
 def plot_distributions(
@@ -57,7 +54,7 @@ def plot_distributions(
     values = {name: group for name, group in values.items() if len(group)}
     if not values:
         raise DiffusionNAGError(f"nothing to draw in {path}: no group has a value")
-    shown = _shown_range(list(values.values()))
+    shown = shown_range(list(values.values()))
     captions = _captions(values, shown)
     labels = max(
         *(text_width(name, NAME_SIZE, weight="bold") for name in values),
@@ -84,22 +81,6 @@ def plot_distributions(
             figure.text(x, (y + 0.3 * LINE) / height, caption, size=NOTE_SIZE, color=GREY)
 
 
-def _shown_range(groups: list[np.ndarray]) -> _Shown:
-    """Return the stretch of the axis on which all groups can be told apart.
-
-    It has every value, unless some are further from the central 90 % of all groups than those are
-    wide; then it ends where the central 90 %, and the means, do.
-    """
-    lowest, highest = min(map(np.min, groups)), max(map(np.max, groups))
-    low = min(min(np.quantile(group, TAIL), group.mean()) for group in groups)
-    high = max(max(np.quantile(group, 1 - TAIL), group.mean()) for group in groups)
-    far = high - low
-    if far > 0:
-        lowest = lowest if lowest >= low - far else low
-        highest = highest if highest <= high + far else high
-    return _Shown(float(lowest), float(highest))
-
-
 def _density(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return a Gaussian kernel density estimate of values, not all the same, at some points.
 
@@ -122,9 +103,9 @@ def _density(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.where((points >= low) & (points <= high), found, 0.0)
 
 
-def _draw(axes: Axes, groups: dict[str, np.ndarray], shown: _Shown) -> None:
+def _draw(axes: Axes, groups: dict[str, np.ndarray], shown: Shown) -> None:
     """Draw each group's curve, or its values where they have none, and its mean, in its row."""
-    room = 0.02 * _span(shown)
+    room = 0.02 * shown.span
     points = np.linspace(shown.low - room, shown.high + room, POINTS)
     for number, values in enumerate(groups.values()):
         base, mean = len(groups) - 1 - number, values.mean()
@@ -147,21 +128,12 @@ def _draw(axes: Axes, groups: dict[str, np.ndarray], shown: _Shown) -> None:
         if above := (values > points[-1]).sum():
             axes.text(points[-1], base + 0.08, f"{above:,} above \u2192", ha="right", **style)
     axes.set(xlim=(points[0], points[-1]), ylim=(-0.03, len(groups)), yticks=[])
-    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.grid(axis="x", color=PALE, linewidth=0.8)
-    axes.tick_params(axis="x", length=0, colors=GREY)
-    axes.set_axisbelow(True)
+    plain_axes(axes, "x")
 
 
-def _captions(groups: dict[str, np.ndarray], shown: _Shown) -> list[str]:
+def _captions(groups: dict[str, np.ndarray], shown: Shown) -> list[str]:
     """Return the mean and the number of each group's values, as precise as the axis needs."""
-    decimals = min(8, max(0, 3 - math.floor(math.log10(_span(shown)))))
+    decimals = min(8, max(0, 3 - math.floor(math.log10(shown.span))))
     return [
         f"mean {values.mean():,.{decimals}f}, n = {len(values):,}" for values in groups.values()
     ]
-
-
-def _span(shown: _Shown) -> float:
-    """Return how much of the axis is shown, or the size of what is shown where it is one point."""
-    span, size = shown.high - shown.low, max(abs(shown.low), abs(shown.high))
-    return span if span > ROUNDING * size else size or 1.0

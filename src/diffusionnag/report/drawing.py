@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diffusionnag.report.figure import check_picture, open_figure, text_width
+from diffusionnag.report.figure import (
+    GREY,
+    INK,
+    LINE,
+    MARGIN,
+    TITLE_SIZE,
+    check_picture,
+    open_figure,
+    text_width,
+)
 from diffusionnag.report.layered import layered_layout
 from diffusionnag.report.layout import (
     COLUMN_GAP,
@@ -41,9 +50,9 @@ COLOURS = (
     *("#77AADD", "#EE8866", "#EEDD88", "#FFAABB", "#99DDFF", "#44BB99", "#BBCC33", "#AAAA00"),
     *("#BBCCEE", "#FFCCCC", "#CCDDAA", "#EEEEBB", "#CCEEFF"),
 )
-INK, GREY, FAINT, ALARM = "#222222", "#666666", "#B8B8B8", "#CC3311"
-NAME_SIZE, OPERATION_SIZE, TITLE_SIZE, STRING_SIZE = 7.5, 10.0, 11.0, 8.0
-MARGIN, PADDING, LINE = 0.25, 0.12, 0.17
+FAINT, ALARM = "#B8B8B8", "#CC3311"
+NAME_SIZE, OPERATION_SIZE, STRING_SIZE = 7.5, 10.0, 8.0
+PADDING = 0.12
 LOW_BOX, HIGH_BOX = 0.36, 0.5
 NARROWEST, ROW_WIDTH = 6.0, 9.0
 

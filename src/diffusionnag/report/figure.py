@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 DATES = {".svg": "Date", ".png": None, ".pdf": "CreationDate"}
 """The formats by suffix, each with the name under which it would note the date."""
+INK, GREY, PALE = "#222222", "#666666", "#E5E5E5"
+# Okabe & Ito's colours, which colour-blind people can tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+MARGIN, LINE = 0.25, 0.17
+"""In inches: around a picture, and from one line of its text to the next."""
+NOTE_SIZE, AXIS_SIZE, TITLE_SIZE = 8.0, 10.0, 11.0
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "diffusionnag",
@@ -59,6 +65,20 @@ def check_picture(path: Path) -> str:
             "pictures need matplotlib: pip install 'diffusionnag[report]'"
         ) from error
     return suffix
+
+
+def write_heading(figure: Figure, title: str, caption: str) -> None:
+    """Write a title at the top left of a figure, and a line in smaller print below it."""
+    width, height = figure.get_size_inches()
+    x, y = MARGIN / width, 1 - (MARGIN + LINE / 2) / height
+    figure.text(x, y, title, size=TITLE_SIZE, weight="bold", color=INK)
+    figure.text(x, y - 1.2 * LINE / height, caption, size=NOTE_SIZE, color=GREY)
+
+
+def heading_width(title: str, caption: str) -> float:
+    """Return how wide a figure must be for its title and caption, in inches."""
+    written = (text_width(title, TITLE_SIZE, weight="bold"), text_width(caption, NOTE_SIZE))
+    return max(written) + 2 * MARGIN
 
 
 def text_width(text: str, size: float, family: str = "sans-serif", weight: str = "normal") -> float:
