@@ -11,13 +11,16 @@ from diffusionnag.benchmarks.analog import (
     analog_nasbench_file,
     read_analog_nasbench,
 )
+from diffusionnag.benchmarks.measurements import Measurements, clean_measurements
 from diffusionnag.benchmarks.table import Table, read_table
 
 __all__ = [
     "DATA_FOLDER_VARIABLE",
     "TABLES",
     "KnownTable",
+    "Measurements",
     "Table",
+    "clean_measurements",
     "known_tables",
     "measured_table",
     "read_analog_nasbench",
