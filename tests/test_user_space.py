@@ -94,7 +94,7 @@ def test_it_is_learnt_generated_and_guided(
         for one in space.enumerate()
     ]
     (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    table = ("--data", "table.jsonl", "--property", "cost")
+    table = ("--data", "table.jsonl", "--property", "cost", "--folds", 2)
     fitted = run_main("train-predictor", pipeline, *table, "--out", "cost")
     assert fitted.returncode == 0, fitted.stderr
 

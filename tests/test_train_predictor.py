@@ -1,0 +1,197 @@
+"""`train-predictor` on tables as users have them: small, flawed, and judged by cross-validation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import RunCli, assert_fails
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffusionnag import PropertyPredictor, get_search_space
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.predictors.cross_validation import (
+    MOST_CROSS_VALIDATED,
+    held_out_parts,
+    predict_held_out,
+)
+from diffusionnag.predictors.quality import prediction_quality
+
+SPACE = get_search_space("nasbench201")
+CELLS = list(dict.fromkeys(SPACE.sample(60, seed=0)))[:48]
+SIZES = [SPACE.analytic_properties(cell)["params"] for cell in CELLS]
+MEASURES = (
+    "mean absolute error",
+    "root mean squared error",
+    "Spearman",
+    "Kendall",
+    "share within one standard deviation",
+    "share within two standard deviations",
+)
+FITTED = {"README.md", "config.json", "model.safetensors"}
+TRAIN = "train-predictor nasbench201 --data mine.csv --property size --out size "
+
+
+def write(folder: Path, rows: list[str]) -> None:
+    (folder / "mine.csv").write_text("\n".join(["arch,size", *rows, ""]))
+
+
+def rows(count: int = len(CELLS)) -> list[str]:
+    pairs = zip(CELLS[:count], SIZES[:count], strict=True)
+    return [f"{SPACE.format(cell)},{size}" for cell, size in pairs]
+
+
+# -- what it does ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_flawed_table_is_cleaned_learnt_judged_and_drawn(run_cli: RunCli, tmp_path: Path) -> None:
+    write(tmp_path, ["[red]net,1.0", *rows(), f"{SPACE.format(CELLS[0])},9", f"{rows()[1]}", ","])
+    result = run_cli(*TRAIN.split(), "--folds", 2, "--plot", "size/scatter.png")
+    assert result.returncode == 0, result.stderr
+    told = result.stderr.splitlines()
+    assert told[0].startswith(
+        "left out 2 rows (rows 1, 52): no nasbench201 architecture; the first"
+    )
+    assert "'[red]net'" in told[0]
+    assert told[1].startswith("merged 1 architecture")
+    assert told[2].startswith("averaged 1 architecture")
+    assert told[-2].startswith("saved in size; use it with: ")
+    assert told[-1] == "drawn into size/scatter.png"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.csv", "size"}
+    assert {path.name for path in (tmp_path / "size").iterdir()} == {*FITTED, "scatter.png"}
+
+    names = [f"{name}, cross-validated" for name in MEASURES]
+    printed = dict(line.split(": ") for line in result.stdout.splitlines())
+    about = json.loads((tmp_path / "size" / "config.json").read_text())["about"]
+    assert list(printed) == list(about["quality"]) == names
+    assert about["data"] == "mine: 52 rows, 48 distinct architectures with a value of size"
+    assert 0.5 < about["quality"]["Spearman, cross-validated"] <= 1
+    predictor = PropertyPredictor.from_pretrained(tmp_path / "size")
+    assert np.corrcoef(predictor.predict(CELLS[1:])[0], SIZES[1:])[0, 1] > 0.8
+
+
+def test_the_error_of_ten_rows_cannot_be_measured(run_main: RunCli, tmp_path: Path) -> None:
+    write(tmp_path, rows(10))
+    assert_fails(run_main(*TRAIN.split(), "--plot", "a.png"), 2, "10 are too few for that")
+    assert not (tmp_path / "size").exists()
+    result = run_main(*TRAIN.split())
+    assert result.returncode == 0, result.stderr
+    assert "10 architectures are too few to hold any out" in result.stderr
+    assert result.stdout == ""
+    assert json.loads((tmp_path / "size" / "config.json").read_text())["about"]["quality"] == {}
+
+
+def test_large_tables_are_judged_on_a_tenth(
+    run_main: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffusionnag.predictors.cross_validation.MOST_CROSS_VALIDATED", 40)
+    write(tmp_path, rows())
+    result = run_main(*TRAIN.split(), "--plot", "scatter.svg")
+    assert result.returncode == 0, result.stderr
+    about = json.loads((tmp_path / "size" / "config.json").read_text())["about"]
+    assert set(about["quality"]) <= {f"{name}, on a held-out tenth" for name in MEASURES}
+    assert "mean absolute error, on a held-out tenth" in about["quality"]
+    assert "5 architectures on a held-out tenth" in (tmp_path / "scatter.svg").read_text()
+
+
+# -- what it refuses ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ("--folds 1", 2, "1 folds cannot be held out in turn"),
+        ("--folds -3", 2, "ask for 2 or more"),
+        ("--plot scatter.jpg", 2, "scatter.jpg"),
+        ("--plot size/scatter.jpg", 2, "scatter.jpg"),
+        ("--plot missing/scatter.png", 1, "cannot write missing/scatter.png: no folder missing"),
+        ("--plot mine.csv/scatter.png", 1, "cannot write mine.csv/scatter.png"),
+        ("--seed -1", 2, "seed"),
+    ],
+)
+def test_wrong_requests_leave_nothing_behind(
+    run_main: RunCli, tmp_path: Path, options: str, code: int, message: str
+) -> None:
+    write(tmp_path, rows())
+    assert_fails(run_main(*(TRAIN + options).split()), code, message)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.csv"}
+
+
+def test_tables_that_cannot_be_learnt_are_one_line(run_main: RunCli, tmp_path: Path) -> None:
+    other = get_search_space("mnasnet")
+    tables = {
+        "nothing to learn": [f"{SPACE.format(cell)},3" for cell in CELLS],
+        "at least 10 are needed": rows(9) * 2,
+        "row 1 is a mnasnet architecture": [f"{other.format(other.sample(1)[0])},3"],
+    }
+    for message, lines in tables.items():
+        write(tmp_path, lines)
+        assert_fails(run_main(*TRAIN.split()), 2, message)
+        assert {path.name for path in tmp_path.iterdir()} == {"mine.csv"}
+
+
+# -- cross-validation -----------------------------------------------------------------------------
+
+
+@given(st.integers(11, 400), st.integers(2, 60), st.integers(0, 9))
+def test_parts_hold_every_row_out_once_and_leave_enough(count: int, folds: int, seed: int) -> None:
+    parts = held_out_parts(count, folds, seed)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(count))
+    sizes = [len(part) for part in parts]
+    assert min(sizes) >= max(1, max(sizes) - 1)
+    assert count - max(sizes) >= 10
+    assert len(parts) >= min(folds, count)
+    if count >= 20:
+        assert len(parts) == min(folds, count)
+
+
+def test_few_rows_are_not_held_out_and_of_many_a_tenth_is() -> None:
+    assert held_out_parts(10, 5, seed=0) == []
+    assert len(held_out_parts(MOST_CROSS_VALIDATED, 5, seed=0)) == 5
+    (part,) = held_out_parts(MOST_CROSS_VALIDATED + 10, 5, seed=0)
+    assert len(set(part.tolist())) == 301
+    with pytest.raises(DiffusionNAGError, match="2 or more"):
+        held_out_parts(100, 0, seed=0)
+
+
+def test_no_part_is_seen_by_what_predicts_it() -> None:
+    values = np.arange(30.0)
+    parts = held_out_parts(30, 4, seed=1)
+
+    def predict(seen: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert sorted([*seen, *part]) == list(range(30))
+        return -values[part], np.full(len(part), len(seen))
+
+    found = predict_held_out(predict, values, parts)
+    assert sorted(found.true.tolist()) == values.tolist()
+    np.testing.assert_array_equal(found.mean, -found.true)
+    assert set(found.std.tolist()) == {22, 23}
+
+
+def test_where_all_others_are_the_same_their_value_is_predicted() -> None:
+    def predict(seen: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(len(part)), np.ones(len(part))
+
+    values = np.append(np.full(19, 2.0), 5.0)
+    found = predict_held_out(predict, values, held_out_parts(20, 5, seed=0))
+    np.testing.assert_array_equal(found.mean[found.true == 5], [2])
+    assert sorted(set(found.mean.tolist())) == [0, 2]
+
+
+def test_quality_of_known_predictions() -> None:
+    true, mean = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 7.0])
+    found = prediction_quality(mean, np.array([0.0, 0.0, 0.5, 1.0]), true)
+    assert tuple(found) == MEASURES
+    expected = [1.0, np.sqrt(2.5), 1.0, 1.0, 0.5, 0.75]
+    np.testing.assert_allclose(list(found.values()), expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_ranks_of_equal_predictions_are_undefined() -> None:
+    found = prediction_quality(np.full(4, 2.0), np.ones(4), np.arange(4.0))
+    undefined = {name for name, value in found.items() if np.isnan(value)}
+    assert undefined == {"Spearman", "Kendall"}
