@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from diffusionnag import Generator, PropertyPredictor
-from diffusionnag.cli.console import machine, today
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.recipes import paper_recipe
 from diffusionnag.experiments.result_table import ResultTable, write_result
+from diffusionnag.model_card import machine, today
 
 COUNT = 256
 REPEATS = 15

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generator import Generator, Samples
+    from diffusionnag.generator import Generator
     from diffusionnag.predictors.property_predictor import PropertyPredictor
+    from diffusionnag.samples import Samples
     from diffusionnag.spaces import (
         Architecture,
         SearchSpace,
@@ -34,7 +35,7 @@ _HOMES = {
     "DiffusionNAGError": "diffusionnag.errors",
     "Generator": "diffusionnag.generator",
     "PropertyPredictor": "diffusionnag.predictors.property_predictor",
-    "Samples": "diffusionnag.generator",
+    "Samples": "diffusionnag.samples",
     "SearchSpace": "diffusionnag.spaces",
     "get_search_space": "diffusionnag.spaces",
     "register_search_space": "diffusionnag.spaces",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import torch
 from huggingface_hub import ModelHubMixin
@@ -19,42 +19,23 @@ from diffusionnag.checkpoint import (
 )
 from diffusionnag.devices import check_device
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.guidance import Guidance, guided, maximise
+from diffusionnag.diffusion.guidance import Strength, guided
 from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance import Bound, Guidance, Property, maximize
+from diffusionnag.guidance.feasibility import check_limits
 from diffusionnag.model_card import About, model_card
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.samples import Collection, Samples
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "generators"
 BATCH = 512
 """Architectures that walk through the solver together."""
-FRUITLESS_BATCHES = 20
-"""Batches in a row without anything new before a sampler gives up."""
-
-
-@dataclass(frozen=True)
-class Samples(Sequence[Architecture]):
-    """Valid architectures, with what the network itself produced on the way to them."""
-
-    architectures: list[Architecture]
-    drawn: list[Architecture]
-    """All that left the solver until there were enough, repeated and invalid ones included."""
-
-    @overload
-    def __getitem__(self, index: int) -> Architecture: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Architecture]: ...
-    def __getitem__(self, index: int | slice) -> Architecture | list[Architecture]:
-        return self.architectures[index]
-
-    def __len__(self) -> int:
-        return len(self.architectures)
 
 
 @dataclass(frozen=True)
@@ -95,7 +76,8 @@ class Generator(ModelHubMixin):
         self,
         count: int,
         *,
-        guide: Guidance | PropertyPredictor | None = None,
+        guide: Guidance | Property | None = None,
+        strength: Strength | None = None,
         solver: str | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -103,48 +85,51 @@ class Generator(ModelHubMixin):
     ) -> Samples:
         """Generate `count` valid architectures, all different if `distinct`.
 
-        A predictor as `guide` is maximised (see `maximise`). What the network gets
-        wrong is rejected and drawn again. Raises DiffusionNAGError for a count or number of steps
-        below 1, an unknown solver, or when `distinct` or validity cannot be reached.
+        A property as `guide` is raised; see `diffusionnag.guidance` for more. What the network gets
+        wrong, or breaks a limit in the guide, is rejected and drawn again. Of `distinct` guided
+        ones somewhat more are drawn than needed, where the space has few good ones, and the best
+        by the guide kept. Raises DiffusionNAGError for a count or number of steps below 1, an
+        unknown solver, a guide of another space, a limit that nothing keeps, or when `distinct`,
+        the limits or validity cannot be reached.
         """
         if count < 1:
             raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
-        size = self.search_space.size if distinct else None
-        if size is not None and self.search_space.is_enumerable and count > size:
+        space = self.search_space
+        if distinct and space.is_enumerable and count > space.size:
             raise DiffusionNAGError(
-                f"{self.search_space.name} has {size} architectures; {count} distinct ones do not "
-                "exist"
+                f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
             )
-        kept: dict[Architecture, None] | list[Architecture] = {} if distinct else []
-        if isinstance(guide, PropertyPredictor):
-            wanted = count if distinct else None
-            if guide.search_space.operations != self.search_space.operations:
+        guide = maximize(guide) if isinstance(guide, Property) else guide
+        collection = Collection(space, count, distinct, self._limits(guide))
+        if guide is not None and distinct:
+            guide = collection.aim_at_the_best(guide)
+        batches = self.stream(
+            guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=count
+        )
+        while not collection.complete:
+            collection.add(next(batches))
+        return collection.samples()
+
+    def _limits(self, guide: Guidance | None) -> list[Bound]:
+        """Return the limits inside a guide, after a check that they, and it, fit this space."""
+        leaves = guide.leaves() if guide is not None else ()
+        for leaf in leaves:
+            judged = getattr(leaf, "property", None)
+            if isinstance(judged, Property) and not _same(judged.search_space, self.search_space):
                 raise DiffusionNAGError(
-                    f"the guide predicts {guide.search_space.name} architectures, not "
+                    f"the guide predicts {judged.search_space.name} architectures, not "
                     f"{self.search_space.name} ones"
                 )
-            guide = maximise(guide, distinct=wanted, space_size=size)
-        drawn: list[Architecture] = []
-        fruitless = 0
-        batches = self.stream(guide=guide, solver=solver, steps=steps, seed=seed, batch=count)
-        while len(kept) < count:
-            batch = next(batches)
-            drawn += batch
-            good = [one for one in batch if self.search_space.is_valid(one)]
-            before = len(kept)
-            if isinstance(kept, dict):
-                kept.update(dict.fromkeys(good))
-            else:
-                kept.extend(good)
-            fruitless = 0 if len(kept) > before else fruitless + 1
-            if fruitless == FRUITLESS_BATCHES:
-                raise _given_up(len(kept), count, len(drawn), distinct)
-        return Samples(list(kept)[:count], drawn)
+        limits = [leaf for leaf in leaves if isinstance(leaf, Bound)]
+        if limits:
+            check_limits(limits, self.search_space)
+        return limits
 
     def stream(
         self,
         *,
         guide: Guidance | None = None,
+        strength: Strength | None = None,
         solver: str | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -161,7 +146,7 @@ class Generator(ModelHubMixin):
         rng = torch.Generator(device).manual_seed(check_seed(seed))
         sde, space = self.denoiser.sde, self.search_space
         times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
-        denoise = self.denoiser if guide is None else guided(self.denoiser, guide)
+        denoise = self.denoiser if guide is None else guided(self.denoiser, guide, strength)
         shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
 
         def randn(like: Tensor) -> Tensor:
@@ -251,13 +236,5 @@ class Generator(ModelHubMixin):
         return generator.to(device)
 
 
-def _given_up(kept: int, count: int, drawn: int, distinct: bool) -> DiffusionNAGError:
-    if not distinct or kept == 0:
-        return DiffusionNAGError(
-            f"only {kept} of {drawn} generated architectures are valid, and {count} are wanted; train "
-            "the generator longer, take more solver steps, or lower the guide's weight"
-        )
-    return DiffusionNAGError(
-        f"only {kept} of {count} distinct architectures were found in {drawn} draws, and the same "
-        "ones keep coming back; lower the guide's weight, or ask for fewer"
-    )
+def _same(one: SearchSpace, other: SearchSpace) -> bool:
+    return (one.nodes, one.operations, one.edges) == (other.nodes, other.operations, other.edges)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,3 +54,15 @@ def model_card(
         lines += ["", "## Measured quality", "", "| measure | value |", "|---|---|"]
         lines += [f"| {name} | {value:.5g} |" for name, value in about.quality.items()]
     return "\n".join(lines) + "\n"
+
+
+def today() -> str:
+    """Return the date, for model cards and tables of results."""
+    return datetime.date.today().isoformat()
+
+
+def machine() -> str:
+    """Return a short description of this machine, for model cards and tables of results."""
+    import torch
+
+    return f"{platform.machine()}, {torch.get_num_threads()} CPU cores, torch {torch.__version__}"

@@ -43,6 +43,8 @@ class KnownTable:
     space: str
     source: str
     how_to_get: str
+    prefix: str = ""
+    """What stands before the file's column names, to tell `latency:pixel3` from other properties."""
 
     def reader(self) -> Callable[[], Table] | None:
         """Return what reads the table, None where it is not installed; nothing is read yet.
@@ -53,7 +55,15 @@ class KnownTable:
             return read_analog_nasbench if analog_nasbench_file() is not None else None
         folder = os.environ.get(DATA_FOLDER_VARIABLE)
         path = Path(folder or "", f"{self.name}.parquet")
-        return functools.partial(read_table, path) if folder and path.is_file() else None
+        if not folder or not path.is_file():
+            return None
+        return functools.partial(_read_prefixed, path, self.prefix)
+
+
+def _read_prefixed(path: Path, prefix: str) -> Table:
+    table = read_table(path)
+    columns = {prefix + name: values for name, values in table.columns.items()}
+    return Table(table.name, table.architectures, columns)
 
 
 TABLES = (
@@ -74,12 +84,14 @@ TABLES = (
         "nasbench201",
         "HELP (Lee et al. 2021)",
         "export it as nasbench201_latency_ms.parquet",
+        "latency:",
     ),
     KnownTable(
         "mobilenetv3_ofa_latency_ms",
         "mobilenetv3",
         "HELP (Lee et al. 2021)",
         "export it as mobilenetv3_ofa_latency_ms.parquet",
+        "latency:",
     ),
     KnownTable(
         "mnasnet_imagenet",

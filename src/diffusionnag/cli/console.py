@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 import shlex
 import sys
 
@@ -41,15 +39,3 @@ def unit(property_name: str) -> str:
 def command_line() -> str:
     """Return the command being run, as one would type it."""
     return shlex.join(["diffusionnag", *sys.argv[1:]])
-
-
-def today() -> str:
-    """Return the date, for model cards and tables of results."""
-    return datetime.date.today().isoformat()
-
-
-def machine() -> str:
-    """Return a short description of this machine, for model cards and tables of results."""
-    import torch
-
-    return f"{platform.machine()}, {torch.get_num_threads()} CPU cores, torch {torch.__version__}"

@@ -9,13 +9,14 @@ import typer
 
 
 def experiment(
-    name: Annotated[str, typer.Argument(help="validity, distribution, guided-quality or table4.")],
+    name: Annotated[str, typer.Argument(help="Its name; an unknown one lists them all.")],
     out: Annotated[Path, typer.Option(help="Folder for the table.")] = Path("results"),
 ) -> None:
     """Run an experiment and write its table, with command, commit, machine and date."""
-    from diffusionnag.cli.console import command_line, machine, messages, results, today
+    from diffusionnag.cli.console import command_line, messages, results
     from diffusionnag.experiments import get_experiment, write_result
     from diffusionnag.files import prepare_folder
+    from diffusionnag.model_card import machine, today
 
     run = get_experiment(name)
     prepare_folder(out)

@@ -17,11 +17,22 @@ def generate(
     guide: Annotated[
         list[str] | None,
         typer.Option(
-            help="Property to raise: a shipped predictor's name, a folder or hub id, and =WEIGHT "
-            "(1 if left out, negative to lower it). May be repeated.",
+            help="Property to raise: a shipped predictor's name, an analytic property (params), a "
+            "folder or hub id, and =WEIGHT (1 if left out, negative to lower it). May be repeated.",
             metavar="NAME_OR_PATH[=WEIGHT]",
         ),
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Limit that every architecture keeps: 'params<=1.0M', 'latency:pixel3<=15', "
+            "'cifar10>=90'. May be repeated.",
+            metavar="NAME_OR_PATH<=VALUE",
+        ),
+    ] = None,
+    limit_probability: Annotated[
+        float, typer.Option(help="Probability with which predicted properties keep a limit.")
+    ] = 0.5,
     solver: Annotated[
         str | None, typer.Option(help="Solver; the generator's own if left out.")
     ] = None,
@@ -44,11 +55,11 @@ def generate(
     from diffusionnag.cli.generated import (
         Evaluation,
         metrics_table,
-        parse_guides,
         plot_property,
         ranking_table,
         write_json_lines,
     )
+    from diffusionnag.cli.request import parse_request
     from diffusionnag.devices import check_device
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import check_writable
@@ -61,8 +72,8 @@ def generate(
     check_device(device)
     if top < 0:
         raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
-    guides = parse_guides(guide or [], search_space)
-    if plot is not None and not guides:
+    request = parse_request(guide or [], limit or [], limit_probability, search_space)
+    if plot is not None and not request.judged():
         raise DiffusionNAGError("--plot draws the distribution of a guide; give one by --guide")
     for path in (out, plot):
         if path is not None:
@@ -73,23 +84,26 @@ def generate(
         generator or search_space.name, search_space=search_space, device=device
     )
 
-    guidance = guides.guidance(search_space, count if distinct else None)
     with messages.status("generating"):
         samples = model.sample(
-            count, guide=guidance, solver=solver, steps=steps, seed=seed, distinct=distinct
+            count,
+            guide=request.guidance(),
+            solver=solver,
+            steps=steps,
+            seed=seed,
+            distinct=distinct,
         )
         quality = generation_quality(search_space, samples.drawn, model.training_set)
-        generated = Evaluation.of(search_space, samples.architectures, guides).ranked()
-        uniform = Evaluation.of(search_space, search_space.sample(count, seed), guides)
+        generated = Evaluation.of(search_space, samples.architectures, request).ranked()
+        uniform = Evaluation.of(search_space, search_space.sample(count, seed), request)
     results.print(ranking_table(generated, top))
-    results.print(metrics_table(quality, samples, generated, uniform))
+    results.print(metrics_table(quality, samples, generated, uniform, request))
     if out is not None:
         write_json_lines(generated, out)
         messages.print(f"{len(samples)} architectures written to {out}")
     if plot is not None:
         unguided = model.sample(count, solver=solver, steps=steps, seed=seed)
-        others = Evaluation.of(search_space, unguided.architectures, guides)
-        plot_property(
-            plot, {"random": uniform, "unguided": others, "guided": generated}, ORACLE_SIZE
-        )
+        others = Evaluation.of(search_space, unguided.architectures, request)
+        groups = {"random": uniform, "unguided": others, "guided": generated}
+        plot_property(plot, groups, next(iter(request.judged())), ORACLE_SIZE)
         messages.print(f"drawn into {plot}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,58 +13,12 @@ from rich.table import Table as RichTable
 
 from diffusionnag.benchmarks import measured_table
 from diffusionnag.cli.console import unit
-from diffusionnag.diffusion.guidance import Guidance, SumOfGuidance, maximise
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.cli.request import Request
 from diffusionnag.files import write_atomically
-from diffusionnag.generator import Samples
+from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.metrics import GenerationQuality
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture, SearchSpace
-
-
-@dataclass(frozen=True)
-class Guides:
-    """The predictors that were asked for, with their weights."""
-
-    predictors: tuple[PropertyPredictor, ...]
-    weights: tuple[float, ...]
-
-    def __len__(self) -> int:
-        return len(self.predictors)
-
-    def guidance(self, space: SearchSpace, distinct: int | None) -> Guidance | None:
-        """Return all guides as one guidance, None without any; see `maximise` for `distinct`."""
-        terms = [
-            maximise(predictor, weight, distinct=distinct, space_size=space.size)
-            for predictor, weight in zip(self.predictors, self.weights, strict=True)
-        ]
-        return SumOfGuidance(tuple(terms)) if terms else None
-
-
-def parse_guides(texts: Sequence[str], space: SearchSpace) -> Guides:
-    """Return the guides of `NAME_OR_PATH[=WEIGHT]` texts.
-
-    Raises DiffusionNAGError for an unknown predictor, a weight that is no number, or a property
-    named twice.
-    """
-    predictors, weights = [], []
-    for text in texts:
-        name, separator, number = text.rpartition("=")
-        if not separator:
-            name, number = text, "1"
-        try:
-            weight = float(number)
-        except ValueError as error:
-            raise DiffusionNAGError(f"the weight in --guide {text} is no number") from error
-        if not np.isfinite(weight) or weight == 0:
-            raise DiffusionNAGError(f"the weight in --guide {text} must be a number other than 0")
-        predictors.append(PropertyPredictor.from_pretrained(name, search_space=space))
-        weights.append(weight)
-    names = [predictor.property_name for predictor in predictors]
-    for name in names:
-        if names.count(name) > 1:
-            raise DiffusionNAGError(f"the property {name} is guided twice; give it one weight")
-    return Guides(tuple(predictors), tuple(weights))
 
 
 @dataclass(frozen=True)
@@ -72,6 +26,7 @@ class Evaluation:
     """Architectures with their predicted, analytic and, where a table has them, true properties.
 
     Arrays are `batch`, one for each property; `merit` is the weighted sum of standardised guides.
+    Properties that are guided or limited are in `mean`, those known exactly in `analytic` alone.
     """
 
     space: SearchSpace
@@ -84,16 +39,18 @@ class Evaluation:
 
     @classmethod
     def of(
-        cls, space: SearchSpace, architectures: list[Architecture], guides: Guides
+        cls, space: SearchSpace, architectures: list[Architecture], request: Request
     ) -> Evaluation:
         """Return what is known of these architectures."""
         mean, std, true = {}, {}, {}
         merit = np.zeros(len(architectures))
         texts = [space.format(architecture) for architecture in architectures]
-        for predictor, weight in zip(guides.predictors, guides.weights, strict=True):
-            name = predictor.property_name
-            mean[name], std[name] = predictor.predict(architectures)
-            merit += weight * predictor.normal_score(architectures)
+        for one, weight in zip(request.properties, request.weights, strict=True):
+            merit += weight * one.normal_score(architectures)
+        for name, one in request.judged().items():
+            if isinstance(one, AnalyticProperty):
+                continue
+            mean[name], std[name] = one.predict(architectures)
             table = measured_table(space.name, name)
             if table is not None:
                 true[name] = table.lookup(name, texts)
@@ -123,7 +80,9 @@ class Evaluation:
         true = self.true.get(name)
         if true is not None and np.isfinite(true).all():
             return true, "true"
-        return self.mean[name], "predicted"
+        if name in self.mean:
+            return self.mean[name], "predicted"
+        return self.analytic[name], "exact"
 
 
 def ranking_table(generated: Evaluation, top: int) -> RichTable:
@@ -152,20 +111,34 @@ def ranking_table(generated: Evaluation, top: int) -> RichTable:
 
 
 def metrics_table(
-    quality: GenerationQuality, samples: Samples, generated: Evaluation, uniform: Evaluation
+    quality: GenerationQuality,
+    samples: Samples,
+    generated: Evaluation,
+    uniform: Evaluation,
+    request: Request,
 ) -> RichTable:
-    """Return validity, uniqueness, novelty, and each property next to uniform random draws."""
+    """Return validity, uniqueness, novelty, each property next to uniform random draws, and limits."""
     table = RichTable("", "generated", "uniform random", box=None, header_style="bold")
     table.add_row("architectures", str(len(samples)), str(len(uniform.architectures)))
     table.add_row("distinct", str(len(set(samples))), str(len(set(uniform.architectures))))
     table.add_row("validity of the network itself", f"{quality.validity:.2f} %", "")
     table.add_row("uniqueness of the valid", f"{quality.uniqueness:.2f} %", "")
     table.add_row("novelty of the valid", f"{quality.novelty:.2f} %", "")
-    for name in generated.mean:
+    for name in request.judged():
         (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)
         for statistic, function in (("mean", np.mean), ("best", np.max), ("worst", np.min)):
             row = f"{statistic} {name} ({source})"
             table.add_row(row, f"{function(here):.2f}", f"{function(there):.2f}")
+    if request.limits:
+        share = 100 * samples.rejected / len(samples.drawn)
+        table.add_row("rejected for a limit, of all drawn", f"{share:.2f} %", "")
+    for bound in request.limits:
+        (here, source), (there, _) = (
+            one.best_known(bound.property.property_name) for one in (generated, uniform)
+        )
+        kept = (100 * np.mean(bound.allows(values)) for values in (here, there))
+        label = f"keeps {bound.describe()} ({source})"
+        table.add_row(escape(label), *(f"{share:.2f} %" for share in kept))
     return table
 
 
@@ -190,27 +163,29 @@ def write_json_lines(generated: Evaluation, path: Path) -> None:
         temporary.write_text("".join(lines), encoding="utf-8")
 
 
-def plot_property(path: Path, groups: Mapping[str, Evaluation], oracle_size: int) -> None:
-    """Draw the distribution of the first guide's property in each group (paper, Figure 2).
+def plot_property(
+    path: Path, groups: Mapping[str, Evaluation], name: str, oracle_size: int
+) -> None:
+    """Draw the distribution of a property in each group (paper, Figure 2).
 
     The best `oracle_size` of the installed table, if there is one, make a further group.
     """
     from diffusionnag.report import plot_distributions
 
     space = next(iter(groups.values())).space
-    name = next(iter(next(iter(groups.values())).mean))
     sources = {group: evaluation.best_known(name) for group, evaluation in groups.items()}
-    true = all(source == "true" for _, source in sources.values())
+    kinds = {source for _, source in sources.values()}
+    mixed = len(kinds) > 1
+    kind = "predicted" if mixed else kinds.pop()
     values = {
-        group: sources[group][0] if true else evaluation.mean[name]
+        group: evaluation.mean[name] if mixed else sources[group][0]
         for group, evaluation in groups.items()
     }
     table = measured_table(space.name, name)
-    if true and table is not None:
+    if kind == "true" and table is not None:
         column = table.column(name)
         best = np.sort(column[np.isfinite(column)])[-oracle_size:]
         values[f"the table's top {len(best):,}"] = best
-    kind = "true" if true else "predicted"
     plot_distributions(
         values, path, xlabel=f"{name} ({kind})", title=f"Generated {space.name} architectures"
     )

@@ -27,11 +27,9 @@ def train_generator(
     from diffusionnag.checkpoint import CONFIG_FILE, read_config
     from diffusionnag.cli.console import (
         command_line,
-        machine,
         messages,
         progress_bar,
         results,
-        today,
     )
     from diffusionnag.devices import check_device
     from diffusionnag.diffusion.recipes import get_recipe
@@ -41,7 +39,7 @@ def train_generator(
     from diffusionnag.files import prepare_folder
     from diffusionnag.generator import Generator, Origin
     from diffusionnag.metrics import generation_quality
-    from diffusionnag.model_card import About
+    from diffusionnag.model_card import About, machine, today
     from diffusionnag.seeds import check_seed
     from diffusionnag.spaces import get_search_space
 

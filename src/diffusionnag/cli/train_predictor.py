@@ -34,15 +34,13 @@ def train_predictor(
     from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
     from diffusionnag.cli.console import (
         command_line,
-        machine,
         messages,
         progress_bar,
         results,
-        today,
     )
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import check_writable, prepare_folder
-    from diffusionnag.model_card import About
+    from diffusionnag.model_card import About, machine, today
     from diffusionnag.predictors.cross_validation import held_out_parts, predict_held_out
     from diffusionnag.predictors.property_predictor import PropertyPredictor
     from diffusionnag.predictors.quality import prediction_quality

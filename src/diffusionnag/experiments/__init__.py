@@ -9,6 +9,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments.distribution import distribution
 from diffusionnag.experiments.guided_quality import guided_quality
 from diffusionnag.experiments.result_table import ResultTable, write_result
+from diffusionnag.experiments.shipped_predictors import shipped_predictors
 from diffusionnag.experiments.table4 import table4
 from diffusionnag.experiments.validity import validity
 
@@ -22,6 +23,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "distribution": distribution,
     "guided-quality": guided_quality,
     "table4": table4,
+    "shipped-predictors": shipped_predictors,
 }
 
 

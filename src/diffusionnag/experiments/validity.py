@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from diffusionnag.diffusion.guidance import Guidance, maximise
 from diffusionnag.experiments.result_table import ResultTable
 from diffusionnag.generator import Generator
+from diffusionnag.guidance import Guidance, maximize, minimize
 from diffusionnag.metrics import generation_quality
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.spaces import SearchSpace
@@ -48,8 +48,8 @@ def validity(report: Callable[[str], None]) -> ResultTable:
 def _guide(space: SearchSpace) -> tuple[Guidance, str]:
     if space.name == "nasbench201":
         predictor = PropertyPredictor.from_pretrained("cifar10", search_space=space)
-        return maximise(predictor), "CIFAR-10 accuracy"
+        return maximize(predictor), "CIFAR-10 accuracy"
     labelled = space.sample(LABELLED, 1)
     sizes = [space.analytic_properties(architecture)["params"] for architecture in labelled]
     predictor = PropertyPredictor(space, "params").fit(labelled, sizes)
-    return maximise(predictor, -1.0), "fewer parameters"
+    return minimize(predictor), "fewer parameters"

@@ -27,6 +27,8 @@ class EnsembleConfig:
     noise_aware: bool = False
     largest_sigma: float = 10.0
     """A noise-aware ensemble is trained on noise up to this level."""
+    conditions: tuple[str, ...] = ()
+    """Names of what else a value was measured under, such as the resolution."""
 
 
 class Ensemble(nn.Module):
@@ -35,31 +37,57 @@ class Ensemble(nn.Module):
     A noise-aware ensemble also sees the noise level, and is trained on noised architectures.
     """
 
+    held_out_error: Tensor
+    conditions: Tensor
+    condition_mean: Tensor
+    condition_spread: Tensor
+
     def __init__(self, nodes: int, operations: int, config: EnsembleConfig) -> None:
         super().__init__()
         self.config = config
+        extra = len(config.conditions)
+        self.register_buffer("held_out_error", torch.zeros(()))
+        self.register_buffer("conditions", torch.zeros(extra))
+        self.register_buffer("condition_mean", torch.zeros(extra))
+        self.register_buffer("condition_spread", torch.ones(extra))
         self.data_variance = (operations - 1) / operations**2
-        inputs = nodes * operations + (NOISE_FEATURES if config.noise_aware else 0)
+        inputs = nodes * operations + extra + (NOISE_FEATURES if config.noise_aware else 0)
         members, width = config.members, config.width
         self.first = MemberLinear(members, inputs, width)
         self.hidden = MemberLinear(members, width, width)
         self.last = MemberLinear(members, width, 1)
 
-    def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
+    ) -> Tensor:
         """Return each member's output, `members x batch`.
 
         `x` is `batch x N x F`, or `members x batch x N x F` to give each member its own; `sigma`
-        is shaped like x without its last two axes, and 0 if absent.
+        is shaped like x without its last two axes, and 0 if absent; `conditions` (`... x C`) are
+        those set by `conditions` if absent.
         """
         features = x.flatten(-2)
         if self.config.noise_aware:
             level = torch.zeros(x.shape[:-2], device=x.device) if sigma is None else sigma
             scaled = features * torch.rsqrt(self.data_variance + level**2)[..., None]
             features = torch.cat([scaled, noise_features(level)], dim=-1)
+        if self.config.conditions:
+            given = self.conditions if conditions is None else conditions
+            given = (given - self.condition_mean) / self.condition_spread
+            features = torch.cat([features, given.expand(*features.shape[:-1], -1)], dim=-1)
         features = features.expand(self.config.members, -1, -1)
         hidden = functional.gelu(self.first(features))
         hidden = hidden + functional.gelu(self.hidden(hidden))
         return self.last(hidden).squeeze(-1)
+
+    def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, each `batch`, for `batch x N x F`.
+
+        The deviation joins the disagreement of the members and their error on held-out data.
+        """
+        members = self(x, sigma)
+        variance = members.var(0, correction=0) + self.held_out_error**2
+        return members.mean(0), variance.sqrt()
 
 
 class MemberLinear(nn.Module):
@@ -87,17 +115,22 @@ def fit_ensemble(
     ensemble: Ensemble,
     x: Tensor,
     target: Tensor,
+    conditions: Tensor,
     *,
     steps: int,
     seed: int,
     report: Callable[[int, int], None],
-) -> float:
-    """Train in place on x `count x N x F` and target `count`; return the held-out RMSE.
+) -> None:
+    """Train in place on x `count x N x F`, target `count` and conditions `count x C`.
 
     Each member sees its own random 80 % of the data and is judged, without noise, on the rest.
     The loss is the squared error, on noised architectures when noise-aware (paper, section 2.2).
     """
     members, count = ensemble.config.members, len(x)
+    if ensemble.config.conditions:
+        ensemble.conditions.copy_(conditions.mean(0))
+        ensemble.condition_mean.copy_(conditions.mean(0))
+        ensemble.condition_spread.copy_(conditions.std(0).clamp(min=1e-6))
     rng = torch.Generator().manual_seed(seed)
     order = torch.stack([torch.randperm(count, generator=rng) for _ in range(members)])
     seen = math.ceil(SEEN_SHARE * count)
@@ -113,7 +146,7 @@ def fit_ensemble(
             shown = shown + sigma[..., None, None] * torch.randn(shown.shape, generator=rng)
         else:
             shown = relax(shown, rng)
-        loss = functional.mse_loss(ensemble(shown, sigma), target[rows])
+        loss = functional.mse_loss(ensemble(shown, sigma, conditions[rows]), target[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -121,7 +154,8 @@ def fit_ensemble(
         report(step + 1, steps)
     rows = order[:, seen:] if seen < count else order
     with torch.no_grad():
-        return float((ensemble(x[rows]) - target[rows]).square().mean().sqrt())
+        error = (ensemble(x[rows], None, conditions[rows]) - target[rows]).square().mean().sqrt()
+        ensemble.held_out_error.copy_(error)
 
 
 def relax(x: Tensor, rng: torch.Generator) -> Tensor:

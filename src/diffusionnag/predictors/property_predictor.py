@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,21 +20,39 @@ from diffusionnag.checkpoint import (
     write_checkpoint,
 )
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance.properties import Property
 from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig, fit_ensemble
+from diffusionnag.predictors.gaussian_process import (
+    GaussianProcess,
+    GaussianProcessConfig,
+    fit_gaussian_process,
+)
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "predictors"
 FEWEST_ARCHITECTURES = 10
+MOST_FOR_GAUSSIAN_PROCESS = 2_000
+"""With more labels than these the ensemble is as good, and its cost does not grow with them."""
+
+Model = Literal["gaussian_process", "ensemble"]
 
 
-class PropertyPredictor(ModelHubMixin):
+def checkpoint_name(search_space: str, property_name: str) -> str:
+    """Return the name of a shipped predictor; `:` in a property is no character for a folder."""
+    return f"{search_space}-{property_name.replace(':', '_')}"
+
+
+class PropertyPredictor(Property, ModelHubMixin):
     """Predicts one property of the architectures of one search space, with a standard deviation.
 
     A predictor is fitted by `fit` on measured architectures, plugged into generation as a guide,
-    and saved and loaded like a generator.
+    and saved and loaded like a generator. `conditions` name what else values were measured under,
+    such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian process for up to 2,000
+    measured architectures and an ensemble of networks for more, or when it is `noise_aware`
+    or has conditions, unless one of the two is asked for.
     """
 
     def __init__(
@@ -43,20 +61,28 @@ class PropertyPredictor(ModelHubMixin):
         property_name: str,
         *,
         noise_aware: bool = False,
-        config: EnsembleConfig | None = None,
+        model: Model | None = None,
+        width: int = EnsembleConfig.width,
+        conditions: Sequence[str] = (),
     ) -> None:
+        if model == "gaussian_process" and (noise_aware or conditions):
+            raise DiffusionNAGError(
+                "a Gaussian process judges clean architectures only, under no conditions"
+            )
         self.search_space = search_space
         self.property_name = property_name
-        self.config = config or EnsembleConfig(noise_aware=noise_aware)
+        self.model = model
         self.about = About()
-        self._ensemble: Ensemble | None = None
+        self._ensemble_config = EnsembleConfig(
+            width=width, noise_aware=noise_aware, conditions=tuple(conditions)
+        )
+        self._fitted: Ensemble | GaussianProcess | None = None
         self._target: RankGaussian | None = None
-        self._residual = 0.0
 
     @property
     def noise_aware(self) -> bool:
         """Whether it judges noised architectures A_t, given their noise level."""
-        return self.config.noise_aware
+        return self._ensemble_config.noise_aware
 
     # -- fitting ----------------------------------------------------------------------------------
 
@@ -65,33 +91,47 @@ class PropertyPredictor(ModelHubMixin):
         architectures: Sequence[Architecture],
         values: Sequence[float] | np.ndarray,
         *,
+        conditions: np.ndarray | None = None,
         seed: int = 0,
         steps: int | None = None,
         report: Callable[[int, int], None] = lambda step, steps: None,
     ) -> PropertyPredictor:
         """Fit on measured values, one an architecture; return itself.
 
-        `steps` defaults to a number that suits the amount of data. Raises DiffusionNAGError for
-        fewer than 10 architectures, values that are not finite or all the same, or an architecture
-        of another space.
+        `conditions`, `batch x C`, are those of each measurement, where the predictor has any.
+        `steps` of an ensemble's training default to a number that suits the amount of data. Raises
+        DiffusionNAGError for fewer than 10 architectures, values that are not finite or all the
+        same, or an architecture of another space.
         """
         measured = np.asarray(values, dtype=np.float64)
         self._check(architectures, measured)
         self._target = RankGaussian.fit(measured)
         x = torch.from_numpy(self.search_space.encode(architectures))
         target = torch.from_numpy(self._target.to_normal(measured)).float()
-        if steps is None:
-            steps = int(np.clip(2 * len(measured), 400, 6000))
         with torch.random.fork_rng():
             torch.manual_seed(check_seed(seed))
-            ensemble = self._new_ensemble()
-        self._residual = fit_ensemble(ensemble, x, target, steps=steps, seed=seed, report=report)
-        self._ensemble = ensemble.eval().requires_grad_(False)
+            fitted = self._new_model(len(measured))
+        if isinstance(fitted, GaussianProcess):
+            # The kernel is fitted on the first few hundred, which should be a fair sample.
+            order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+            fit_gaussian_process(fitted, x[order], target[order], report)
+        else:
+            if steps is None:
+                steps = int(np.clip(2 * len(measured), 400, 6000))
+            given = torch.from_numpy(conditions).float() if conditions is not None else x[:, 0, :0]
+            fit_ensemble(fitted, x, target, given, steps=steps, seed=seed, report=report)
+        self._fitted = fitted.eval().requires_grad_(False)
         return self
 
-    def _new_ensemble(self) -> Ensemble:
-        space = self.search_space
-        return Ensemble(len(space.nodes), len(space.operations), self.config)
+    def _new_model(self, labelled: int) -> Ensemble | GaussianProcess:
+        space, model = self.search_space, self.model
+        if model is None:
+            plain = not (self.noise_aware or self._ensemble_config.conditions)
+            few = labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain
+            model = "gaussian_process" if few else "ensemble"
+        if model == "gaussian_process":
+            return GaussianProcess(space, GaussianProcessConfig(labelled))
+        return Ensemble(len(space.nodes), len(space.operations), self._ensemble_config)
 
     def _check(self, architectures: Sequence[Architecture], values: np.ndarray) -> None:
         if values.shape != (len(architectures),):
@@ -113,45 +153,62 @@ class PropertyPredictor(ModelHubMixin):
             if not validity:
                 raise DiffusionNAGError(f"architecture {row} is not valid: {validity.reason}")
 
+    def under(self, **conditions: float) -> PropertyPredictor:
+        """Predict for these conditions, each by its name, from now on; return itself.
+
+        Raises DiffusionNAGError for other names than those the predictor was fitted with.
+        """
+        expected = self._ensemble_config.conditions
+        if set(conditions) != set(expected):
+            raise DiffusionNAGError(
+                f"{self.property_name} is predicted under {', '.join(expected) or 'no conditions'}, "
+                f"not under {', '.join(conditions) or 'none'}"
+            )
+        model = self._on(torch.device("cpu"))
+        if isinstance(model, Ensemble):
+            model.conditions.copy_(torch.tensor([conditions[name] for name in expected]))
+        return self
+
     # -- predicting -------------------------------------------------------------------------------
 
-    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """Return the property as a standard normal score, `batch`, differentiable in x.
+    def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation as standard normal scores, each `batch`.
 
         `x` is relaxed one-hot, `batch x N x F`; `sigma` its noise level (`batch`), which only a
-        noise-aware predictor looks at. Raises DiffusionNAGError before `fit`.
+        noise-aware predictor looks at. The deviation joins what the model does not know and the
+        noise it saw in the measurements. Raises DiffusionNAGError before `fit`.
         """
-        return self._members(x, sigma).mean(0)
+        model = self._on(x.device)
+        return model.distribution(x, sigma) if isinstance(model, Ensemble) else model(x)
 
-    def normal_score(self, architectures: Sequence[Architecture]) -> np.ndarray:
-        """Return the property as a standard normal score, `batch` float64; higher is more."""
-        with torch.no_grad():
-            x = torch.from_numpy(self.search_space.encode(architectures))
-            return self.standardised(x).double().numpy()
+    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return the mean as a standard normal score, `batch`, differentiable in x."""
+        model = self._on(x.device)
+        return model(x, sigma).mean(0) if isinstance(model, Ensemble) else model.mean(x)
+
+    def _on(self, device: torch.device) -> Ensemble | GaussianProcess:
+        if self._fitted is None:
+            raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
+        return self._fitted.to(device)
+
+    def to_standard(self, value: float) -> float:
+        """Return a value of the property as a standard normal score."""
+        if self._target is None:
+            raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
+        return float(self._target.to_normal(np.array(value)))
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation in the property's unit, each `batch` float64.
-
-        The deviation joins the disagreement of the members and their error on held-out data.
-        """
+        """Return mean and standard deviation in the property's unit, each `batch` float64."""
         with torch.no_grad():
             x = torch.from_numpy(self.search_space.encode(architectures))
-            members = self._members(x).double().numpy()
+            centre, spread = (values.double().numpy() for values in self.distribution(x))
         assert self._target is not None
-        centre = members.mean(0)
-        spread = np.sqrt(members.var(0) + self._residual**2)
-        low, high = (self._target.to_value(centre + sign * spread) for sign in (-1, 1))
-        return self._target.to_value(centre), 0.5 * (high - low)
-
-    def _members(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        if self._ensemble is None:
-            raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
-        return self._ensemble.to(x.device)(x, sigma)
+        return self._target.to_value(centre), self._target.to_value_spread(centre, spread)
 
     # -- saving and loading -----------------------------------------------------------------------
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        if self._ensemble is None or self._target is None:
+        if self._fitted is None or self._target is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
         config = {
             "kind": "property_predictor",
@@ -159,14 +216,22 @@ class PropertyPredictor(ModelHubMixin):
             "nodes": list(self.search_space.nodes),
             "operations": list(self.search_space.operations),
             "property": self.property_name,
-            "ensemble": asdict(self.config),
-            "residual": self._residual,
+            "model": asdict(self._fitted.config) | {"kind": self._kind()},
             "about": asdict(self.about),
         }
-        weights = {f"ensemble.{n}": t for n, t in self._ensemble.state_dict().items()}
+        weights = {f"model.{n}": t for n, t in self._fitted.state_dict().items()}
         weights["target.values"] = torch.from_numpy(self._target.values)
         weights["target.normal"] = torch.from_numpy(self._target.normal)
         write_checkpoint(save_directory, config, weights, self._card())
+
+    def _conditions(self) -> dict[str, float]:
+        if not isinstance(self._fitted, Ensemble):
+            return {}
+        values = self._fitted.conditions.tolist()
+        return dict(zip(self._fitted.config.conditions, values, strict=True))
+
+    def _kind(self) -> Model:
+        return "ensemble" if isinstance(self._fitted, Ensemble) else "gaussian_process"
 
     def _card(self) -> str:
         space, name = self.search_space.name, self.property_name
@@ -176,13 +241,14 @@ class PropertyPredictor(ModelHubMixin):
             "deviation, and guides generation towards it.",
             usage="from diffusionnag import Generator, PropertyPredictor\n\n"
             f'generator = Generator.from_pretrained("{space}")\n'
-            f'predictor = PropertyPredictor.from_pretrained("{space}-{name}")\n'
+            f'predictor = PropertyPredictor.from_pretrained("{checkpoint_name(space, name)}")\n'
             "architectures = generator.sample(256, guide=predictor)",
             facts={
                 "search space": space,
                 "property": name,
                 "judges": "noised architectures" if self.noise_aware else "clean architectures",
-                "members": self.config.members,
+                "model": self._kind().replace("_", " "),
+                **self._conditions(),
             },
             about=self.about,
         )
@@ -200,20 +266,24 @@ class PropertyPredictor(ModelHubMixin):
         A shipped one is named by its property when `search_space` is given, else `space-property`.
         Raises DiffusionNAGError for an unknown name, a damaged folder, or another space's model.
         """
-        qualified = f"{search_space.name}-{name}" if search_space else str(name)
+        qualified = checkpoint_name(search_space.name, str(name)) if search_space else str(name)
         shipped = shipped_folder(KIND, qualified)
         folder = shipped or locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "property_predictor", search_space)
-        predictor = cls(space, config["property"], config=EnsembleConfig(**config["ensemble"]))
+        settings = config["model"]
+        kind = settings.pop("kind")
+        predictor = cls(space, config["property"], model=kind)
+        if kind == "ensemble":
+            settings["conditions"] = tuple(settings["conditions"])
+            predictor._ensemble_config = EnsembleConfig(**settings)
+        fitted = predictor._new_model(settings.get("labelled", 0))
         weights = read_weights(folder, config)
-        ensemble = predictor._new_ensemble()
-        ensemble.load_state_dict(
-            {n.removeprefix("ensemble."): t for n, t in weights.items() if n[:9] == "ensemble."}
+        fitted.load_state_dict(
+            {n.removeprefix("model."): t for n, t in weights.items() if n.startswith("model.")}
         )
-        predictor._ensemble = ensemble.eval().requires_grad_(False)
+        predictor._fitted = fitted.eval().requires_grad_(False)
         predictor._target = RankGaussian(
             weights["target.values"].numpy(), weights["target.normal"].numpy()
         )
-        predictor._residual = config["residual"]
         predictor.about = About(**config["about"])
         return predictor

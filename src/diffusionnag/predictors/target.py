@@ -33,8 +33,28 @@ class RankGaussian:
         return cls(distinct.astype(np.float64), normal.astype(np.float64))
 
     def to_normal(self, values: np.ndarray) -> np.ndarray:
-        """Return the standardised property, held constant beyond the values seen."""
-        return np.interp(values, self.values, self.normal)
+        """Return the standardised property; beyond the values seen it goes on in a straight line."""
+        inside = np.interp(values, self.values, self.normal)
+        spread = self.values[-1] - self.values[0]
+        slope = (self.normal[-1] - self.normal[0]) / spread
+        beyond = values - np.clip(values, self.values[0], self.values[-1])
+        return inside + slope * beyond
+
+    def to_value_spread(self, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Return what a deviation around a normal score is in the property's unit, each `batch`.
+
+        Half the distance between the values one deviation below and above; where the values seen
+        end in between, the whole distance on the other side.
+        """
+        middle = self.to_value(centre)
+        below, above = (self.to_value(centre + sign * spread) for sign in (-1, 1))
+        inside_below = centre - spread >= self.normal[0]
+        inside_above = centre + spread <= self.normal[-1]
+        return np.select(
+            [inside_below & ~inside_above, inside_above & ~inside_below],
+            [middle - below, above - middle],
+            0.5 * (above - below),
+        )
 
     def to_value(self, normal: np.ndarray) -> np.ndarray:
         """Return the property in its own unit, held constant beyond the values seen."""

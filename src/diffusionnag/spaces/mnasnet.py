@@ -62,6 +62,11 @@ class MnasNet(SearchSpace):
             operations.extend(match.groups())
         return self.build(operations, text)
 
+    def interactions(self) -> tuple[tuple[int, ...], ...]:
+        """Return the four choices of each block: a block's cost is no sum over them."""
+        width = len(KINDS)
+        return tuple(tuple(range(b * width, (b + 1) * width)) for b in range(BLOCKS))
+
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
         """Return parameters and multiply-adds in millions (224x224, 1,000 classes)."""
         cost = mnasnet_cost(self.blocks(architecture))

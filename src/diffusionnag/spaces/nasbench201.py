@@ -29,6 +29,7 @@ class NASBench201(SearchSpace):
         *((1, 3), (1, 5), (2, 6), (3, 6)),
         *((4, 7), (5, 7), (6, 7)),
     )
+    blocking_operations = ("none",)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the end's own operation at either end, else the five operations of an edge."""

@@ -32,6 +32,8 @@ class SearchSpace(ABC):
     nodes: ClassVar[tuple[str, ...]]
     operations: ClassVar[tuple[str, ...]]
     edges: ClassVar[tuple[Edge, ...]]
+    blocking_operations: ClassVar[tuple[str, ...]] = ()
+    """Operations that let nothing through, so that every path through their node is cut."""
 
     # -- what a subclass may override -------------------------------------------------------------
 
@@ -61,6 +63,13 @@ class SearchSpace(ABC):
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
         """Return the properties that follow from the architecture alone, such as its size."""
         return {}
+
+    def interactions(self) -> tuple[tuple[int, ...], ...]:
+        """Return groups of nodes whose operations count together in the analytic properties.
+
+        Each analytic property must be a sum over these groups; by default over single nodes.
+        """
+        return tuple((node,) for node in range(len(self.nodes)))
 
     # -- rules ------------------------------------------------------------------------------------
 

@@ -1,0 +1,16 @@
+"""Guidance: what is asked of architectures, as terms that add and scale."""
+
+from diffusionnag.guidance.analytic import AnalyticProperty
+from diffusionnag.guidance.properties import Bound, Property, limit, maximize, minimize, target
+from diffusionnag.guidance.terms import Guidance
+
+__all__ = [
+    "AnalyticProperty",
+    "Bound",
+    "Guidance",
+    "Property",
+    "limit",
+    "maximize",
+    "minimize",
+    "target",
+]

@@ -1,0 +1,71 @@
+"""Whether limits can be kept at all, told before anything is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance.properties import Bound
+from diffusionnag.spaces import Architecture, SearchSpace
+
+STARTS = 1_024
+DESCENTS = 4
+"""Best starts from which the limits are approached, one operation at a time."""
+
+
+def check_limits(limits: Sequence[Bound], space: SearchSpace) -> None:
+    """Raise DiffusionNAGError, with the nearest value found, for limits that nothing keeps.
+
+    Random architectures are tried first; from the nearest ones the shortfall is then lowered by
+    changing one operation at a time, until no change helps.
+    """
+    starts = space.sample(STARTS, 0)
+    for limit in limits:
+        found = _nearest([limit], space, starts)
+        if found is not None:
+            raise DiffusionNAGError(
+                f"no {space.name} architecture was found that keeps {limit.describe()}"
+                f"{_certainty(limit)}; the nearest has {limit.describe(found)}"
+            )
+    if len(limits) > 1:
+        found = _nearest(limits, space, starts)
+        if found is not None:
+            together = " and ".join(limit.describe() for limit in limits)
+            nearest = ", ".join(limit.describe(found) for limit in limits)
+            raise DiffusionNAGError(
+                f"no {space.name} architecture was found that keeps {together} together; the "
+                f"nearest has {nearest}"
+            )
+
+
+def _certainty(limit: Bound) -> str:
+    return f" with probability {limit.probability:g}" if limit.probability != 0.5 else ""
+
+
+def _nearest(
+    limits: Sequence[Bound], space: SearchSpace, starts: list[Architecture]
+) -> Architecture | None:
+    """Return the architecture found that breaks the limits least, None once one keeps them."""
+
+    def shortfall(architectures: Sequence[Architecture]) -> np.ndarray:
+        return np.sum([limit.shortfall(architectures) for limit in limits], axis=0)
+
+    short = shortfall(starts)
+    nearest, least = starts[int(short.argmin())], float(short.min())
+    for row in np.argsort(short)[:DESCENTS].tolist():
+        here, now = starts[row], float(short[row])
+        while now > 0:
+            around = list(space.neighbours(here))
+            if not around:
+                break
+            found = shortfall(around)
+            if found.min() >= now:
+                break
+            here, now = around[int(found.argmin())], float(found.min())
+        if now < least or now == 0:
+            nearest, least = here, now
+        if least == 0:
+            return None
+    return nearest

@@ -1,0 +1,114 @@
+"""Guidance terms: log-likelihoods of architectures that add and scale like numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from diffusionnag.spaces import Architecture, SearchSpace
+
+CEILING_SHARPNESS = 8.0
+"""How sharply the reward ends at a ceiling, per unit of log-likelihood over guidance scale."""
+
+
+class Guidance(ABC):
+    """Anything that says how likely architectures are to have what is asked for.
+
+    Guidances add, and a number scales them: `3 * maximize(accuracy) + limit(latency, at_most=20)`.
+    A subclass of your own needs `log_likelihood` only.
+    """
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return log p(y | A_t) up to a constant, `batch`, differentiable with respect to x.
+
+        `x` is x_0 + sigma * noise (`batch x N x F`), `sigma` its noise level (`batch`), and
+        `clean` the denoiser's estimate D(x, sigma) of x_0, itself a function of x.
+        """
+
+    def leaves(self) -> tuple[Guidance, ...]:
+        """Return the terms that it is put together from, itself if it is a single one."""
+        return (self,)
+
+    def __add__(self, other: object) -> Guidance:
+        """Ask for both."""
+        if not isinstance(other, Guidance):
+            return NotImplemented
+        return Sum((self, other))
+
+    def __mul__(self, weight: float) -> Guidance:
+        """Ask `weight` times as strongly."""
+        return Scaled(self, float(weight))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Sum(Guidance):
+    """Several guidances at once: their log-likelihoods add."""
+
+    terms: tuple[Guidance, ...]
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return the sum over all terms, `batch`."""
+        total = torch.zeros(len(x), device=x.device, dtype=x.dtype)
+        for term in self.terms:
+            total = total + term.log_likelihood(x, sigma, clean)
+        return total
+
+    def leaves(self) -> tuple[Guidance, ...]:
+        """Return the leaves of all terms."""
+        return tuple(leaf for term in self.terms for leaf in term.leaves())
+
+
+@dataclass(frozen=True)
+class Scaled(Guidance):
+    """A guidance times a number."""
+
+    guidance: Guidance
+    weight: float
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return `weight` times the guidance's log-likelihood, `batch`."""
+        return self.weight * self.guidance.log_likelihood(x, sigma, clean)
+
+    def leaves(self) -> tuple[Guidance, ...]:
+        """Return the leaves of what is scaled."""
+        return self.guidance.leaves()
+
+
+@dataclass(frozen=True)
+class Ceiling(Guidance):
+    """A guidance whose reward ends at `level`: all architectures above are about equally likely.
+
+    `unit` is the log-likelihood within which the reward fades out, divided by 8.
+    """
+
+    guidance: Guidance
+    level: float
+    unit: float
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return the smooth minimum of the guidance's log-likelihood and the level, `batch`."""
+        found = self.guidance.log_likelihood(x, sigma, clean)
+        sharpness = CEILING_SHARPNESS / self.unit
+        return self.level - functional.softplus(sharpness * (self.level - found)) / sharpness
+
+    def leaves(self) -> tuple[Guidance, ...]:
+        """Return the leaves of what has the ceiling."""
+        return self.guidance.leaves()
+
+
+def merit(
+    guidance: Guidance, space: SearchSpace, architectures: Sequence[Architecture]
+) -> np.ndarray:
+    """Return the log-likelihood of noiseless architectures under a guidance, `batch` float64."""
+    with torch.no_grad():
+        x = torch.from_numpy(space.encode(architectures))
+        return guidance.log_likelihood(x, torch.zeros(len(x)), x).double().numpy()

@@ -1,0 +1,60 @@
+"""Features of an architecture that few labels suffice to learn from: where its operations lie."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from diffusionnag.spaces import SearchSpace
+
+MOST_PATHS = 64
+"""A wiring with more paths from input to output is described by its shortest ones."""
+
+
+class PathFeatures:
+    """One-hot choices, operations along each path from input to output, and their counts.
+
+    On relaxed one-hot rows each feature is a product of operation probabilities, so it stays
+    differentiable, and is exact at one-hot input.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        allowed = torch.from_numpy(space.allowed)
+        self.choices = torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
+        free = {node for node in range(len(space.nodes)) if allowed[node].sum() > 1}
+        self.paths = [[node for node in path if node in free] for path in _paths(space)]
+        self.blocking = [space.operations.index(name) for name in space.blocking_operations]
+        used = allowed[sorted(free)].any(0)
+        used[self.blocking] = False
+        self.through = torch.nonzero(used)[:, 0]
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return three groups of features of `batch x N x F`, each `batch x features`."""
+        alive, present, counts = [], [], []
+        for path in self.paths:
+            rows = x[:, path]
+            open_path = (1 - rows[:, :, self.blocking].sum(-1)).prod(1)
+            operations = rows[:, :, self.through]
+            alive.append(open_path)
+            present.append((1 - (1 - operations).prod(1)) * open_path[:, None])
+            counts.append(operations.sum(1) * open_path[:, None])
+        along = torch.cat([torch.stack(alive, dim=1), *present], dim=1)
+        return [x.flatten(1)[:, self.choices], along, torch.stack(counts).sum(0)]
+
+
+def _paths(space: SearchSpace) -> list[list[int]]:
+    """Return the nodes of each path from a node without input to one without output."""
+    followers: dict[int, list[int]] = {node: [] for node in range(len(space.nodes))}
+    for source, target in space.edges:
+        followers[source].append(target)
+    starts = set(followers) - {target for _, target in space.edges}
+    found: list[list[int]] = []
+    growing = [[start] for start in sorted(starts)]
+    while growing and len(found) < MOST_PATHS:
+        longer = []
+        for path in growing:
+            if not followers[path[-1]]:
+                found.append(path)
+            longer += [[*path, node] for node in followers[path[-1]]]
+        growing = longer
+    return found[:MOST_PATHS]
