@@ -21,6 +21,8 @@ FEWEST_SURVEYED = 10
 """So many of the surveyed must be wanted, or the space has more good ones than can run out."""
 CEILING_SLACK = 1.25
 """How many architectures lie above the ceiling, for each one that is wanted."""
+SPARE = 1.1
+"""How many are collected above the ceiling, for each one that is wanted; the best are kept."""
 DISTINCT_STRENGTH = 2.0
 """Below a ceiling steepness costs no diversity."""
 DRAWS_FOR_DISTINCT = 8
@@ -89,7 +91,8 @@ class Collection:
         if len(self.kept) < self.count:
             return False
         above = sum(found >= self._ceiling for found in self._merits)
-        return above >= self.count or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
+        wanted = SPARE * self.count if self._guide is not None else self.count
+        return above >= wanted or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
 
     def add(self, batch: list[Architecture]) -> None:
         """Keep what serves of a batch; raises DiffusionNAGError once there is no hope of enough."""

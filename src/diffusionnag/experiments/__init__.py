@@ -8,8 +8,11 @@ from collections.abc import Callable
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments.distribution import distribution
 from diffusionnag.experiments.guided_quality import guided_quality
+from diffusionnag.experiments.limits import limits
+from diffusionnag.experiments.plug_and_play import plug_and_play
 from diffusionnag.experiments.result_table import ResultTable, write_result
 from diffusionnag.experiments.shipped_predictors import shipped_predictors
+from diffusionnag.experiments.table3 import table3
 from diffusionnag.experiments.table4 import table4
 from diffusionnag.experiments.validity import validity
 
@@ -22,7 +25,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     "validity": validity,
     "distribution": distribution,
     "guided-quality": guided_quality,
+    "table3": table3,
     "table4": table4,
+    "limits": limits,
+    "plugplay": plug_and_play,
     "shipped-predictors": shipped_predictors,
 }
 

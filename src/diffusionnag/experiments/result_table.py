@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from diffusionnag.benchmarks import Table, known_tables
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.files import write_atomically
 
 
@@ -20,6 +22,16 @@ class ResultTable:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+
+
+def required_table(space_name: str, table_name: str) -> Table:
+    """Return a measured table; raises DiffusionNAGError where it is not installed."""
+    installed = known_tables(space_name)
+    if table_name not in installed:
+        raise DiffusionNAGError(
+            f"the table {table_name} is not installed; see `diffusionnag tables {space_name}`"
+        )
+    return installed[table_name]()
 
 
 def mean_and_std(values: Sequence[float]) -> str:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diffusionnag.benchmarks import known_tables
 from diffusionnag.checkpoint import CONFIG_FILE
-from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.experiments.result_table import ResultTable
+from diffusionnag.experiments.result_table import ResultTable, required_table
 from diffusionnag.model_card import About, machine, today
 from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
 from diffusionnag.predictors.quality import prediction_quality
@@ -103,28 +101,23 @@ def shipped_predictors(report: Callable[[str], None]) -> ResultTable:
 
 def _all_columns() -> Iterator[tuple[Source, str]]:
     for source in SOURCES:
-        installed = known_tables(source.space)
-        if source.table not in installed:
-            raise DiffusionNAGError(
-                f"the table {source.table} is not installed; see `diffusionnag tables`"
-            )
-        columns = source.columns or tuple(installed[source.table]().columns)
-        for column in columns:
+        table = required_table(source.space, source.table)
+        for column in source.columns or tuple(table.columns):
             if column != source.condition:
                 yield source, column
 
 
 def _train(source: Source, column: str) -> PropertyPredictor:
-    space, table = get_search_space(source.space), known_tables(source.space)[source.table]()
+    space, table = get_search_space(source.space), required_table(source.space, source.table)
     values = table.column(column)
     rows = numpy_generator(0).permutation(np.flatnonzero(np.isfinite(values)))
     held_out, seen = np.split(rows, [round(HELD_OUT_SHARE * len(rows))])
     architectures = [space.parse(text) for text in table.architectures]
     given = table.column(source.condition)[:, None] if source.condition else None
-    names = (source.condition.removeprefix("latency:"),) if source.condition else ()
+    name = (source.condition or "").removeprefix("latency:")
     width, steps = (LARGE_WIDTH, LARGE_STEPS) if source.large else (SMALL_WIDTH, SMALL_STEPS)
     predictor = PropertyPredictor(
-        space, column, model="ensemble", width=width, conditions=names
+        space, column, model="ensemble", width=width, conditions=(name,) if name else ()
     ).fit(
         [architectures[row] for row in seen],
         values[seen],
@@ -137,10 +130,10 @@ def _train(source: Source, column: str) -> PropertyPredictor:
         mean, std = np.full((2, len(held_out)), np.nan)
         for value in np.unique(given[held_out]):
             alike = np.flatnonzero(given[held_out, 0] == value)
-            predictor.under(**{names[0]: float(value)})
+            predictor.under(**{name: float(value)})
             found = predictor.predict([architectures[row] for row in held_out[alike]])
             mean[alike], std[alike] = found
-        predictor.under(**{names[0]: float(SHIPPED_RESOLUTION)})
+        predictor.under(**{name: float(SHIPPED_RESOLUTION)})
     quality = prediction_quality(mean, std, values[held_out])
     predictor.about = About(
         command=COMMAND,

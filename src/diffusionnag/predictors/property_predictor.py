@@ -50,9 +50,9 @@ class PropertyPredictor(Property, ModelHubMixin):
 
     A predictor is fitted by `fit` on measured architectures, plugged into generation as a guide,
     and saved and loaded like a generator. `conditions` name what else values were measured under,
-    such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian process for up to 2,000
-    measured architectures and an ensemble of networks for more, or when it is `noise_aware`
-    or has conditions, unless one of the two is asked for.
+    such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian
+    process for up to 2,000 measured architectures; an ensemble of networks for more, or when it is
+    `noise_aware` or has conditions; unless one of the two is asked for.
     """
 
     def __init__(
