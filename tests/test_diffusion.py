@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -15,7 +15,6 @@ from torch.autograd.functional import jacobian
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.guidance import PredictorGuidance, SumOfGuidance, guided
 from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import PAPER_NETWORK, ScoreNetwork, ScoreNetworkConfig
 from diffusionnag.diffusion.sde import SDE, VESDE, VPSDE, SubVPSDE, sde_from_config
@@ -246,72 +245,3 @@ def test_a_denoiser_of_scores_gives_the_networks_score_back(sde: SDE) -> None:
     x, t = torch.randn(6, 8, 7, dtype=torch.float64), torch.tensor(0.6, dtype=torch.float64)
     noise = denoiser.network(x, t.expand(6))
     torch.testing.assert_close(score_at(denoiser, x, sde, t), -noise / sde.std(t))
-
-
-# -- guidance -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Quadratic:
-    """log p = -strength |x - goal|^2 / 2, judged on x itself or on the clean estimate."""
-
-    goal: float
-    strength: float
-    on_clean: bool = False
-
-    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
-        judged = clean if self.on_clean else x
-        return -0.5 * self.strength * (judged - self.goal).square().sum((1, 2))
-
-
-@dataclass
-class Linear:
-    """A predictor: the sum of all entries times `slope`."""
-
-    slope: float
-    noise_aware: bool = False
-
-    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        assert (sigma is not None) == self.noise_aware
-        return self.slope * x.sum((1, 2))
-
-
-X, SIGMA = torch.linspace(-1, 2, 24).reshape(2, 4, 3), torch.tensor(0.5)
-
-
-def test_guidance_adds_variance_times_gradient() -> None:
-    expected = exact_gaussian(X, SIGMA) + SIGMA**2 * 3.0 * (0.2 - X)
-    torch.testing.assert_close(guided(exact_gaussian, Quadratic(0.2, 3.0))(X, SIGMA), expected)
-
-
-def test_guidance_behind_the_denoiser_is_differentiated_through_it() -> None:
-    clean, slope = exact_gaussian(X, SIGMA), SPREAD**2 / (SPREAD**2 + SIGMA**2)
-    expected = clean + SIGMA**2 * 3.0 * (0.2 - clean) * slope
-    found = guided(exact_gaussian, Quadratic(0.2, 3.0, on_clean=True))(X, SIGMA)
-    torch.testing.assert_close(found, expected)
-
-
-def test_guidances_add_up() -> None:
-    both = SumOfGuidance((Quadratic(0.2, 3.0), Quadratic(-1.0, 0.5)))
-    expected = exact_gaussian(X, SIGMA) + SIGMA**2 * (3.0 * (0.2 - X) + 0.5 * (-1.0 - X))
-    torch.testing.assert_close(guided(exact_gaussian, both)(X, SIGMA), expected)
-
-
-@pytest.mark.parametrize("scale", [4.0, -4.0])
-@pytest.mark.parametrize("noise_aware", [True, False])
-def test_a_predictor_guides_by_its_slope(scale: float, noise_aware: bool) -> None:
-    through = 1.0 if noise_aware else float(SPREAD**2 / (SPREAD**2 + SIGMA**2))
-    guidance = PredictorGuidance(Linear(1.5, noise_aware), scale)
-    shift = guided(exact_gaussian, guidance)(X, SIGMA) - exact_gaussian(X, SIGMA)
-    expected = float(SIGMA) ** 2 * scale * 1.5 * through
-    torch.testing.assert_close(shift, torch.full_like(X, expected))
-
-
-def test_nothing_is_gained_above_a_ceiling() -> None:
-    above = PredictorGuidance(
-        Linear(1.0, noise_aware=True), 4.0, ceiling=float(X.sum((1, 2)).min()) - 9
-    )
-    torch.testing.assert_close(guided(exact_gaussian, above)(X, SIGMA), exact_gaussian(X, SIGMA))
-    below = PredictorGuidance(Linear(1.0, noise_aware=True), 4.0, ceiling=99.0)
-    shift = guided(exact_gaussian, below)(X, SIGMA) - exact_gaussian(X, SIGMA)
-    torch.testing.assert_close(shift, torch.full_like(X, 4.0 * float(SIGMA) ** 2))

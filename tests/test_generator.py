@@ -23,8 +23,8 @@ from diffusionnag import (
 )
 from diffusionnag.benchmarks import Table, read_analog_nasbench
 from diffusionnag.checkpoint import shipped_folder
-from diffusionnag.diffusion.guidance import SumOfGuidance, maximise
 from diffusionnag.diffusion.solvers import SOLVERS
+from diffusionnag.guidance import Guidance, minimize
 
 SPACE = get_search_space("nasbench201")
 each_space = pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet"])
@@ -100,7 +100,7 @@ def test_distinct_means_distinct(generator: Generator, shipped: PropertyPredicto
     assert len(set(generator.sample(400, seed=4))) < 400
 
 
-class OneCellOnly:
+class OneCellOnly(Guidance):
     """Guidance that is content with a single architecture."""
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
@@ -219,7 +219,7 @@ def test_guidance_raises_and_lowers_the_property(
     generator: Generator, shipped: PropertyPredictor, table: Table, unguided: list[Architecture]
 ) -> None:
     high = generator.sample(256, guide=shipped, seed=1).architectures
-    low = generator.sample(256, guide=maximise(shipped, -1.0), seed=1).architectures
+    low = generator.sample(256, guide=minimize(shipped), seed=1).architectures
     for values in (lambda a: shipped.predict(a)[0], lambda a: accuracy(table, a)):
         middle = values(unguided).mean()
         assert values(high).mean() > middle + MARGIN
@@ -230,7 +230,7 @@ def test_guidance_raises_and_lowers_the_property(
 def test_opposite_guides_cancel(
     generator: Generator, shipped: PropertyPredictor, unguided: list[Architecture]
 ) -> None:
-    both = SumOfGuidance((maximise(shipped), maximise(shipped, -1.0)))
+    both = shipped + minimize(shipped)
     same = generator.sample(256, guide=both, seed=1).architectures
     assert np.mean([a == b for a, b in zip(same, unguided, strict=True)]) > 0.99
 

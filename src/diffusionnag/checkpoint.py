@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -22,6 +23,8 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 HUB_ID = r"[\w.-]+/[\w.-]+"
+FEW_NAMES = 6
+"""Shipped models that an error message names one by one; of more, the nearest."""
 
 
 def shipped_folder(kind: str, name: str) -> Path | None:
@@ -40,6 +43,13 @@ def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
     return [name for name, config in configs.items() if config["search_space"] == search_space]
 
 
+def shipped_property(name: str) -> str:
+    """Return the property that a shipped predictor predicts."""
+    folder = shipped_folder("predictors", name)
+    assert folder is not None
+    return str(read_config(folder)["property"])
+
+
 def locate(kind: str, name: str, **hub_options: Any) -> Path:
     """Return the folder of a model: one inside the package, one on disk, or one on the hub.
 
@@ -55,8 +65,8 @@ def locate(kind: str, name: str, **hub_options: Any) -> Path:
         return Path(name)
     if not re.fullmatch(HUB_ID, name):
         raise DiffusionNAGError(
-            f"no model {name!r} among the shipped {kind} ({', '.join(shipped_names(kind))}), and "
-            "no folder of that name"
+            f"no model {name!r} among the shipped {kind} ({_nearest_names(kind, name)}), and no "
+            "folder of that name"
         )
     from huggingface_hub import snapshot_download
 
@@ -68,6 +78,16 @@ def locate(kind: str, name: str, **hub_options: Any) -> Path:
             f"there is no folder {name!r}, and the Hugging Face hub did not give a model of that "
             f"name: {reason}"
         ) from error
+
+
+def _nearest_names(kind: str, name: str) -> str:
+    known = shipped_names(kind)
+    if len(known) <= FEW_NAMES:
+        return ", ".join(known)
+    tails = {one.split("-", 1)[-1]: one for one in known}
+    close = difflib.get_close_matches(name, [*known, *tails], n=3)
+    nearest = ", ".join(dict.fromkeys(tails.get(one, one) for one in close))
+    return f"{f'nearest: {nearest}; ' if close else ''}`diffusionnag info SPACE` lists them"
 
 
 def write_checkpoint(

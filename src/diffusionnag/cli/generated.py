@@ -126,7 +126,7 @@ def metrics_table(
     table.add_row("novelty of the valid", f"{quality.novelty:.2f} %", "")
     for name in request.judged():
         (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)
-        for statistic, function in (("mean", np.mean), ("best", np.max), ("worst", np.min)):
+        for statistic, function in (("mean", np.mean), ("highest", np.max), ("lowest", np.min)):
             row = f"{statistic} {name} ({source})"
             table.add_row(row, f"{function(here):.2f}", f"{function(there):.2f}")
     if request.limits:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+NAMED_PREDICTORS = 4
+
 
 def spaces() -> None:
     """List the search spaces, with their sizes and shipped models."""
@@ -23,7 +25,10 @@ def spaces() -> None:
         generator = "shipped" if name in shipped_names("generators", name) else "-"
         predictors = [one.removeprefix(f"{name}-") for one in shipped_names("predictors", name)]
         row = (str(len(space.nodes)), str(len(space.operations)), generator)
-        table.add_row(name, size, *row, ", ".join(predictors) or "-")
+        shown = ", ".join(predictors[:NAMED_PREDICTORS]) or "-"
+        if len(predictors) > NAMED_PREDICTORS:
+            shown += f" and {len(predictors) - NAMED_PREDICTORS} more (diffusionnag info {name})"
+        table.add_row(name, size, *row, shown)
     results.print(table)
 
 
@@ -39,6 +44,7 @@ def info(
 ) -> None:
     """Describe a search space and draw an architecture of it, as text and as a picture."""
     from diffusionnag.benchmarks import known_tables
+    from diffusionnag.checkpoint import shipped_names, shipped_property
     from diffusionnag.cli.console import messages, results, unit
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space
@@ -47,6 +53,10 @@ def info(
     if architecture is None:
         description = (search_space.__doc__ or "").strip()
         results.print(f"{search_space.name}: {description}\n", markup=False)
+        predictors = shipped_names("predictors", search_space.name)
+        if predictors:
+            names = ", ".join(shipped_property(name) for name in predictors)
+            results.print(f"shipped predictors: {names}\n", markup=False)
         chosen = search_space.sample(1, seed)[0]
     else:
         chosen = search_space.parse(architecture)

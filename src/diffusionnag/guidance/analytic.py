@@ -18,6 +18,8 @@ CHECKED = 256
 """Architectures, other than those it was made from, on which a relaxation is checked."""
 TOLERANCE = 1e-6
 """Largest error of a relaxation at one-hot input, relative to the property's spread."""
+SMALLEST_VARIANCE = 1e-12
+"""Of a group of nodes; the square root has no slope at 0."""
 
 
 class AnalyticProperty(Property):
@@ -75,9 +77,18 @@ class AnalyticProperty(Property):
         return torch.cat(found, dim=1)
 
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the relaxed property, standardised, and a deviation of 0, each `batch`."""
-        mean = self._expand(x) @ self._weights.to(x)
-        return mean, torch.zeros_like(mean)
+        """Return mean and deviation, standardised, over independent draws of operations, `batch`.
+
+        At one-hot input the mean is the exact value and the deviation 0.
+        """
+        weights = self._weights.to(x)
+        probability = self._expand(x)
+        sizes = [len(combinations) for combinations in self._combinations]
+        means = [part.sum(1) for part in (probability * weights).split(sizes, dim=1)]
+        squares = [part.sum(1) for part in (probability * weights**2).split(sizes, dim=1)]
+        mean, square = torch.stack(means), torch.stack(squares)
+        variance = (square - mean**2).clamp(min=SMALLEST_VARIANCE).sum(0)
+        return mean.sum(0), variance.sqrt()
 
     def to_standard(self, value: float) -> float:
         """Return a value of the property standardised: minus its mean, over its spread."""

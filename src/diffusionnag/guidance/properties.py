@@ -175,7 +175,8 @@ class Near(Guidance):
         """Return the log-density of the value under the property's distribution, widened, `batch`."""
         mean, std = _distribution(self.property, x, sigma, clean)
         distance = mean - self.property.to_standard(self.value)
-        return -0.5 * distance**2 / (std**2 + TARGET_WIDTH**2)
+        variance = std**2 + TARGET_WIDTH**2
+        return -0.5 * (distance**2 / variance + variance.log())
 
 
 @dataclass(frozen=True)
