@@ -155,7 +155,10 @@ def test_what_ends_between_operations_is_decided_by_a_restart(sde: SDE) -> None:
     tied[:, 1] = torch.tensor([0.5, 0.5, 0.0, 0.0])
     randn = partial(torch.randn, generator=rng)
     found = restart_undecided(
-        exact_operations, torch.cat([tied, decided[1000:]]), sde, lambda like: randn(like.shape)
+        lambda rows: exact_operations,
+        torch.cat([tied, decided[1000:]]),
+        sde,
+        lambda like: randn(like.shape),
     )
     assert ((found > 0.5).sum(-1) == 1).float().mean() > 0.995
     torch.testing.assert_close(found[1000:], decided[1000:])

@@ -23,7 +23,7 @@ from diffusionnag.diffusion.guidance import Strength, guided
 from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
-from diffusionnag.diffusion.solvers import get_solver, time_grid
+from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import Bound, Guidance, Property, maximize
@@ -92,15 +92,8 @@ class Generator(ModelHubMixin):
         unknown solver, a guide of another space, a limit that nothing keeps, or when `distinct`,
         the limits or validity cannot be reached.
         """
-        if count < 1:
-            raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
-        space = self.search_space
-        if distinct and space.is_enumerable and count > space.size:
-            raise DiffusionNAGError(
-                f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
-            )
         guide = maximize(guide) if isinstance(guide, Property) else guide
-        collection = Collection(space, count, distinct, self._limits(guide))
+        collection = self.collect(count, guide=guide, distinct=distinct)
         if guide is not None and distinct:
             guide = collection.aim_at_the_best(guide)
         batches = self.stream(
@@ -109,6 +102,21 @@ class Generator(ModelHubMixin):
         while not collection.complete:
             collection.add(next(batches))
         return collection.samples()
+
+    def collect(self, count: int, *, guide: Guidance | None, distinct: bool) -> Collection:
+        """Return an empty collection of `count` architectures that keep the limits in a guide.
+
+        Raises DiffusionNAGError for a count below 1, more distinct ones than there are, a guide of
+        another space, or a limit that nothing keeps.
+        """
+        if count < 1:
+            raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
+        space = self.search_space
+        if distinct and space.is_enumerable and count > space.size:
+            raise DiffusionNAGError(
+                f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
+            )
+        return Collection(space, count, distinct, self._limits(guide))
 
     def _limits(self, guide: Guidance | None) -> list[Bound]:
         """Return the limits inside a guide, after a check that they, and it, fit this space."""
@@ -146,8 +154,14 @@ class Generator(ModelHubMixin):
         rng = torch.Generator(device).manual_seed(check_seed(seed))
         sde, space = self.denoiser.sde, self.search_space
         times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
-        denoise = self.denoiser if guide is None else guided(self.denoiser, guide, strength)
         shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
+
+        def denoise_rows(rows: Tensor) -> Denoise:
+            if guide is None:
+                return self.denoiser
+            return guided(self.denoiser, guide.of_rows(rows), strength)
+
+        denoise = denoise_rows(torch.ones(shape[0], dtype=torch.bool))
 
         def randn(like: Tensor) -> Tensor:
             return torch.randn(like.shape, generator=rng, device=device)
@@ -157,7 +171,7 @@ class Generator(ModelHubMixin):
                 x = randn(torch.empty(shape)) * sde.prior_std()
                 found = chosen.solve(denoise, x, sde, times, randn)
                 if self.denoiser.parameterisation == "probabilities":
-                    found = restart_undecided(denoise, found, sde, randn)
+                    found = restart_undecided(denoise_rows, found, sde, randn)
             yield space.decode(found.cpu().numpy())
 
     def draw(self, count: int, **settings: Any) -> list[Architecture]:

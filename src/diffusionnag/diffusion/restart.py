@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from diffusionnag.diffusion.sde import SDE
@@ -11,8 +13,13 @@ RESTART_SIGMA = 0.6
 """Noise that lets a neighbouring operation be chosen, and the rest of an architecture stand."""
 RESTARTS = 3
 
+DenoiseRows = Callable[[Tensor], Denoise]
+"""From rows of a batch (`batch` bool) to their denoiser: under guidance it may be their own."""
 
-def restart_undecided(denoise: Denoise, estimate: Tensor, sde: SDE, randn: Randn) -> Tensor:
+
+def restart_undecided(
+    denoise_rows: DenoiseRows, estimate: Tensor, sde: SDE, randn: Randn
+) -> Tensor:
     """Return estimates of x_0, `batch x N x F`, those between operations at a node walked anew.
 
     Where two slots contradict each other a denoiser of operation probabilities may end in the
@@ -30,5 +37,5 @@ def restart_undecided(denoise: Denoise, estimate: Tensor, sde: SDE, randn: Randn
         x = estimate[undecided]
         x = sde.scale(times[0]) * (x + sde.sigma(times[0]) * randn(x))
         estimate = estimate.clone()
-        estimate[undecided] = ancestral(denoise, x, sde, times, randn)
+        estimate[undecided] = ancestral(denoise_rows(undecided), x, sde, times, randn)
     return estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -36,6 +36,13 @@ class Guidance(ABC):
         """Return the terms that it is put together from, itself if it is a single one."""
         return (self,)
 
+    def of_rows(self, rows: Tensor) -> Guidance:
+        """Return the guidance of the rows of a batch that `rows` (`batch` bool) picks out.
+
+        It is the same one, unless each row is asked for something of its own.
+        """
+        return self
+
     def __add__(self, other: object) -> Guidance:
         """Ask for both."""
         if not isinstance(other, Guidance):
@@ -66,6 +73,10 @@ class Sum(Guidance):
         """Return the leaves of all terms."""
         return tuple(leaf for term in self.terms for leaf in term.leaves())
 
+    def of_rows(self, rows: Tensor) -> Guidance:
+        """Return the sum of the terms of these rows."""
+        return Sum(tuple(term.of_rows(rows) for term in self.terms))
+
 
 @dataclass(frozen=True)
 class Scaled(Guidance):
@@ -81,6 +92,31 @@ class Scaled(Guidance):
     def leaves(self) -> tuple[Guidance, ...]:
         """Return the leaves of what is scaled."""
         return self.guidance.leaves()
+
+    def of_rows(self, rows: Tensor) -> Guidance:
+        """Return the scaled guidance of these rows."""
+        return replace(self, guidance=self.guidance.of_rows(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class RowWeights(Guidance):
+    """A guidance with a weight for each row of a batch, `batch`: each is asked for differently."""
+
+    guidance: Guidance
+    weights: Tensor
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return each row's weight times its log-likelihood, `batch`."""
+        return self.weights.to(x) * self.guidance.log_likelihood(x, sigma, clean)
+
+    def leaves(self) -> tuple[Guidance, ...]:
+        """Return the leaves of what is weighted."""
+        return self.guidance.leaves()
+
+    def of_rows(self, rows: Tensor) -> Guidance:
+        """Return the guidance of these rows with their own weights."""
+        weights = self.weights[rows.to(self.weights.device)]
+        return RowWeights(self.guidance.of_rows(rows), weights)
 
 
 @dataclass(frozen=True)
@@ -103,6 +139,10 @@ class Ceiling(Guidance):
     def leaves(self) -> tuple[Guidance, ...]:
         """Return the leaves of what has the ceiling."""
         return self.guidance.leaves()
+
+    def of_rows(self, rows: Tensor) -> Guidance:
+        """Return the guidance of these rows, below the same ceiling."""
+        return replace(self, guidance=self.guidance.of_rows(rows))
 
 
 def merit(
