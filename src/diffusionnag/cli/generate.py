@@ -33,6 +33,14 @@ def generate(
     limit_probability: Annotated[
         float, typer.Option(help="Probability with which predicted properties keep a limit.")
     ] = 0.5,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Spread distinct architectures along the front of two or three guides: the best "
+            "compromises between them.",
+        ),
+    ] = False,
     solver: Annotated[
         str | None, typer.Option(help="Solver; the generator's own if left out.")
     ] = None,
@@ -42,7 +50,10 @@ def generate(
     distinct: Annotated[bool, typer.Option("--distinct", help="No architecture twice.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write them all into this .jsonl file.")] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the property's distribution (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option(
+            help="Draw the property's distribution, or with --pareto the front (.png, .svg, .pdf)."
+        ),
     ] = None,
     generator: Annotated[
         str | None,
@@ -83,6 +94,11 @@ def generate(
     model = Generator.from_pretrained(
         generator or search_space.name, search_space=search_space, device=device
     )
+    if pareto:
+        from diffusionnag.cli.pareto import generate_pareto
+
+        generate_pareto(model, request, count, solver, steps, seed, top=top, out=out, plot=plot)
+        return
 
     with messages.status("generating"):
         samples = model.sample(

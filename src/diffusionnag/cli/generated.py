@@ -60,19 +60,22 @@ class Evaluation:
 
     def ranked(self) -> Evaluation:
         """Return the same, best first; the order is kept where there is no guide."""
-        order = np.argsort(-self.merit, kind="stable")
+        return self.rows(np.argsort(-self.merit, kind="stable"))
 
-        def ordered(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {name: values[order] for name, values in columns.items()}
+    def rows(self, rows: np.ndarray) -> Evaluation:
+        """Return what is known of the architectures at these rows, in their order."""
+
+        def taken(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: values[rows] for name, values in columns.items()}
 
         return Evaluation(
             self.space,
-            [self.architectures[row] for row in order],
-            ordered(self.mean),
-            ordered(self.std),
-            ordered(self.true),
-            ordered(self.analytic),
-            self.merit[order],
+            [self.architectures[row] for row in rows],
+            taken(self.mean),
+            taken(self.std),
+            taken(self.true),
+            taken(self.analytic),
+            self.merit[rows],
         )
 
     def best_known(self, name: str) -> tuple[np.ndarray, str]:
@@ -142,7 +145,7 @@ def metrics_table(
     return table
 
 
-def write_json_lines(generated: Evaluation, path: Path) -> None:
+def write_json_lines(generated: Evaluation, path: Path, on_front: np.ndarray | None = None) -> None:
     """Write one JSON object a line: architecture, validity, properties, and what else is known."""
     lines = []
     for row, architecture in enumerate(generated.architectures):
@@ -158,6 +161,8 @@ def write_json_lines(generated: Evaluation, path: Path) -> None:
         true = {n: float(v[row]) for n, v in generated.true.items() if np.isfinite(v[row])}
         if true:
             record["true"] = true
+        if on_front is not None:
+            record["front"] = bool(on_front[row])
         lines.append(json.dumps(record) + "\n")
     with write_atomically(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")

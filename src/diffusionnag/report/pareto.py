@@ -49,16 +49,17 @@ def plot_pareto(
     units: Sequence[str] | None = None,
     random: np.ndarray | None = None,
     hypervolume: float | None = None,
+    mark: str = "chosen",
 ) -> None:
     """Draw generated architectures by two properties, or by each pair of three, as SVG, PNG or PDF.
 
     `points` are the generated ones, `count x properties`; the rows `chosen` of them are marked,
     and joined by a staircase if the properties are two. `random`, `any x properties`, are drawn
-    behind. A direction is +1 for a property to be raised and -1 for one to be lowered; an empty
-    unit is not written. Architectures without finite values are left out, and a few far from all
-    others are only counted. Raises DiffusionNAGError for another number of properties, where
-    nothing is left, for another suffix, and where matplotlib is missing; ValueError for arguments
-    that do not fit each other.
+    behind; `mark` says what the marked ones are. A direction is +1 for a property to be raised and
+    -1 for one to be lowered; an empty unit is not written. Architectures without finite values are
+    left out, and a few far from all others are only counted. Raises DiffusionNAGError for another
+    number of properties, where nothing is left, for another suffix, and where matplotlib is missing;
+    ValueError for arguments that do not fit each other.
     """
     check_picture(path)
     count = len(names)
@@ -75,7 +76,7 @@ def plot_pareto(
         ).wider(0.04)
         for axis in range(count)
     ]
-    caption = _caption(groups, hypervolume)
+    caption = _caption(groups, hypervolume, mark)
     note = _note(filled, stretches)
     pairs = list(itertools.combinations(range(count), 2))
     panel_width, panel_height = PANEL[count]
@@ -87,7 +88,7 @@ def plot_pareto(
             left = MARGIN + LEFT + number * (LEFT + panel_width + GAP)
             box = (left / width, FOOT / height, panel_width / width, panel_height / height)
             axes = figure.add_axes(box)
-            _draw(axes, {name: group[:, [across, up]] for name, group in groups.items()})
+            _draw(axes, {name: group[:, [across, up]] for name, group in groups.items()}, mark)
             if count == 2:
                 _join(axes, groups["chosen"], directions)
             axes.set_xlim(stretches[across].low, stretches[across].high)
@@ -143,9 +144,9 @@ def _groups(
     return {name: group[np.isfinite(group).all(1)] for name, group in groups.items()}
 
 
-def _caption(groups: dict[str, np.ndarray], hypervolume: float | None) -> str:
+def _caption(groups: dict[str, np.ndarray], hypervolume: float | None, mark: str) -> str:
     chosen, others = len(groups["chosen"]), len(groups["generated"])
-    caption = f"{chosen:,} chosen of {chosen + others:,} generated architectures"
+    caption = f"{chosen:,} {mark} of {chosen + others:,} generated architectures"
     return caption if hypervolume is None else f"{caption}, hypervolume {hypervolume:.4g}"
 
 
@@ -157,13 +158,14 @@ def _note(groups: Sequence[np.ndarray], stretches: Sequence[Shown]) -> str:
     return f"{far:,} further out, not shown" if far else ""
 
 
-def _draw(axes: Axes, groups: dict[str, np.ndarray]) -> None:
+def _draw(axes: Axes, groups: dict[str, np.ndarray], mark: str) -> None:
     """Draw each group's points, `any x 2`, the later groups above the earlier."""
     for level, (name, group) in enumerate(groups.items(), start=2):
         if not len(group):
             continue
         style = {"markeredgecolor": "white", "zorder": level, **GROUPS[name]}
-        axes.plot(group[:, 0], group[:, 1], "o", label=name, **style)
+        label = mark if name == "chosen" else name
+        axes.plot(group[:, 0], group[:, 1], "o", label=label, **style)
     axes.locator_params(nbins=6)
     plain_axes(axes, "both")
 
