@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ class ResultTable:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    picture: Callable[[Path], None] | None = None
+    """Draws what belongs to the table into a file (.png)."""
 
 
 def required_table(space_name: str, table_name: str) -> Table:
@@ -56,12 +58,19 @@ def commit() -> str:
 
 
 def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:
-    """Write a table with its command, commit, machine and date as Markdown, atomically."""
+    """Write a table with its command, commit, machine and date as Markdown, atomically.
+
+    Its picture, if it has one, goes beside it, with the suffix .png.
+    """
     lines = [f"# {table.title}", "", _row(table.columns), _row(["---"] * len(table.columns))]
     lines += [_row(row) for row in table.rows]
     if table.notes:
         lines += ["", *(f"- {note}" for note in table.notes)]
     lines += ["", f"`{command}`, commit {commit()}, {machine}, {date}"]
+    if table.picture is not None:
+        picture = path.with_suffix(".png")
+        table.picture(picture)
+        lines += ["", f"![{table.title}]({picture.name})"]
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
