@@ -26,8 +26,8 @@ from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.guidance import Bound, Guidance, Property, maximize
-from diffusionnag.guidance.feasibility import check_limits
+from diffusionnag.guidance import Guidance, Property, maximize
+from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.model_card import About, model_card
 from diffusionnag.samples import Collection, Samples
 from diffusionnag.seeds import check_seed
@@ -116,22 +116,7 @@ class Generator(ModelHubMixin):
             raise DiffusionNAGError(
                 f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
             )
-        return Collection(space, count, distinct, self._limits(guide))
-
-    def _limits(self, guide: Guidance | None) -> list[Bound]:
-        """Return the limits inside a guide, after a check that they, and it, fit this space."""
-        leaves = guide.leaves() if guide is not None else ()
-        for leaf in leaves:
-            judged = getattr(leaf, "property", None)
-            if isinstance(judged, Property) and not _same(judged.search_space, self.search_space):
-                raise DiffusionNAGError(
-                    f"the guide predicts {judged.search_space.name} architectures, not "
-                    f"{self.search_space.name} ones"
-                )
-        limits = [leaf for leaf in leaves if isinstance(leaf, Bound)]
-        if limits:
-            check_limits(limits, self.search_space)
-        return limits
+        return Collection(space, count, distinct, limits_of(guide, space))
 
     def stream(
         self,
@@ -248,7 +233,3 @@ class Generator(ModelHubMixin):
         generator = cls(space, denoiser, config["solver"], Origin(**config["origin"]))
         generator.about = About(**config["about"])
         return generator.to(device)
-
-
-def _same(one: SearchSpace, other: SearchSpace) -> bool:
-    return (one.nodes, one.operations, one.edges) == (other.nodes, other.operations, other.edges)

@@ -1,4 +1,4 @@
-"""Whether limits can be kept at all, told before anything is generated."""
+"""Whether a guide fits a space, and its limits can be kept at all, told before generating."""
 
 from __future__ import annotations
 
@@ -7,12 +7,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.guidance.properties import Bound
+from diffusionnag.guidance.properties import Bound, Property
+from diffusionnag.guidance.terms import Guidance
 from diffusionnag.spaces import Architecture, SearchSpace
 
 STARTS = 1_024
 DESCENTS = 4
 """Best starts from which the limits are approached, one operation at a time."""
+
+
+def limits_of(guide: Guidance | None, space: SearchSpace) -> list[Bound]:
+    """Return the limits inside a guide, after a check that they, and it, fit this space."""
+    leaves = guide.leaves() if guide is not None else ()
+    for leaf in leaves:
+        judged = getattr(leaf, "property", None)
+        if isinstance(judged, Property) and not _same(judged.search_space, space):
+            raise DiffusionNAGError(
+                f"the guide predicts {judged.search_space.name} architectures, not {space.name} ones"
+            )
+    limits = [leaf for leaf in leaves if isinstance(leaf, Bound)]
+    if limits:
+        check_limits(limits, space)
+    return limits
+
+
+def _same(one: SearchSpace, other: SearchSpace) -> bool:
+    return (one.nodes, one.operations, one.edges) == (other.nodes, other.operations, other.edges)
 
 
 def check_limits(limits: Sequence[Bound], space: SearchSpace) -> None:
