@@ -122,8 +122,8 @@ def test_the_analog_table_is_the_whole_space(analog: Table) -> None:
     cifar10 = analog.column("cifar10")
     assert [cifar10.max(), cifar10.mean()] == pytest.approx([94.07, 86.77], abs=0.01)
     # The longer the hardware drifts, the lower the mean accuracy.
-    for kind in ("analog_noise", "analog_aware"):
-        drifts = [f"{kind}_drift_{after}" for after in ("1minute", "1hour", "1day", "1month")]
+    for kind, drifting in (("analog_noise", "analog"), ("analog_aware", "analog_aware")):
+        drifts = [f"{drifting}_drift_{after}" for after in ("1minute", "1hour", "1day", "1month")]
         means = [analog.column(name).mean() for name in (kind, *drifts)]
         assert means == sorted(means, reverse=True)
 
@@ -181,8 +181,8 @@ def test_measured_table_is_the_one_with_the_column(
     assert measured_table("nasbench201", "cifar10") is analog
     for space, column, name, rows in (
         ("nasbench201", "cifar10_test_200ep", "nasbench201_accuracy", 15_625),
-        ("nasbench201", "raspi4", "nasbench201_latency_ms", 15_625),
-        ("mobilenetv3", "v100_1", "mobilenetv3_ofa_latency_ms", 5_000),
+        ("nasbench201", "latency:raspi4", "nasbench201_latency_ms", 15_625),
+        ("mobilenetv3", "latency:v100_1", "mobilenetv3_ofa_latency_ms", 5_000),
         ("mnasnet", "imagenet_top1", "mnasnet_imagenet", 5_138),
     ):
         table = measured_table(space, column)
