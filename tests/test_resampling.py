@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from conftest import RunCli, assert_fails
 from torch import Tensor
 
 from diffusionnag import Architecture, DiffusionNAGError, Generator, SearchSpace, get_search_space
@@ -247,3 +248,14 @@ def test_nothing_allowed_is_said() -> None:
     times, rng = time_grid(VESDE(), 4, "karras"), torch.Generator().manual_seed(0)
     with pytest.raises(DiffusionNAGError, match="no particle ended as an architecture"):
         walk_particles(exact, Reward(), CHAIN, VESDE(), times, 100, rng, allowed=nothing)
+
+
+def test_the_command_resamples_and_shows_the_effective_sample_size(run_cli: RunCli) -> None:
+    arguments = ("generate", "nasbench201", "-n", "20", "--guide", "params=0.5", "--resample")
+    result = run_cli(*arguments, "--steps", "16")
+    assert result.returncode == 0, result.stderr
+    assert "effective sample size: at least" in result.stderr
+    assert_fails(run_cli(*arguments, "--distinct"), 2, "leave out --distinct")
+    assert_fails(
+        run_cli("generate", "nasbench201", "--resample"), 2, "--resample corrects a --guide"
+    )

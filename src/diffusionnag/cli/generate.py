@@ -48,6 +48,10 @@ def generate(
     top: Annotated[int, typer.Option(help="How many of the best to print.")] = 10,
     seed: Annotated[int, typer.Option(help="Same seed, same architectures.")] = 0,
     distinct: Annotated[bool, typer.Option("--distinct", help="No architecture twice.")] = False,
+    resample: Annotated[
+        bool,
+        typer.Option("--resample", help="Make the guidance exact by resampling; takes longer."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write them all into this .jsonl file.")] = None,
     plot: Annotated[
         Path | None,
@@ -75,8 +79,10 @@ def generate(
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import check_writable
     from diffusionnag.generator import Generator
+    from diffusionnag.guided_sampling import sample_resampled
     from diffusionnag.metrics import generation_quality
     from diffusionnag.report.figure import check_picture
+    from diffusionnag.samples import Samples
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -100,15 +106,22 @@ def generate(
         generate_pareto(model, request, count, solver, steps, seed, top=top, out=out, plot=plot)
         return
 
+    guidance = request.guidance()
     with messages.status("generating"):
-        samples = model.sample(
-            count,
-            guide=request.guidance(),
-            solver=solver,
-            steps=steps,
-            seed=seed,
-            distinct=distinct,
-        )
+        if not resample:
+            samples = model.sample(
+                count, guide=guidance, solver=solver, steps=steps, seed=seed, distinct=distinct
+            )
+        elif guidance is None or distinct or solver is not None:
+            raise DiffusionNAGError(
+                "--resample corrects a --guide or --limit, with a solver of its own, and its "
+                "architectures may repeat: leave out --distinct and --solver"
+            )
+        else:
+            found = sample_resampled(model, count, guide=guidance, steps=steps, seed=seed)
+            samples = Samples(found.architectures, found.architectures, found.rejected)
+            least = 100 * min(found.effective_sample_size)
+            messages.print(f"effective sample size: at least {least:.0f} % of the particles")
         quality = generation_quality(search_space, samples.drawn, model.training_set)
         generated = Evaluation.of(search_space, samples.architectures, request).ranked()
         uniform = Evaluation.of(search_space, search_space.sample(count, seed), request)
