@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments.distribution import distribution
+from diffusionnag.experiments.few_labels import few_labels
 from diffusionnag.experiments.guided_quality import guided_quality
 from diffusionnag.experiments.limits import limits
 from diffusionnag.experiments.plug_and_play import plug_and_play
@@ -30,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "limits": limits,
     "plugplay": plug_and_play,
     "shipped-predictors": shipped_predictors,
+    "few-labels": few_labels,
 }
 
 

@@ -36,10 +36,12 @@ def required_table(space_name: str, table_name: str) -> Table:
     return installed[table_name]()
 
 
-def mean_and_std(values: Sequence[float]) -> str:
+def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:
     """Return `mean ± standard deviation` of repeated measurements, `-` where there are none."""
     finite = [value for value in values if np.isfinite(value)]
-    return f"{np.mean(finite):.2f} ± {np.std(finite, ddof=1):.2f}" if len(finite) > 1 else "-"
+    if len(finite) < 2:
+        return "-"
+    return f"{np.mean(finite):.{decimals}f} ± {np.std(finite, ddof=1):.{decimals}f}"
 
 
 def commit() -> str:

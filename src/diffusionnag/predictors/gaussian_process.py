@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +22,16 @@ LEARNING_RATE = 0.1
 JITTER = 1e-5
 
 
+class FeatureGroups(Protocol):
+    """Features of an architecture in groups, each of which gets a kernel of its own."""
+
+    groups: int
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return `groups` tensors, each `batch x features`, of one-hot x `batch x N x F`."""
+        ...
+
+
 @dataclass(frozen=True)
 class GaussianProcessConfig:
     """The number of labelled architectures that a saved process was fitted on."""
@@ -31,6 +44,7 @@ class GaussianProcess(nn.Module):
 
     `kernel` holds each group's log variance, then each group's log length, then the log noise
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
+    The groups are the path features, unless others are given.
     """
 
     operations: Tensor
@@ -38,16 +52,21 @@ class GaussianProcess(nn.Module):
     kernel: Tensor
     centre: Tensor
 
-    def __init__(self, space: SearchSpace, config: GaussianProcessConfig) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: GaussianProcessConfig,
+        features: FeatureGroups | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
-        self.features = PathFeatures(space)
+        self.features = PathFeatures(space) if features is None else features
         self.operation_count = len(space.operations)
         double = torch.float64
         nodes, labelled = len(space.nodes), config.labelled
         self.register_buffer("operations", torch.zeros(labelled, nodes, dtype=torch.uint8))
         self.register_buffer("weights", torch.zeros(labelled, dtype=double))
-        self.register_buffer("kernel", torch.zeros(7, dtype=double))
+        self.register_buffer("kernel", torch.zeros(2 * self.features.groups + 1, dtype=double))
         self.register_buffer("centre", torch.zeros((), dtype=double))
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
@@ -56,7 +75,7 @@ class GaussianProcess(nn.Module):
         known, inverse = self._prepared(x)
         covariance = _covariance(self.features(x), known, self.kernel.to(x))
         mean = covariance @ self.weights.to(x) + self.centre.to(x)
-        prior = self.kernel[:3].exp().sum() + self.kernel[-1].exp()
+        prior = self.kernel[: self.features.groups].exp().sum() + self.kernel[-1].exp()
         explained = (covariance @ inverse).square().sum(1)
         return mean, (prior.to(x) - explained).clamp(min=1e-6).sqrt()
 
@@ -96,9 +115,10 @@ def fit_gaussian_process(
     part = [group[:FITTED_ON] for group in known]
     distances = [_squared_distances(group, group) for group in part]
     lengths = [0.5 * math.log(float(one.mean()) + 1e-9) for one in distances]
-    start = torch.tensor([0.0, 0.0, 0.0, *lengths, -2.0], dtype=torch.float64)
-    centres = torch.tensor([0.0, 0.0, 0.0, *lengths, -3.0], dtype=torch.float64)
-    widths = torch.tensor([1.5] * 3 + [1.0] * 3 + [1.5], dtype=torch.float64)
+    groups = len(known)
+    start = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
+    centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
+    widths = torch.tensor([1.5] * groups + [1.0] * groups + [1.5], dtype=torch.float64)
     kernel = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([kernel], lr=LEARNING_RATE)
     residual = (target[:FITTED_ON] - centre)[:, None]
@@ -131,12 +151,13 @@ def _covariance(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
 
 
 def _from_distances(distances: list[Tensor], kernel: Tensor) -> Tensor:
-    variances, lengths = kernel[:3], kernel[3:6]
+    groups = len(distances)
+    variances, lengths = kernel[:groups], kernel[groups:-1]
     parts = [
         torch.exp(variance - 0.5 * distance * torch.exp(-2 * length))
         for distance, variance, length in zip(distances, variances, lengths, strict=True)
     ]
-    return parts[0] + parts[1] + parts[2]
+    return functools.reduce(operator.add, parts)
 
 
 def _noisy(known: list[Tensor], kernel: Tensor, distances: list[Tensor] | None = None) -> Tensor:

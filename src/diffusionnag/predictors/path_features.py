@@ -18,9 +18,11 @@ class PathFeatures:
     differentiable, and is exact at one-hot input.
     """
 
+    groups = 3
+
     def __init__(self, space: SearchSpace) -> None:
         allowed = torch.from_numpy(space.allowed)
-        self.choices = torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
+        self.choices = free_choices(space)
         free = {node for node in range(len(space.nodes)) if allowed[node].sum() > 1}
         self.paths = [[node for node in path if node in free] for path in _paths(space)]
         self.blocking = [space.operations.index(name) for name in space.blocking_operations]
@@ -40,6 +42,12 @@ class PathFeatures:
             counts.append(operations.sum(1) * open_path[:, None])
         along = torch.cat([torch.stack(alive, dim=1), *present], dim=1)
         return [x.flatten(1)[:, self.choices], along, torch.stack(counts).sum(0)]
+
+
+def free_choices(space: SearchSpace) -> Tensor:
+    """Return which columns of `batch x (N F)` hold a choice: nodes with one operation have none."""
+    allowed = torch.from_numpy(space.allowed)
+    return torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
 
 
 def _paths(space: SearchSpace) -> list[list[int]]:

@@ -1,0 +1,86 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffusionnag.predictors.path_features import PathFeatures
+from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+
+SEEDS = st.integers(0, 9_999)
+
+
+def draw(name: str, seed: int) -> tuple[SearchSpace, Architecture]:
+    space = get_search_space(name)
+    return space, space.sample(1, seed)[0]
+
+
+def groups(space: SearchSpace, architecture: Architecture) -> list[np.ndarray]:
+    x = torch.from_numpy(space.encode([architecture])).double()
+    return [group[0].numpy() for group in PathFeatures(space)(x)]
+
+
+def all_paths(space: SearchSpace) -> list[list[int]]:
+    """Return the nodes of each path from end to end, by trying every subset of the nodes."""
+    last = len(space.nodes) - 1
+    edges = set(space.edges)
+    found = []
+    for between in range(last):
+        for inner in itertools.combinations(range(1, last), between):
+            path = [0, *inner, last]
+            if edges.issuperset(itertools.pairwise(path)):
+                found.append(path)
+    return found
+
+
+def open_paths(space: SearchSpace, architecture: Architecture) -> list[list[str] | None]:
+    """Return the operations of edges along each path, None for a blocked path."""
+    names = space.operation_names(architecture)
+    paths = [[names[node] for node in path[1:-1]] for path in all_paths(space)]
+    return [None if "none" in path else path for path in paths]
+
+
+@settings(max_examples=50)
+@given(seed=SEEDS)
+def test_features_are_what_can_be_counted_along_the_paths(seed: int) -> None:
+    space, cell = draw("nasbench201", seed)
+    choices, along, counts = groups(space, cell)
+    paths = open_paths(space, cell)
+    operations = [name for name in space.choices(1) if name != "none"]
+    picked = [space.choices(1).index(name) for name in space.operation_names(cell)[1:-1]]
+    np.testing.assert_array_equal(choices, np.eye(5)[picked].ravel())
+    alive = [float(path is not None) for path in paths]
+    present = [[float(path is not None and name in path) for name in operations] for path in paths]
+    np.testing.assert_array_equal(along[: len(paths)], alive)
+    np.testing.assert_array_equal(along[len(paths) :], np.ravel(present))
+    counted = [sum(path.count(name) for path in paths if path) for name in operations]
+    np.testing.assert_array_equal(counts, counted)
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet"])
+@settings(max_examples=20)
+@given(seed=SEEDS)
+def test_the_gradient_equals_finite_differences(name: str, seed: int) -> None:
+    space, architecture = draw(name, seed)
+    rng = torch.Generator().manual_seed(seed)
+    clean = torch.from_numpy(space.encode([architecture])).double()
+    noise = torch.rand(clean.shape, generator=rng, dtype=torch.float64)
+    x = (0.7 * clean + 0.3 * noise / noise.sum(-1, keepdim=True)).requires_grad_()
+    features = PathFeatures(space)
+    shares = [
+        torch.rand(len(group[0]), generator=rng, dtype=torch.float64) for group in features(x)
+    ]
+
+    def weighted(x: torch.Tensor) -> torch.Tensor:
+        parts = zip(features(x), shares, strict=True)
+        return torch.stack([(group[0] * share).sum() for group, share in parts]).sum()
+
+    (gradient,) = torch.autograd.grad(weighted(x), x)
+    direction = torch.randn(x.shape, generator=rng, dtype=torch.float64)
+    step = 1e-5
+    with torch.no_grad():
+        ahead, behind = weighted(x + step * direction), weighted(x - step * direction)
+    expected = float((ahead - behind) / (2 * step))
+    assert float((gradient * direction).sum()) == pytest.approx(expected, rel=1e-6, abs=1e-7)
