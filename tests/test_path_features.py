@@ -46,7 +46,7 @@ def open_paths(space: SearchSpace, architecture: Architecture) -> list[list[str]
 @given(seed=SEEDS)
 def test_features_are_what_can_be_counted_along_the_paths(seed: int) -> None:
     space, cell = draw("nasbench201", seed)
-    choices, along, counts = groups(space, cell)
+    choices, along, counts, shares = groups(space, cell)
     paths = open_paths(space, cell)
     operations = [name for name in space.choices(1) if name != "none"]
     picked = [space.choices(1).index(name) for name in space.operation_names(cell)[1:-1]]
@@ -57,6 +57,7 @@ def test_features_are_what_can_be_counted_along_the_paths(seed: int) -> None:
     np.testing.assert_array_equal(along[len(paths) :], np.ravel(present))
     counted = [sum(path.count(name) for path in paths if path) for name in operations]
     np.testing.assert_array_equal(counts, counted)
+    np.testing.assert_allclose(shares, counted / np.sqrt(1 + np.square(counted).sum()))
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet"])

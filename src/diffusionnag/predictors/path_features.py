@@ -12,13 +12,15 @@ MOST_PATHS = 64
 
 
 class PathFeatures:
-    """One-hot choices, operations along each path from input to output, and their counts.
+    """One-hot choices, operations along each path from input to output, their counts and shares.
+
+    The shares are the counts scaled to a length below 1: what the operations' proportions are.
 
     On relaxed one-hot rows each feature is a product of operation probabilities, so it stays
     differentiable, and is exact at one-hot input.
     """
 
-    groups = 3
+    groups = 4
 
     def __init__(self, space: SearchSpace) -> None:
         allowed = torch.from_numpy(space.allowed)
@@ -31,7 +33,7 @@ class PathFeatures:
         self.through = torch.nonzero(used)[:, 0]
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return three groups of features of `batch x N x F`, each `batch x features`."""
+        """Return four groups of features of `batch x N x F`, each `batch x features`."""
         alive, present, counts = [], [], []
         for path in self.paths:
             rows = x[:, path]
@@ -41,7 +43,10 @@ class PathFeatures:
             present.append((1 - (1 - operations).prod(1)) * open_path[:, None])
             counts.append(operations.sum(1) * open_path[:, None])
         along = torch.cat([torch.stack(alive, dim=1), *present], dim=1)
-        return [x.flatten(1)[:, self.choices], along, torch.stack(counts).sum(0)]
+        total = torch.stack(counts).sum(0)
+        # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
+        shares = total * torch.rsqrt(1 + total.square().sum(1, keepdim=True))
+        return [x.flatten(1)[:, self.choices], along, total, shares]
 
 
 def free_choices(space: SearchSpace) -> Tensor:
