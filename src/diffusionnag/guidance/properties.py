@@ -189,9 +189,18 @@ class Bound(Guidance):
     probability: float
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
-        """Return the log-probability of keeping the bound, `batch`."""
+        """Return the log-probability of keeping the bound, `batch`.
+
+        Where more than an even chance is asked for, it is that of keeping a bound closer by as
+        many deviations.
+        """
         mean, std = _distribution(self.property, x, sigma, clean)
-        return torch.special.log_ndtr(self._room(mean) / std.clamp(min=SMALLEST_STD))
+        room = self._room(mean) / std.clamp(min=SMALLEST_STD)
+        return torch.special.log_ndtr(room - self._margin())
+
+    def _margin(self) -> float:
+        """The deviations of the prediction that must fit between it and the bound."""
+        return float(torch.special.ndtri(torch.tensor(self.probability, dtype=torch.float64)))
 
     def _room(self, mean: Tensor) -> Tensor:
         return self.sign * (self.property.to_standard(self.bound) - mean)
@@ -201,8 +210,7 @@ class Bound(Guidance):
         with torch.no_grad():
             x = torch.from_numpy(self.property.search_space.encode(architectures))
             mean, std = self.property.distribution(x)
-            margin = float(torch.special.ndtri(torch.tensor(self.probability).double()))
-            short = (margin * std - self._room(mean)).double().numpy()
+            short = (self._margin() * std - self._room(mean)).double().numpy()
         value, spread = self.property.predict(architectures)
         # Where a value is known exactly, the standardised one is a little off by rounding.
         tiny = np.finfo(np.float32).eps
