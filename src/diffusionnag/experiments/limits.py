@@ -19,7 +19,7 @@ LABELLED = 1_562
 SAMPLES = 500
 QUANTILE = 0.3
 """The limit: the latency that so large a share of the space keeps."""
-PROBABILITY = 0.98
+PROBABILITIES = (0.5, 0.6, 0.9)
 """With which each generated cell keeps the limit as predicted."""
 
 
@@ -37,14 +37,13 @@ def limits(report: Callable[[str], None]) -> ResultTable:
     predicted = accuracy.normal_score(everything)
     number = {cell: row for row, cell in enumerate(everything)}
     rows = []
+    shares: dict[float, list[float]] = {probability: [] for probability in PROBABILITIES}
     for device in DEVICES:
         name = f"latency:{device}"
         latency = PropertyPredictor.from_pretrained(name, search_space=space)
         true_latency = latencies.lookup(name, [space.format(cell) for cell in everything])
-        bound = limit(
-            latency, at_most=float(np.quantile(true_latency, QUANTILE)), probability=PROBABILITY
-        )
-        keeps = bound.allows(true_latency)
+        at_most = float(np.quantile(true_latency, QUANTILE))
+        keeps = true_latency <= at_most
         optimum = true_accuracy[keeps].max()
 
         def add(
@@ -52,26 +51,40 @@ def limits(report: Callable[[str], None]) -> ResultTable:
             cells: Sequence[Architecture],
             *,
             device: str = device,
-            at_most: float = bound.bound,
+            at_most: float = at_most,
             keeps: np.ndarray = keeps,
             optimum: float = optimum,
-        ) -> None:
+        ) -> float:
             chosen = np.array([number[cell] for cell in cells])
             kept = chosen[keeps[chosen]]
             best = true_accuracy[kept].max() if len(kept) else np.nan
-            share = f"{100 * keeps[chosen].mean():.1f}"
+            share = float(100 * keeps[chosen].mean())
             rows.append(
-                (device, f"{at_most:.3g}", label, f"{best:.2f}", f"{optimum - best:.2f}", share)
+                (
+                    device,
+                    f"{at_most:.3g}",
+                    label,
+                    f"{best:.2f}",
+                    f"{optimum - best:.2f}",
+                    f"{share:.1f}",
+                )
             )
+            return share
 
-        rows.append((device, f"{bound.bound:.3g}", "true optimum", f"{optimum:.2f}", "0.00", "100"))
+        rows.append((device, f"{at_most:.3g}", "true optimum", f"{optimum:.2f}", "0.00", "100"))
         add("random", space.sample(SAMPLES, 0))
-        allowed = np.flatnonzero(bound.keeps(everything))
-        order = allowed[np.argsort(-predicted[allowed], kind="stable")]
-        add("whole space, sorted by prediction", [everything[row] for row in order[:SAMPLES]])
-        report(f"{device}: guided within the limit")
-        guide = maximize(accuracy) + bound
-        add("guided", generator.sample(SAMPLES, guide=guide, distinct=True).architectures)
+        for probability in PROBABILITIES:
+            report(f"{device}: guided within the limit, probability {probability}")
+            bound = limit(latency, at_most=at_most, probability=probability)
+            allowed = np.flatnonzero(bound.keeps(everything))
+            order = allowed[np.argsort(-predicted[allowed], kind="stable")]
+            add(
+                f"whole space sorted, {probability:g}", [everything[row] for row in order[:SAMPLES]]
+            )
+            guide = maximize(accuracy) + bound
+            samples = generator.sample(SAMPLES, guide=guide, distinct=True)
+            shares[probability].append(add(f"guided, {probability:g}", samples.architectures))
+    overall = ", ".join(f"{p:g}: {np.mean(share):.1f} %" for p, share in shares.items())
     return ResultTable(
         title=f"Best true {DATASET} accuracy within a measured latency",
         columns=(
@@ -84,9 +97,10 @@ def limits(report: Callable[[str], None]) -> ResultTable:
         ),
         rows=tuple(rows),
         notes=(
-            f"The limit is the latency that {100 * QUANTILE:.0f} % of all cells keep; generated "
-            f"cells keep it with probability {PROBABILITY} as predicted by the shipped latency "
-            "predictors. Best: among the cells that truly keep it.",
+            f"The limit is the latency that {100 * QUANTILE:.0f} % of all cells keep. Generated and "
+            "sorted cells keep it at least with the probability named, as predicted by the shipped "
+            "latency predictors. Best: among the cells that truly keep it.",
+            f"Share of all guided cells that truly keep their limit, by probability: {overall}.",
             f"Accuracy predictor: fitted on {LABELLED:,} cells (10 %). All {SAMPLES} generated "
             "cells are distinct.",
         ),
