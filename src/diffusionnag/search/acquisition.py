@@ -1,0 +1,72 @@
+"""Acquisition functions: how much is to be gained from measuring an architecture."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from botorch.acquisition.analytic import (
+    LogExpectedImprovement,
+    LogProbabilityOfImprovement,
+    UpperConfidenceBound,
+)
+from botorch.models.model import Model
+from botorch.posteriors import TorchPosterior
+from torch import Tensor
+from torch.distributions import Normal
+
+from diffusionnag.errors import DiffusionNAGError
+
+ACQUISITIONS = ("EI", "PI", "UCB", "ITS")
+"""Expected and probability of improvement, upper confidence bound, independent Thompson sampling."""
+UCB_BETA = 4.0
+"""Square of the number of deviations that the upper confidence bound lies above the mean."""
+
+
+class _Known(Model):
+    """A BoTorch model of candidates whose mean and deviation are known: they are its inputs."""
+
+    @property
+    def num_outputs(self) -> int:
+        return 1
+
+    def posterior(self, X: Tensor, *_: Any, **__: Any) -> TorchPosterior:  # type: ignore[override]
+        """Return the normal distribution of `batch x 1 x 2` means and deviations."""
+        return TorchPosterior(Normal(X[..., :1], X[..., 1:]))
+
+
+def acquire(
+    name: str, mean: np.ndarray, std: np.ndarray, best: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the value of an acquisition function for each candidate, `batch` float64.
+
+    `mean`, `std` (both `batch`) and the `best` value measured are standardised, more being better.
+    EI and PI come as logarithms, which rank alike and do not vanish. Raises DiffusionNAGError for
+    an unknown name.
+    """
+    check_choice("acquisition function", name, ACQUISITIONS)
+    if name == "ITS":
+        return rng.normal(mean, std)
+    model = _Known()
+    functions = {
+        "EI": LogExpectedImprovement(model, best_f=best),
+        "PI": LogProbabilityOfImprovement(model, best_f=best),
+        "UCB": UpperConfidenceBound(model, beta=UCB_BETA),
+    }
+    x = torch.from_numpy(np.stack([mean, std], axis=-1)).double()[:, None]
+    with torch.no_grad():
+        return functions[name](x).numpy()
+
+
+def check_choice(kind: str, name: str, known: Iterable[str]) -> None:
+    """Raise DiffusionNAGError, with the nearest of the known names, for any other name."""
+    names = list(known)
+    if name in names:
+        return
+    nearest = difflib.get_close_matches(name.casefold(), [one.casefold() for one in names], n=1)
+    meant = [one for one in names if one.casefold() in nearest]
+    hint = f"did you mean {meant[0]}?" if meant else f"known: {', '.join(names)}"
+    raise DiffusionNAGError(f"no {kind} named {name!r}; {hint}")

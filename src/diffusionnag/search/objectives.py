@@ -1,0 +1,87 @@
+"""Objectives: where the value of an architecture comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from optuna.exceptions import TrialPruned
+from optuna.trial import Trial
+
+from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search.trials import FAILURE, INTERRUPTED, suggest_architecture
+from diffusionnag.spaces import Architecture, SearchSpace
+
+Measure = Callable[[Architecture], float]
+
+
+class MeasurementError(Exception):
+    """An architecture has no value; the message says why. The search goes on without it."""
+
+
+def read_objective(text: str, space: SearchSpace) -> Measure:
+    """Return the objective that `table:FILE_OR_INSTALLED:COLUMN` describes.
+
+    An architecture that the table does not have raises MeasurementError. Raises DiffusionNAGError
+    for any other text, and for a table that is missing, damaged, of another space, or without the
+    column.
+    """
+    kind, _, rest = text.partition(":")
+    name, column = _split_table(rest, space)
+    if kind != "table" or not name or not column:
+        raise DiffusionNAGError(
+            f"the objective {text!r} should read like 'table:measured.csv:accuracy', or "
+            "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table"
+        )
+    installed = known_tables(space.name)
+    table = installed[name]() if name in installed else read_table(Path(name))
+    measured = clean_measurements(table, space, column)
+    values = dict(zip(measured.architectures, measured.values.tolist(), strict=True))
+
+    def look_up(architecture: Architecture) -> float:
+        if architecture not in values:
+            raise MeasurementError(f"the table {table.name} has no {column} of this architecture")
+        return values[architecture]
+
+    return look_up
+
+
+def _split_table(text: str, space: SearchSpace) -> tuple[str, str]:
+    """Return table and column of `TABLE:COLUMN`; both of them may contain a colon."""
+    for name in known_tables(space.name):
+        if text.startswith(f"{name}:"):
+            return name, text[len(name) + 1 :]
+    for place, character in enumerate(text):
+        if character == ":" and Path(text[:place]).is_file():
+            return text[:place], text[place + 1 :]
+    name, _, column = text.partition(":")
+    return name, column
+
+
+def optuna_objective(space: SearchSpace, measure: Measure) -> Callable[[Trial], float]:
+    """Return what Optuna's `optimize` calls: it measures the architecture of a trial.
+
+    A measurement that fails in any way raises MeasurementError, for `catch`, with the reason in the
+    trial's user attribute `failure`.
+    """
+
+    def objective(trial: Trial) -> float:
+        try:
+            architecture = suggest_architecture(trial, space)
+            value = float(measure(architecture))
+            if not math.isfinite(value):
+                raise MeasurementError(f"the value is {value}")
+        except KeyboardInterrupt:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
+        except TrialPruned:
+            raise
+        except Exception as error:
+            reason = f"{error}" or type(error).__name__
+            trial.set_user_attr(FAILURE, reason)
+            raise MeasurementError(reason) from error
+        return value
+
+    return objective

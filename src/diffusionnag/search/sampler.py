@@ -1,0 +1,140 @@
+"""The Optuna sampler: proposals from a study's trials, safe for several processes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generator import Generator
+from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
+from diffusionnag.search.proposal import CANDIDATES, Measured, Proposer, draw_untaken
+from diffusionnag.search.trials import (
+    ARCHITECTURE,
+    distributions_of,
+    parameters_of,
+    recorded_architecture,
+    without_interrupted,
+)
+from diffusionnag.seeds import check_seed
+from diffusionnag.spaces import Architecture, SearchSpace
+
+WARM_UP = 10
+CLAIMS = 100
+"""Attempts to be the only process that proposes an architecture."""
+
+
+class DiffusionNAGSampler(BaseSampler):
+    """Bayesian optimisation over the architectures of a space, candidates being generated.
+
+    Until `warm_up` trials have a value, architectures are uniform draws. Then a Gaussian process is
+    fitted on those trials, candidates are generated under its guidance, and the acquisition
+    function chooses among them. None is ever proposed twice in a study; a trial that failed or was
+    pruned teaches nothing. Trials that run elsewhere count as if they had the worst value (the
+    constant liar). What is proposed follows from the seed, the trial's number and the trials
+    before it. Raises DiffusionNAGError for a warm-up below 10, and as `Proposer` does.
+    """
+
+    def __init__(
+        self,
+        search_space: SearchSpace,
+        *,
+        generator: Generator | None = None,
+        strategy: str = "guided",
+        acquisition: str = "EI",
+        warm_up: int = WARM_UP,
+        candidates: int = CANDIDATES,
+        seed: int = 0,
+    ) -> None:
+        if warm_up < FEWEST_ARCHITECTURES:
+            raise DiffusionNAGError(
+                f"a warm-up of {warm_up} is too short to learn from; take at least "
+                f"{FEWEST_ARCHITECTURES}"
+            )
+        if generator is None and strategy == "guided":
+            generator = Generator.from_pretrained(search_space.name, search_space=search_space)
+        self.search_space = search_space
+        self.warm_up = warm_up
+        self.seed = check_seed(seed)
+        self._proposer = Proposer(search_space, generator, strategy, acquisition, candidates)
+        self._distributions = distributions_of(search_space)
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return every parameter of the space: an architecture is proposed as a whole.
+
+        Raises DiffusionNAGError for a study of several objectives.
+        """
+        if len(study.directions) > 1:
+            raise DiffusionNAGError("this sampler searches for one objective; the study has more")
+        if set(trial.system_attrs.get("fixed_params", {})) >= set(self._distributions):
+            return {}
+        return dict(self._distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the parameters of the architecture proposed for a trial."""
+        if not search_space:
+            return {}
+        rng = np.random.default_rng([self.seed, trial.number])
+        for _ in range(CLAIMS):
+            architecture = self._propose(study, trial, rng)
+            if self._claim(study, trial, architecture):
+                return parameters_of(self.search_space, architecture)
+        raise DiffusionNAGError("other processes keep proposing the same architectures; run fewer")
+
+    def _propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Architecture:
+        others = self._others(study, trial)
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        measured = [
+            Measured(one, sign * other.value)
+            for other, one in others
+            if other.state == TrialState.COMPLETE and other.value is not None
+        ]
+        taken = {one for _, one in others}
+        if len(measured) < self.warm_up:
+            return draw_untaken(self.search_space, taken, rng)
+        worst = min(one.value for one in measured)
+        running = [one for other, one in others if not other.state.is_finished()]
+        lies = [Measured(one, worst) for one in running]
+        return self._proposer.propose(measured + lies, taken, rng)
+
+    def _others(self, study: Study, trial: FrozenTrial) -> list[tuple[FrozenTrial, Architecture]]:
+        """Return the other trials that have an architecture, with it."""
+        trials = without_interrupted(study.get_trials(deepcopy=False))
+        pairs = (
+            (other, recorded_architecture(self.search_space, other))
+            for other in trials
+            if other.number != trial.number
+        )
+        return [(other, one) for other, one in pairs if one is not None]
+
+    def _claim(self, study: Study, trial: FrozenTrial, architecture: Architecture) -> bool:
+        """Note a trial's architecture, and tell whether no other trial has the same one.
+
+        Of two processes that note the same at once, at least one sees the other's note, and gives
+        way; so no two of them ever go on with it.
+        """
+        text = self.search_space.format(architecture)
+        # Optuna's own samplers write through the storage as well: a frozen trial has no other way.
+        study._storage.set_trial_user_attr(trial._trial_id, ARCHITECTURE, text)
+        return all(one != architecture for _, one in self._others(study, trial))
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Refuse: a parameter that is no node of the space is none of an architecture."""
+        raise DiffusionNAGError(
+            f"{param_name!r} with these choices is no parameter of {self.search_space.name}"
+        )

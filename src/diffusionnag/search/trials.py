@@ -1,0 +1,97 @@
+"""Architectures as Optuna's trials: one categorical parameter for each node that has a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces import Architecture, SearchSpace
+
+ARCHITECTURE = "architecture"
+"""The user attribute that holds a trial's architecture as a string."""
+FAILURE = "failure"
+"""The user attribute that says why a trial has no value."""
+INTERRUPTED = "interrupted"
+"""The user attribute of a trial that the user stopped before it had a value."""
+
+
+def distributions_of(space: SearchSpace) -> dict[str, CategoricalDistribution]:
+    """Return the parameters of a space: operation names for each node that has more than one."""
+    choices = {node: tuple(space.choices(row)) for row, node in enumerate(space.nodes)}
+    return {
+        node: CategoricalDistribution(names) for node, names in choices.items() if len(names) > 1
+    }
+
+
+def parameters_of(space: SearchSpace, architecture: Architecture) -> dict[str, str]:
+    """Return the parameters of an architecture, node name -> operation name."""
+    named = dict(zip(space.nodes, space.operation_names(architecture), strict=True))
+    return {node: named[node] for node in distributions_of(space)}
+
+
+def architecture_of(space: SearchSpace, parameters: Mapping[str, Any]) -> Architecture:
+    """Return the architecture with these parameters.
+
+    Raises DiffusionNAGError where one is missing, or where the space forbids their combination.
+    """
+    operations = []
+    for row, node in enumerate(space.nodes):
+        names = space.choices(row)
+        if len(names) > 1 and node not in parameters:
+            raise DiffusionNAGError(f"the trial has no parameter {node!r} of {space.name}")
+        operations.append(names[0] if len(names) == 1 else str(parameters[node]))
+    return space.build(operations)
+
+
+def suggest_architecture(trial: Trial, space: SearchSpace) -> Architecture:
+    """Return the architecture that a trial is to measure, and note its string in the trial.
+
+    Raises DiffusionNAGError where a sampler that does not know the space breaks its rule.
+    """
+    parameters = {
+        node: trial.suggest_categorical(node, distribution.choices)
+        for node, distribution in distributions_of(space).items()
+    }
+    architecture = architecture_of(space, parameters)
+    text = space.format(architecture)
+    if trial.user_attrs.get(ARCHITECTURE) != text:
+        trial.set_user_attr(ARCHITECTURE, text)
+    return architecture
+
+
+def recorded_architecture(space: SearchSpace, trial: FrozenTrial) -> Architecture | None:
+    """Return the architecture of any trial, None where it has none of this space (yet)."""
+    text = trial.user_attrs.get(ARCHITECTURE)
+    try:
+        if isinstance(text, str):
+            return space.parse(text)
+        return architecture_of(space, trial.params or trial.system_attrs.get("fixed_params", {}))
+    except DiffusionNAGError:
+        return None
+
+
+def without_interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials without those that were cut short, so that they count as never begun.
+
+    These are the ones that the user stopped, and those of a killed process that Optuna queued again.
+    """
+    queued_again = {
+        number for trial in trials for number in trial.system_attrs.get("retry_history", [])
+    }
+    return [
+        trial
+        for trial in trials
+        if not (
+            trial.state == TrialState.FAIL
+            and (trial.number in queued_again or trial.user_attrs.get(INTERRUPTED))
+        )
+    ]
+
+
+def finished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that were measured, or that failed or were pruned when they were."""
+    return [trial for trial in without_interrupted(trials) if trial.state.is_finished()]
