@@ -14,6 +14,7 @@ from diffusionnag import __version__
 from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
+from diffusionnag.cli.search import search
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train_generator import train_generator
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(generate)
+app.command()(search)
 app.command()(spaces)
 app.command()(info)
 app.command("train-generator")(train_generator)
@@ -79,7 +81,9 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail(
-            "interrupted; train-generator goes on from its last checkpoint when it is run again", 1
+            "interrupted; train-generator goes on from its last checkpoint, and search from its "
+            "--storage, when it is run again",
+            1,
         )
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for Python to flush at exit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
@@ -13,6 +14,7 @@ from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.trials import FAILURE, INTERRUPTED, suggest_architecture
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.user_code import import_user_code
 
 Measure = Callable[[Architecture], float]
 
@@ -22,19 +24,32 @@ class MeasurementError(Exception):
 
 
 def read_objective(text: str, space: SearchSpace) -> Measure:
-    """Return the objective that `table:FILE_OR_INSTALLED:COLUMN` describes.
+    """Return what measures, as `table:FILE_OR_INSTALLED:COLUMN` or `python:FILE.py:FUNCTION` says.
 
-    An architecture that the table does not have raises MeasurementError. Raises DiffusionNAGError
-    for any other text, and for a table that is missing, damaged, of another space, or without the
-    column.
+    An architecture that a table does not have raises MeasurementError. Raises DiffusionNAGError for
+    any other text; for a table that is missing, damaged, of another space, or without the column;
+    and for code that cannot be loaded, or has no such function.
     """
     kind, _, rest = text.partition(":")
-    name, column = _split_table(rest, space)
-    if kind != "table" or not name or not column:
-        raise DiffusionNAGError(
-            f"the objective {text!r} should read like 'table:measured.csv:accuracy', or "
-            "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table"
-        )
+    if kind == "table":
+        name, column = _split_table(rest, space)
+        if name and column:
+            return _table_objective(name, column, space)
+    if kind == "python":
+        module_name, _, function = rest.rpartition(":")
+        if module_name and function:
+            found = getattr(import_user_code(module_name, rest), function, None)
+            if not callable(found):
+                raise DiffusionNAGError(f"{module_name} defines no function {function!r}")
+            return cast(Measure, found)
+    raise DiffusionNAGError(
+        f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
+        "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, or "
+        "'python:measure.py:accuracy' for a function"
+    )
+
+
+def _table_objective(name: str, column: str, space: SearchSpace) -> Measure:
     installed = known_tables(space.name)
     table = installed[name]() if name in installed else read_table(Path(name))
     measured = clean_measurements(table, space, column)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generator import Generator
-from diffusionnag.guidance import maximize
+from diffusionnag.generator import BATCH, Generator
+from diffusionnag.guidance import Guidance
+from diffusionnag.guidance.properties import GUIDANCE_SCALE
+from diffusionnag.guidance.terms import RowWeights
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
 from diffusionnag.search.acquisition import ACQUISITIONS, acquire, check_choice
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -18,6 +21,8 @@ from diffusionnag.spaces import Architecture, SearchSpace
 STRATEGIES = ("guided", "mutation", "mutation+random", "random")
 """Ways to find candidates (paper, section 3.2): ours, and those it is compared with."""
 CANDIDATES = 256
+WEIGHTS = (0.25, 8.0)
+"""Each candidate is guided by a weight of its own: weak guidance explores, strong guidance refines."""
 PARENTS = 10
 """Mutation changes one of so many best architectures."""
 ATTEMPTS = 20
@@ -107,10 +112,22 @@ class Proposer:
 
     def _guided(self, predictor: PropertyPredictor, rng: np.random.Generator) -> list[Architecture]:
         assert self.generator is not None
-        seed = int(rng.integers(2**31))
-        count = min(self.candidates, max(1, self.space.size // 2))
-        found = self.generator.sample(count, guide=maximize(predictor), seed=seed, distinct=True)
+        weights = torch.from_numpy(np.geomspace(*WEIGHTS, min(self.candidates, BATCH)))
+        guide = RowWeights(Optimism(predictor), weights)
+        found = self.generator.sample(self.candidates, guide=guide, seed=int(rng.integers(2**31)))
         return found.architectures
+
+
+@dataclass(frozen=True)
+class Optimism(Guidance):
+    """Guidance to a high value that the predictor holds possible: one deviation above its mean."""
+
+    predictor: PropertyPredictor
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return k times mean and deviation, standardised, of the estimated clean ones, `batch`."""
+        mean, std = self.predictor.distribution(clean)
+        return GUIDANCE_SCALE * (mean + std)
 
 
 def draw_untaken(

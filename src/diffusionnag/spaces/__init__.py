@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-import sys
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
@@ -17,6 +12,7 @@ from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.search_space import SearchSpace
+from diffusionnag.user_code import import_user_code
 
 __all__ = [
     "UNDECIDED",
@@ -74,35 +70,9 @@ def get_search_space(name: str) -> SearchSpace:
 
 def _load_from_code(reference: str) -> type[SearchSpace]:
     module_name, _, class_name = reference.rpartition(":")
-    found = getattr(_import(module_name, reference), class_name, None)
+    found = getattr(import_user_code(module_name, reference), class_name, None)
     if not (isinstance(found, type) and issubclass(found, SearchSpace)):
         raise DiffusionNAGError(
             f"{module_name} defines no class {class_name!r} derived from SearchSpace"
         )
     return register_search_space(found)
-
-
-def _import(module_name: str, reference: str) -> ModuleType:
-    if not module_name:
-        raise DiffusionNAGError(f"no file before {reference!r}; write FILE.py:ClassName")
-    if not module_name.endswith(".py"):
-        try:
-            return importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:  # whatever the user's own code raises
-            raise DiffusionNAGError(f"cannot import {module_name!r}: {error}") from error
-    path = Path(module_name)
-    if not path.is_file():
-        raise DiffusionNAGError(f"no file {module_name}")
-    name = f"diffusionnag_user_space_{path.stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever the user's own code raises
-        raise DiffusionNAGError(
-            f"{path} cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-    return module

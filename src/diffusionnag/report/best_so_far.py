@@ -1,0 +1,84 @@
+"""How a search went: the best value after each measurement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.report.axes import plain_axes, shown_range
+from diffusionnag.report.figure import (
+    AXIS_SIZE,
+    COLOURS,
+    GREY,
+    INK,
+    LINE,
+    MARGIN,
+    NOTE_SIZE,
+    PALE,
+    check_picture,
+    heading_width,
+    open_figure,
+    write_heading,
+)
+
+WIDTH, HEIGHT = 6.0, 3.2
+HEAD, FOOT, LEFT = MARGIN + 3 * LINE, MARGIN + 4.2 * LINE, MARGIN + 0.75
+
+
+def plot_best_so_far(
+    values: np.ndarray,
+    path: Path,
+    *,
+    name: str,
+    title: str,
+    warm_up: int = 0,
+    minimize: bool = False,
+) -> None:
+    """Draw each measured value (`count`, in order) and the best until then, as SVG, PNG or PDF.
+
+    The first `warm_up`, drawn uniformly, lie on grey. A few values far from all others are only
+    counted. Raises DiffusionNAGError without values, for another suffix, and where matplotlib is
+    missing.
+    """
+    check_picture(path)
+    from matplotlib.ticker import MaxNLocator
+
+    if not len(values):
+        raise DiffusionNAGError(f"nothing to draw in {path}: nothing was measured")
+    best = (np.minimum if minimize else np.maximum).accumulate(values)
+    shown = shown_range([values], always=best).wider(0.05)
+    outside = int(shown.outside(values).sum())
+    found = int(np.flatnonzero(best == best[-1])[0]) + 1
+    caption = f"best {best[-1]:.6g}, found by measurement {found} of {len(values)}"
+    width = max(LEFT + WIDTH + 2 * MARGIN, heading_width(title, caption))
+    height = HEAD + HEIGHT + FOOT
+    with open_figure(path, width, height) as figure:
+        box = (LEFT / width, FOOT / height, WIDTH / width, HEIGHT / height)
+        axes = figure.add_axes(box)
+        places = np.arange(1, len(values) + 1)
+        if warm_up:
+            axes.axvspan(0, min(warm_up, len(values)) + 0.5, color=PALE, alpha=0.6, linewidth=0)
+        style = {"color": COLOURS[0], "markeredgecolor": "white", "markeredgewidth": 0.5}
+        axes.plot(places, values, "o", markersize=5.5, alpha=0.85, **style)
+        axes.step(places, best, where="post", color=COLOURS[4], linewidth=1.6, zorder=1)
+        axes.set(xlim=(0, len(values) + 1), ylim=(shown.low, shown.high))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("measured architectures", color=INK, size=AXIS_SIZE)
+        axes.set_ylabel(name, color=INK, size=AXIS_SIZE)
+        plain_axes(axes, "both")
+        write_heading(figure, title, caption)
+        note = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
+        text = _note(warm_up, outside)
+        figure.text((LEFT + WIDTH) / width, MARGIN / height, text, **note)
+
+
+def _note(warm_up: int, outside: int) -> str:
+    """Return what the reader has to know about the marks."""
+    parts = ["points: each measurement; line: the best so far"]
+    if warm_up:
+        parts.append("grey: uniform draws")
+    if outside:
+        parts.append(f"{outside:,} further out, not shown")
+    return "; ".join(parts)
