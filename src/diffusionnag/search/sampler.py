@@ -73,7 +73,9 @@ class DiffusionNAGSampler(BaseSampler):
         """
         if len(study.directions) > 1:
             raise DiffusionNAGError("this sampler searches for one objective; the study has more")
-        if set(trial.system_attrs.get("fixed_params", {})) >= set(self._distributions):
+        given = {*trial.params, *trial.system_attrs.get("fixed_params", {})}
+        if given >= set(self._distributions):
+            # Queued by the user, or again after its process was killed: there is nothing to propose.
             return {}
         return dict(self._distributions)
 

@@ -1,0 +1,405 @@
+"""Search: what is proposed, what is never proposed twice, and studies that go on after anything."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import optuna
+import pytest
+from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+from optuna.trial import FrozenTrial, TrialState
+
+from diffusionnag import Architecture, DiffusionNAGError, Generator, get_search_space
+from diffusionnag.search import (
+    ACQUISITIONS,
+    ARCHITECTURE,
+    STRATEGIES,
+    DiffusionNAGSampler,
+    Measured,
+    MeasurementError,
+    Proposer,
+    architecture_of,
+    optuna_objective,
+    parameters_of,
+    suggest_architecture,
+)
+from diffusionnag.search.acquisition import acquire
+from diffusionnag.search.sampler import WARM_UP
+from diffusionnag.search.study import open_study, run_study
+
+SPACE = get_search_space("nasbench201")
+PHONE = get_search_space("mobilenetv3")
+HIDDEN = SPACE.parse(
+    "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
+)
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def agreement(architecture: Architecture) -> float:
+    """How many of six operations are those of a hidden cell; a random cell has one or two."""
+    pairs = zip(architecture.operations, HIDDEN.operations, strict=True)
+    return float(sum(one == other for one, other in pairs) - 2)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.from_pretrained("nasbench201")
+
+
+def studied(
+    sampler: optuna.samplers.BaseSampler,
+    trials: int,
+    measure: Callable[[Architecture], float] = agreement,
+    direction: Literal["maximize", "minimize"] = "maximize",
+) -> optuna.Study:
+    study = optuna.create_study(sampler=sampler, direction=direction)
+    space = getattr(sampler, "search_space", SPACE)
+    study.optimize(optuna_objective(space, measure), trials, catch=(MeasurementError,))
+    return study
+
+
+def names(trials: list[FrozenTrial]) -> list[str]:
+    return [trial.user_attrs[ARCHITECTURE] for trial in trials]
+
+
+# -- trials ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", [SPACE, PHONE], ids=lambda space: space.name)
+def test_parameters_and_architectures_are_one_to_one(space) -> None:
+    for architecture in space.sample(50, seed=0):
+        parameters = parameters_of(space, architecture)
+        assert architecture_of(space, parameters) == architecture
+        assert all(len(space.choices(space.nodes.index(node))) > 1 for node in parameters)
+
+
+def test_parameters_read_like_the_space() -> None:
+    assert parameters_of(SPACE, HIDDEN)["0>1"] == "nor_conv_3x3"
+    assert "input" not in parameters_of(SPACE, HIDDEN)
+    with pytest.raises(DiffusionNAGError, match="no parameter '0>1'"):
+        architecture_of(SPACE, {})
+
+
+# -- proposals ------------------------------------------------------------------------------------
+
+
+def test_the_search_beats_random_by_far(generator: Generator) -> None:
+    ours = studied(DiffusionNAGSampler(SPACE, generator=generator), 30)
+    random = studied(optuna.samplers.RandomSampler(seed=0), 30)
+    assert ours.best_value == 6
+    assert random.best_value <= 4
+    assert len(set(names(ours.trials))) == 30
+
+
+def test_less_is_found_when_less_is_better(generator: Generator) -> None:
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=64)
+    study = studied(sampler, 16, lambda one: -agreement(one), "minimize")
+    upwards = studied(sampler, 16)
+    assert names(study.trials) == names(upwards.trials)
+    assert study.best_value == -upwards.best_value
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_every_strategy_and_acquisition_function(
+    generator: Generator, strategy: str, acquisition: str
+) -> None:
+    proposer = Proposer(SPACE, generator, strategy, acquisition, candidates=64)
+    cells = list(dict.fromkeys(SPACE.sample(40, seed=0)))
+    measured = [Measured(cell, agreement(cell)) for cell in cells]
+    proposed = proposer.propose(measured, set(cells), np.random.default_rng(0))
+    assert SPACE.is_valid(proposed)
+    assert proposed not in cells
+    assert agreement(proposed) > np.mean([one.value for one in measured])
+    assert proposer.propose(measured, set(cells), np.random.default_rng(0)) == proposed
+
+
+def test_acquisition_functions_rank_as_their_formulas() -> None:
+    mean, std = np.array([0.0, 1.0, 0.9, -3.0]), np.array([1.0, 0.1, 0.6, 0.1])
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=200_000)
+    drawn = mean + std * normal[:, None]
+    gain = np.log(np.clip(drawn - 1.0, 0, None).mean(0)[:3])
+    np.testing.assert_allclose(acquire("EI", mean, std, 1.0, rng)[:3], gain, atol=0.02)
+    chance = np.log((drawn > 1.0).mean(0)[:3])
+    np.testing.assert_allclose(acquire("PI", mean, std, 1.0, rng)[:3], chance, atol=0.02)
+    np.testing.assert_allclose(acquire("UCB", mean, std, 1.0, rng), mean + 2 * std)
+    thompson = np.array([acquire("ITS", mean, std, 1.0, rng) for _ in range(4_000)])
+    np.testing.assert_allclose(thompson.mean(0), mean, atol=0.1)
+    np.testing.assert_allclose(thompson.std(0), std, rtol=0.1)
+
+
+def test_values_that_are_all_the_same_teach_nothing_and_stop_nothing() -> None:
+    study = studied(DiffusionNAGSampler(SPACE, strategy="mutation"), 14, lambda _: 1.0)
+    assert len(set(names(study.trials))) == 14
+
+
+def test_networks_of_a_space_with_a_rule_are_valid() -> None:
+    sampler = DiffusionNAGSampler(PHONE, candidates=64)
+    measure = read_params(PHONE)
+    study = studied(sampler, 14, measure, "minimize")
+    found = [PHONE.parse(name) for name in names(study.trials)]
+    assert len(set(found)) == 14
+    assert [architecture_of(PHONE, trial.params) for trial in study.trials] == found
+    warm_up, proposed = np.split(np.array([trial.value for trial in study.trials]), [WARM_UP])
+    assert proposed.mean() < warm_up.min()
+
+
+def read_params(space) -> Callable[[Architecture], float]:
+    return lambda one: space.analytic_properties(one)["params"]
+
+
+def test_what_failed_or_was_pruned_is_left_alone(generator: Generator) -> None:
+    calls: list[Architecture] = []
+
+    def measure(architecture: Architecture) -> float:
+        calls.append(architecture)
+        if len(calls) % 3 == 0:
+            raise ValueError("it did not train")
+        if len(calls) % 4 == 0:
+            raise optuna.TrialPruned
+        return float("nan") if len(calls) == 1 else agreement(architecture)
+
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=64)
+    study = studied(sampler, 24, measure)
+    assert len(set(calls)) == len(calls) == 24
+    assert study.trials[0].user_attrs["failure"] == "the value is nan"
+    assert study.trials[2].user_attrs["failure"] == "it did not train"
+    assert study.trials[3].state == TrialState.PRUNED
+
+
+def test_trials_that_run_at_once_get_different_architectures() -> None:
+    sampler = DiffusionNAGSampler(SPACE, strategy="mutation")
+    study = studied(sampler, 12)
+    running = [study.ask() for _ in range(8)]
+    found = [suggest_architecture(trial, SPACE) for trial in running]
+    assert len({*found, *map(SPACE.parse, names(study.trials[:12]))}) == 20
+
+
+def test_a_whole_small_space_can_be_searched(generator: Generator) -> None:
+    taken = set(SPACE.enumerate())
+    last = taken.pop()
+    proposer = Proposer(SPACE, generator)
+    assert proposer.propose([], taken, np.random.default_rng(0)) == last
+    with pytest.raises(DiffusionNAGError, match="has been proposed"):
+        proposer.propose([], taken | {last}, np.random.default_rng(0))
+
+
+# -- studies --------------------------------------------------------------------------------------
+
+
+def stored(path: Path, trials: int) -> optuna.Study:
+    sampler = DiffusionNAGSampler(SPACE, strategy="mutation+random")
+    study = open_study(sampler, "agreement", storage=f"sqlite:///{path}")
+    run_study(study, sampler, agreement, trials)
+    return study
+
+
+def test_a_study_that_goes_on_is_the_one_that_never_stopped(tmp_path: Path) -> None:
+    stored(tmp_path / "parts.db", 10)
+    parts = stored(tmp_path / "parts.db", 20)
+    sampler = DiffusionNAGSampler(SPACE, strategy="mutation+random")
+    whole = studied(sampler, 20)
+    assert len(parts.trials) == 20
+    assert names(parts.trials) == names(whole.trials)
+    assert len(set(names(parts.trials))) == 20
+    assert len(stored(tmp_path / "parts.db", 15).trials) == 20
+    other = DiffusionNAGSampler(SPACE, strategy="mutation+random", seed=1)
+    assert names(studied(other, 1).trials) != names(whole.trials)[:1]
+
+
+def test_an_interrupted_trial_counts_as_never_begun(tmp_path: Path) -> None:
+    sampler = DiffusionNAGSampler(SPACE, strategy="mutation")
+    study = open_study(sampler, "agreement", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    calls: list[Architecture] = []
+
+    def interrupted(architecture: Architecture) -> float:
+        calls.append(architecture)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return agreement(architecture)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, sampler, interrupted, 12)
+    run_study(study, sampler, interrupted, 12)
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert len(complete) == 12
+    assert len(calls) == 13
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_killed_trial_is_measured_in_the_end(tmp_path: Path) -> None:
+    study = stored(tmp_path / "study.db", 12)
+    killed = suggest_architecture(study.ask(), SPACE)
+    # What Optuna does once the signs of life have stopped.
+    trial = study.trials[-1]
+    study.tell(trial.number, state=TrialState.FAIL)
+    optuna.storages.RetryHeartbeatStaleTrialCallback()(study, study.trials[-1])
+    study = stored(tmp_path / "study.db", 14)
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert names(complete).count(SPACE.format(killed)) == 1
+    assert len(set(names(complete))) == len(complete) == 14
+
+
+SLOW = """
+import time
+
+def agreement(architecture):
+    with open("calls.txt", "a") as file:
+        file.write(f"{architecture.operations}\\n")
+    time.sleep(0.05)
+    return float(sum(architecture.operations))
+"""
+
+
+def test_a_killed_search_goes_on(tmp_path: Path, run_cli: RunCli) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    options = ["--objective", "python:slow.py:agreement", "--strategy", "mutation"]
+    options += ["--storage", "sqlite:///study.db", "--study", "slow"]
+    command = ["search", "nasbench201", *options, "--trials"]
+    calls = tmp_path / "calls.txt"
+    process = subprocess.Popen([str(CONSOLE_SCRIPT), *command, "1000"], cwd=tmp_path)
+    deadline = time.monotonic() + 100
+    while not calls.exists() or len(calls.read_text().splitlines()) < 13:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    before = {
+        trial.number: trial.value
+        for trial in optuna.load_study(study_name="slow", storage=storage).trials
+        if trial.state == TrialState.COMPLETE
+    }
+    assert len(before) >= 12
+    trials = len(before) + 4
+    result = run_cli(*command, trials)
+    assert result.returncode == 0, result.stderr
+    assert f"going on with {len(before)} finished trials" in result.stderr
+    after = [
+        trial
+        for trial in optuna.load_study(study_name="slow", storage=storage).trials
+        if trial.state == TrialState.COMPLETE
+    ]
+    assert len(after) == trials == len(set(names(after)))
+    assert {trial.number: trial.value for trial in after}.items() >= before.items()
+    measured = calls.read_text().splitlines()
+    assert len(measured) == len(set(measured))
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of the agreement of half of the cells."""
+    path = tmp_path / "measured.csv"
+    rows = [f"{SPACE.format(one)},{agreement(one)}" for one in list(SPACE.enumerate())[::2]]
+    path.write_text("\n".join(["arch,score", *rows]) + "\n")
+    return path
+
+
+def test_the_command_finds_the_best_and_draws(
+    run_main: RunCli, table: Path, tmp_path: Path
+) -> None:
+    options = ("--objective", f"table:{table.name}:score", "--trials", 40, "--top", 3)
+    result = run_main(
+        "search", "nasbench201", *options, "--strategy", "mutation", "--plot", "best.png"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "gave no value; the last: the table measured has no score" in result.stderr
+    listed = [line for line in result.stdout.splitlines() if "~0|+|" in line]
+    assert len(listed) == 3
+    assert (tmp_path / "best.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_picture(
+    run_main: RunCli, table: Path, tmp_path: Path
+) -> None:
+    pictures = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        options = ("--objective", f"table:{table.name}:score", "--trials", 14, "--seed", seed)
+        options += ("--strategy", "random", "--plot", f"{name}.svg", "--minimize")
+        result = run_main("search", "nasbench201", *options)
+        assert result.returncode == 0, result.stderr
+        pictures.append((tmp_path / f"{name}.svg").read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+    assert b"found by measurement" in pictures[0]
+
+
+def test_the_best_cell_of_the_benchmark_is_found(run_main: RunCli, data_folder: Path) -> None:
+    objective = "table:nasbench201_accuracy:cifar10_test_200ep"
+    result = run_main("search", "nasbench201", "--objective", objective, "--trials", 24)
+    assert result.returncode == 0, result.stderr
+    assert "best: 94.3733" in result.stdout
+
+
+WRONG = {
+    "strategy": ("--strategy guidde", "did you mean guided?"),
+    "acquisition function": ("--acquisition ei", "did you mean EI?"),
+    "no trials": ("--trials 0", "cannot search with 0 trials"),
+    "too many trials": ("--trials 20000", "has 15625 architectures"),
+    "short warm-up": ("--warm-up 5", "at least 10"),
+    "seed": ("--seed -1", "seed -1"),
+    "objective": ("--objective score", "should read like"),
+    "no column": ("--objective table:measured.csv", "should read like"),
+    "column": ("--objective table:measured.csv:scor", "has no column 'scor'; nearest: score"),
+    "table": ("--objective table:lost.csv:score", "no such file"),
+    "file of code": ("--objective python:lost.py:score", "no file lost.py"),
+    "function": ("--objective python:empty.py:score", "defines no function 'score'"),
+    "storage": ("--storage nonsense", "no storage that can be opened"),
+    "picture": ("--plot best.xyz", "best.xyz"),
+    "top": ("--top -1", "--top is -1"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_requests_are_one_line(
+    run_main: RunCli, table: Path, tmp_path: Path, case: str
+) -> None:
+    (tmp_path / "empty.py").touch()
+    options, message = WRONG[case]
+    usual = {"--objective": f"table:{table.name}:score", "--trials": "12", "--strategy": "random"}
+    given = options.split()
+    usual |= dict(zip(given[::2], given[1::2], strict=True))
+    result = run_main("search", "nasbench201", *(part for pair in usual.items() for part in pair))
+    assert_fails(result, 2, message)
+
+
+def test_a_study_of_something_else_is_refused(
+    run_main: RunCli, table: Path, tmp_path: Path
+) -> None:
+    def search(*options: str) -> subprocess.CompletedProcess[str]:
+        kept = ("--storage", "sqlite:///study.db", "--study", "mine", "--strategy", "random")
+        return run_main("search", "nasbench201", "--trials", 11, *kept, *options)
+
+    assert search("--objective", "table:measured.csv:score").returncode == 0
+    result = search("--objective", "table:measured.csv:score", "--minimize")
+    assert_fails(result, 2, "is to maximize nasbench201 table:measured.csv:score")
+    (tmp_path / "two.py").write_text("def value(architecture):\n    return 1.0\n")
+    assert_fails(search("--objective", "python:two.py:value"), 2, "another name by --study")
+
+
+def test_an_unusable_storage_is_a_failure_of_the_world(run_main: RunCli, table: Path) -> None:
+    options = ("--objective", f"table:{table.name}:score", "--storage", "sqlite:///no/where.db")
+    result = run_main("search", "nasbench201", "--strategy", "random", *options)
+    assert_fails(result, 1, "cannot be used")
+
+
+def test_a_missing_optuna_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name)
+    )
+    result = run_main("search", "nasbench201", "--objective", "table:measured.csv:score")
+    assert_fails(result, 2, "pip install 'diffusionnag[search]'")
