@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 
@@ -10,7 +11,13 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.search.objectives import Measure, MeasurementError, optuna_objective
@@ -20,6 +27,10 @@ from diffusionnag.spaces import SearchSpace
 
 HEARTBEAT = 10
 """Seconds between a running trial's signs of life; after two without one its process is dead."""
+CREATIONS = 4
+"""Attempts to open a storage."""
+CREATION_PAUSE = 0.2
+"""Seconds after the first of them; then twice, three times as long."""
 SUBJECT = "diffusionnag"
 """The user attribute of a study that says which space and objective it is about."""
 
@@ -67,11 +78,13 @@ def open_study(
 
 def _open_storage(url: str) -> BaseStorage:
     try:
-        return RDBStorage(
-            url,
-            heartbeat_interval=HEARTBEAT,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-        )
+        for attempt in range(1, CREATIONS):
+            try:
+                return _new_storage(url)
+            except (IntegrityError, OperationalError):
+                # Of processes that create the same database at once, all but one fail.
+                time.sleep(CREATION_PAUSE * attempt)
+        return _new_storage(url)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise DiffusionNAGError(
             f"{url!r} is no storage that can be opened ({_first_line(error)}); a file is "
@@ -79,6 +92,14 @@ def _open_storage(url: str) -> BaseStorage:
         ) from error
     except RuntimeError as error:
         raise DiffusionNAGError(f"{url}: {_first_line(error)}") from error
+
+
+def _new_storage(url: str) -> BaseStorage:
+    return RDBStorage(
+        url,
+        heartbeat_interval=HEARTBEAT,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+    )
 
 
 def _unusable(storage: str | None, error: Exception) -> EnvironmentFailureError:
