@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ from diffusionnag.spaces import Architecture, SearchSpace
 KIND = "generators"
 BATCH = 512
 """Architectures that walk through the solver together."""
+SPARE_FOR_LIMITS = 1.25
+"""How many are drawn at first, for each one wanted, where some may break a limit."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ class Generator(ModelHubMixin):
         collection = self.collect(count, guide=guide, distinct=distinct)
         if guide is not None and distinct:
             guide = collection.aim_at_the_best(guide)
+        # A second batch for the few that break a limit would cost as much as the first.
+        batch = math.ceil(SPARE_FOR_LIMITS * count) if collection.limits else count
         batches = self.stream(
-            guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=count
+            guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=batch
         )
         while not collection.complete:
             collection.add(next(batches))

@@ -11,7 +11,7 @@ from diffusionnag.guidance.properties import Bound, Property
 from diffusionnag.guidance.terms import Guidance
 from diffusionnag.spaces import Architecture, SearchSpace
 
-STARTS = 1_024
+STARTS = 256
 DESCENTS = 4
 """Best starts from which the limits are approached, one operation at a time."""
 
