@@ -117,7 +117,7 @@ def test_a_limit_pulls_where_it_is_broken_and_not_where_it_is_kept() -> None:
     assert pull(up <= float(far_above)).abs().max() < 1e-6
     assert (pull(up <= float(far_below)) < -0.5).all()
     assert (pull(limit(up, at_least=float(far_above))) > 0.5).all()
-    expected = torch.special.log_ndtr((3.0 - X.sum((1, 2))) / 0.5)
+    expected = 4 * torch.special.log_ndtr((3.0 - X.sum((1, 2))) / 0.5)
     sigma = torch.full((2,), 0.5)
     torch.testing.assert_close((up <= 3.0).log_likelihood(X, sigma, X), expected)
 

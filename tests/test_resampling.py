@@ -209,7 +209,7 @@ def test_a_shipped_generator_follows_the_tilted_distribution(
 
 
 def test_limits_are_kept(generator: Generator, params: AnalyticProperty) -> None:
-    guide = maximize(params, 0.25) + limit(params, at_most=0.6)
+    guide = maximize(params) + limit(params, at_most=0.6)
     found = sample_resampled(generator, 300, guide=guide, particles=128, steps=16)
     assert len(found.architectures) == 300
     assert params.predict(found.architectures)[0].max() <= 0.6

@@ -189,14 +189,14 @@ class Bound(Guidance):
     probability: float
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
-        """Return the log-probability of keeping the bound, `batch`.
+        """Return k = 4 times the log-probability of keeping the bound, `batch`, as `maximize` does.
 
         Where more than an even chance is asked for, it is that of keeping a bound closer by as
         many deviations.
         """
         mean, std = _distribution(self.property, x, sigma, clean)
         room = self._room(mean) / std.clamp(min=SMALLEST_STD)
-        return torch.special.log_ndtr(room - self._margin())
+        return GUIDANCE_SCALE * torch.special.log_ndtr(room - self._margin())
 
     def _margin(self) -> float:
         """The deviations of the prediction that must fit between it and the bound."""
