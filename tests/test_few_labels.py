@@ -1,5 +1,5 @@
 import importlib
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,27 +8,19 @@ import torch
 from diffusionnag.benchmarks import DATA_FOLDER_VARIABLE, Table
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments import get_experiment
-from diffusionnag.experiments.baseline_predictors import (
-    NodeTransformer,
-    OneHot,
-    ProcessOn,
-    Ranker,
-    WeisfeilerLehman,
-)
+from diffusionnag.experiments.baseline_predictors import NodeTransformer, Ranker
+from diffusionnag.predictors.path_features import OneHot
+from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.quality import spearman
+from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
 from diffusionnag.spaces import Architecture, get_search_space
 
 SPACE = get_search_space("nasbench201")
 
 
-@cache
-def weisfeiler_lehman() -> WeisfeilerLehman:
-    return WeisfeilerLehman(SPACE)
-
-
 def features(cells: list[Architecture]) -> np.ndarray:
     x = torch.from_numpy(SPACE.encode(cells)).double()
-    return torch.cat(weisfeiler_lehman()(x), dim=1).numpy()
+    return torch.cat(WeisfeilerLehman(SPACE, cells)(x), dim=1).numpy()
 
 
 def cell(**operations: str) -> Architecture:
@@ -100,13 +92,24 @@ def test_the_features_tell_cells_apart_exactly_where_they_are_not_isomorphic() -
     assert sum(expected) >= 20
 
 
+def test_distances_to_known_cells_do_not_depend_on_which_others_are_known() -> None:
+    cells = SPACE.sample(40, 7)
+    x = torch.from_numpy(SPACE.encode(cells)).double()
+    few, all_known = WeisfeilerLehman(SPACE, cells[:5]), WeisfeilerLehman(SPACE, cells)
+    assert few(x)[-1].shape[1] < all_known(x)[-1].shape[1]
+    for some, every in zip(few(x), all_known(x), strict=True):
+        torch.testing.assert_close(torch.cdist(some, some[:5]), torch.cdist(every, every[:5]))
+
+
 # -- the baselines --------------------------------------------------------------------------------
 
 
 def make_ranker(name: str) -> Ranker:
     if name == "transformers":
         return NodeTransformer(SPACE, 150)
-    return ProcessOn(SPACE, OneHot(SPACE) if name == "one-hot" else weisfeiler_lehman())
+    if name == "one-hot":
+        return ProcessOn(SPACE, lambda _: OneHot(SPACE))
+    return ProcessOn(SPACE, partial(WeisfeilerLehman, SPACE))
 
 
 @pytest.mark.parametrize("name", ["transformers", "one-hot", "Weisfeiler-Lehman"])

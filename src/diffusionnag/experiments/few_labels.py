@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,15 +16,15 @@ from diffusionnag.experiments.baseline_predictors import (
     BATCH_SIZE,
     MEMBERS,
     NodeTransformer,
-    OneHot,
-    ProcessOn,
     Ranker,
-    WeisfeilerLehman,
 )
 from diffusionnag.experiments.result_table import ResultTable, mean_and_std, required_table
+from diffusionnag.predictors.path_features import OneHot
+from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import Model, PropertyPredictor
 from diffusionnag.predictors.quality import prediction_quality, spearman
 from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
 from diffusionnag.seeds import numpy_generator
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
@@ -105,7 +106,7 @@ def few_labels(report: Callable[[str], None]) -> ResultTable:
 
 
 def _models(space: SearchSpace) -> dict[str, Callable[[], Ranker]]:
-    one_hot, weisfeiler_lehman = OneHot(space), WeisfeilerLehman(space)
+    one_hot, weisfeiler_lehman = OneHot(space), partial(WeisfeilerLehman, space)
 
     def library(model: Model) -> PropertyPredictor:
         return PropertyPredictor(space, "accuracy", model=model)
@@ -113,7 +114,7 @@ def _models(space: SearchSpace) -> dict[str, Callable[[], Ranker]]:
     return {
         "ensemble on one-hot": lambda: library("ensemble"),
         "transformers on nodes": lambda: NodeTransformer(space, TRANSFORMER_STEPS),
-        "Gaussian process, one-hot": lambda: ProcessOn(space, one_hot),
+        "Gaussian process, one-hot": lambda: ProcessOn(space, lambda _: one_hot),
         "Gaussian process, Weisfeiler-Lehman": lambda: ProcessOn(space, weisfeiler_lehman),
         "Gaussian process, path features": lambda: library("gaussian_process"),
     }

@@ -23,14 +23,10 @@ class PathFeatures:
     groups = 4
 
     def __init__(self, space: SearchSpace) -> None:
-        allowed = torch.from_numpy(space.allowed)
         self.choices = free_choices(space)
-        free = {node for node in range(len(space.nodes)) if allowed[node].sum() > 1}
-        self.paths = [[node for node in path if node in free] for path in _paths(space)]
+        self.paths = free_paths(space)
         self.blocking = [space.operations.index(name) for name in space.blocking_operations]
-        used = allowed[sorted(free)].any(0)
-        used[self.blocking] = False
-        self.through = torch.nonzero(used)[:, 0]
+        self.through = torch.tensor(through_operations(space), dtype=torch.long)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return four groups of features of `batch x N x F`, each `batch x features`."""
@@ -49,10 +45,36 @@ class PathFeatures:
         return [x.flatten(1)[:, self.choices], along, total, shares]
 
 
+class OneHot:
+    """The choices themselves, as a single group of features."""
+
+    groups = 1
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.choices = free_choices(space)
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return one group of features of `batch x N x F`, `batch x choices`."""
+        return [x.flatten(1)[:, self.choices]]
+
+
 def free_choices(space: SearchSpace) -> Tensor:
     """Return which columns of `batch x (N F)` hold a choice: nodes with one operation have none."""
     allowed = torch.from_numpy(space.allowed)
     return torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
+
+
+def free_paths(space: SearchSpace) -> list[list[int]]:
+    """Return the nodes with a choice on each path from input to output, the shortest paths first."""
+    free = {node for node, choices in enumerate(space.allowed) if choices.sum() > 1}
+    return [[node for node in path if node in free] for path in _paths(space)]
+
+
+def through_operations(space: SearchSpace) -> list[int]:
+    """Return the operations that a node with a choice can have and that let something through."""
+    used = space.allowed[space.allowed.sum(1) > 1].any(0)
+    blocking = [space.operations.index(name) for name in space.blocking_operations]
+    return [operation for operation in used.nonzero()[0].tolist() if operation not in blocking]
 
 
 def _paths(space: SearchSpace) -> list[list[int]]:

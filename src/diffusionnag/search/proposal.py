@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -37,6 +38,46 @@ class Measured:
     value: float
 
 
+class Proposes(Protocol):
+    """What decides which architecture is measured next."""
+
+    def propose(
+        self,
+        measured: Sequence[Measured],
+        taken: Collection[Architecture],
+        rng: np.random.Generator,
+    ) -> Architecture:
+        """Return an architecture that is not `taken`; `measured` comes in the order of the trials.
+
+        All that is remembered of earlier proposals is what was measured. Raises DiffusionNAGError
+        when the whole space is taken.
+        """
+        ...
+
+
+class Surrogate(Protocol):
+    """A model of the objective, fitted on what was measured."""
+
+    def fit(
+        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
+    ) -> object:
+        """Fit on measured values, `count`, one an architecture."""
+        ...
+
+    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return standardised mean and deviation, each `batch`, of one-hot x `batch x N x F`."""
+        ...
+
+    def to_standard(self, value: float) -> float:
+        """Return a value as a standard normal score."""
+        ...
+
+
+def gaussian_process(space: SearchSpace) -> Surrogate:
+    """Return the library's own surrogate, a Gaussian process on path features."""
+    return PropertyPredictor(space, "objective", model="gaussian_process")
+
+
 @dataclass(frozen=True)
 class Proposer:
     """How architectures are proposed: a strategy that finds candidates, and what chooses among them.
@@ -51,6 +92,7 @@ class Proposer:
     strategy: str = "guided"
     acquisition: str = "EI"
     candidates: int = CANDIDATES
+    surrogate: Callable[[SearchSpace], Surrogate] = gaussian_process
 
     def __post_init__(self) -> None:
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -78,8 +120,9 @@ class Proposer:
         values = np.array([one.value for one in measured])
         if len(measured) < FEWEST_ARCHITECTURES or np.ptp(values) == 0:
             return draw_untaken(self.space, taken, rng)
-        predictor = PropertyPredictor(self.space, "objective", model="gaussian_process")
-        predictor.fit([one.architecture for one in measured], values)
+        predictor = self.surrogate(self.space)
+        seed = int(rng.integers(2**31))
+        predictor.fit([one.architecture for one in measured], values, seed=seed)
         found = self.find_candidates(predictor, measured, rng)
         candidates = [one for one in dict.fromkeys(found) if one not in taken]
         if not candidates:
@@ -93,7 +136,7 @@ class Proposer:
 
     def find_candidates(
         self,
-        predictor: PropertyPredictor,
+        predictor: Surrogate,
         measured: Sequence[Measured],
         rng: np.random.Generator,
     ) -> list[Architecture]:
@@ -110,7 +153,7 @@ class Proposer:
         mutants = _mutants(self.space, parents, half, rng)
         return mutants + self.space.sample(self.candidates - half, rng)
 
-    def _guided(self, predictor: PropertyPredictor, rng: np.random.Generator) -> list[Architecture]:
+    def _guided(self, predictor: Surrogate, rng: np.random.Generator) -> list[Architecture]:
         assert self.generator is not None
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, min(self.candidates, BATCH)))
         guide = RowWeights(Optimism(predictor), weights)
@@ -122,7 +165,7 @@ class Proposer:
 class Optimism(Guidance):
     """Guidance to a high value that the predictor holds possible: one deviation above its mean."""
 
-    predictor: PropertyPredictor
+    predictor: Surrogate
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
         """Return k times mean and deviation, standardised, of the estimated clean ones, `batch`."""

@@ -13,7 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
-from diffusionnag.search.proposal import CANDIDATES, Measured, Proposer, draw_untaken
+from diffusionnag.search.proposal import (
+    CANDIDATES,
+    Measured,
+    Proposer,
+    Proposes,
+    draw_untaken,
+)
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     distributions_of,
@@ -29,39 +35,30 @@ CLAIMS = 100
 """Attempts to be the only process that proposes an architecture."""
 
 
-class DiffusionNAGSampler(BaseSampler):
-    """Bayesian optimisation over the architectures of a space, candidates being generated.
+class ArchitectureSampler(BaseSampler):
+    """Searches over the architectures of a space as whole ones, with any proposer.
 
-    Until `warm_up` trials have a value, architectures are uniform draws. Then a Gaussian process is
-    fitted on those trials, candidates are generated under its guidance, and the acquisition
-    function chooses among them. None is ever proposed twice in a study; a trial that failed or was
-    pruned teaches nothing. Trials that run elsewhere count as if they had the worst value (the
-    constant liar). What is proposed follows from the seed, the trial's number and the trials
-    before it. Raises DiffusionNAGError for a warm-up below 10, and as `Proposer` does.
+    Until `warm_up` trials have a value, architectures are uniform draws; from then on the proposer
+    proposes. None is ever proposed twice in a study; a trial that failed or was pruned teaches
+    nothing. Trials that run elsewhere count as if they had the worst value (the constant liar).
+    What is proposed follows from the seed, the trial's number and the trials before it. Raises
+    DiffusionNAGError for a warm-up below 1.
     """
 
     def __init__(
         self,
         search_space: SearchSpace,
+        proposer: Proposes,
         *,
-        generator: Generator | None = None,
-        strategy: str = "guided",
-        acquisition: str = "EI",
         warm_up: int = WARM_UP,
-        candidates: int = CANDIDATES,
         seed: int = 0,
     ) -> None:
-        if warm_up < FEWEST_ARCHITECTURES:
-            raise DiffusionNAGError(
-                f"a warm-up of {warm_up} is too short to learn from; take at least "
-                f"{FEWEST_ARCHITECTURES}"
-            )
-        if generator is None and strategy == "guided":
-            generator = Generator.from_pretrained(search_space.name, search_space=search_space)
+        if warm_up < 1:
+            raise DiffusionNAGError(f"a warm-up of {warm_up} is too short; take at least 1")
         self.search_space = search_space
         self.warm_up = warm_up
         self.seed = check_seed(seed)
-        self._proposer = Proposer(search_space, generator, strategy, acquisition, candidates)
+        self._proposer = proposer
         self._distributions = distributions_of(search_space)
 
     def infer_relative_search_space(
@@ -140,3 +137,33 @@ class DiffusionNAGSampler(BaseSampler):
         raise DiffusionNAGError(
             f"{param_name!r} with these choices is no parameter of {self.search_space.name}"
         )
+
+
+class DiffusionNAGSampler(ArchitectureSampler):
+    """Bayesian optimisation over the architectures of a space, candidates being generated.
+
+    Once the warm-up is over, a Gaussian process is fitted on what was measured, candidates are
+    generated under its guidance, and the acquisition function chooses among them. Raises
+    DiffusionNAGError for a warm-up below 10, and as `Proposer` does.
+    """
+
+    def __init__(
+        self,
+        search_space: SearchSpace,
+        *,
+        generator: Generator | None = None,
+        strategy: str = "guided",
+        acquisition: str = "EI",
+        warm_up: int = WARM_UP,
+        candidates: int = CANDIDATES,
+        seed: int = 0,
+    ) -> None:
+        if warm_up < FEWEST_ARCHITECTURES:
+            raise DiffusionNAGError(
+                f"a warm-up of {warm_up} is too short to learn from; take at least "
+                f"{FEWEST_ARCHITECTURES}"
+            )
+        if generator is None and strategy == "guided":
+            generator = Generator.from_pretrained(search_space.name, search_space=search_space)
+        proposer = Proposer(search_space, generator, strategy, acquisition, candidates)
+        super().__init__(search_space, proposer, warm_up=warm_up, seed=seed)

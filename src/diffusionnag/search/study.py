@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.search.objectives import Measure, MeasurementError, optuna_objective
-from diffusionnag.search.sampler import DiffusionNAGSampler
+from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.trials import FAILURE, finished
 from diffusionnag.spaces import SearchSpace
 
@@ -36,7 +36,7 @@ SUBJECT = "diffusionnag"
 
 
 def open_study(
-    sampler: DiffusionNAGSampler,
+    sampler: ArchitectureSampler,
     objective: str,
     *,
     minimize: bool = False,
@@ -113,7 +113,7 @@ def _first_line(error: BaseException) -> str:
 
 def run_study(
     study: Study,
-    sampler: DiffusionNAGSampler,
+    sampler: ArchitectureSampler,
     measure: Measure,
     trials: int,
     report: Callable[[Study], None] = lambda study: None,

@@ -1,0 +1,56 @@
+"""The library's Gaussian process on other features than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusionnag.predictors.gaussian_process import (
+    FeatureGroups,
+    GaussianProcess,
+    GaussianProcessConfig,
+    fit_gaussian_process,
+)
+from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.spaces import Architecture, SearchSpace
+
+
+class ProcessOn:
+    """A Gaussian process on the features that `features` returns for what it is fitted on."""
+
+    def __init__(
+        self, space: SearchSpace, features: Callable[[Sequence[Architecture]], FeatureGroups]
+    ) -> None:
+        self.space = space
+        self.features = features
+
+    def fit(
+        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
+    ) -> ProcessOn:
+        """Fit on measured values, one an architecture, in any unit; return itself.
+
+        The seed chooses on which of more than 400 the kernel is fitted.
+        """
+        order = np.random.default_rng(seed).permutation(len(values))
+        self.target = RankGaussian.fit(values)
+        normal = torch.from_numpy(self.target.to_normal(values[order])).float()
+        x = torch.from_numpy(self.space.encode([architectures[row] for row in order]))
+        config = GaussianProcessConfig(len(architectures))
+        self.process = GaussianProcess(self.space, config, self.features(architectures))
+        fit_gaussian_process(self.process, x, normal, lambda step, steps: None)
+        return self
+
+    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return standardised mean and deviation, each `batch`, of one-hot `batch x N x F`."""
+        return self.process(x)
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Return the posterior mean, `batch`."""
+        return self.process.mean(x)
+
+    def to_standard(self, value: float) -> float:
+        """Return a value as a standard normal score."""
+        return float(self.target.to_normal(np.array(value)))
