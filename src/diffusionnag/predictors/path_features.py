@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,9 +73,8 @@ def free_paths(space: SearchSpace) -> list[list[int]]:
 
 def through_operations(space: SearchSpace) -> list[int]:
     """Return the operations that a node with a choice can have and that let something through."""
-    used = space.allowed[space.allowed.sum(1) > 1].any(0)
-    blocking = [space.operations.index(name) for name in space.blocking_operations]
-    return [operation for operation in used.nonzero()[0].tolist() if operation not in blocking]
+    used = np.flatnonzero(space.allowed[space.allowed.sum(1) > 1].any(axis=0)).tolist()
+    return [one for one in used if space.operations[one] not in space.blocking_operations]
 
 
 def _paths(space: SearchSpace) -> list[list[int]]:
