@@ -18,7 +18,8 @@ def search(
         str,
         typer.Option(
             help="What to measure: table:TABLE:COLUMN, the table being a .parquet, .csv or .jsonl "
-            "file or an installed one; or python:FILE.py:FUNCTION, which is given an architecture."
+            "file or an installed one; surrogate:TABLE:COLUMN, learnt from all rows of one; or "
+            "python:FILE.py:FUNCTION, which is given an architecture."
         ),
     ],
     trials: Annotated[

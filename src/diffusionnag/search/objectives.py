@@ -10,7 +10,7 @@ from typing import cast
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
-from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
+from diffusionnag.benchmarks import Table, clean_measurements, known_tables, read_table
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.trials import FAILURE, INTERRUPTED, suggest_architecture
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -24,17 +24,19 @@ class MeasurementError(Exception):
 
 
 def read_objective(text: str, space: SearchSpace) -> Measure:
-    """Return what measures, as `table:FILE_OR_INSTALLED:COLUMN` or `python:FILE.py:FUNCTION` says.
+    """Return what measures: `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN` or `python:FILE.py:FUNCTION`.
 
-    An architecture that a table does not have raises MeasurementError. Raises DiffusionNAGError for
+    A table is a file or an installed one. An architecture that it does not have raises
+    MeasurementError; a surrogate learns from its rows, and has a value for each. Raises DiffusionNAGError for
     any other text; for a table that is missing, damaged, of another space, or without the column;
     and for code that cannot be loaded, or has no such function.
     """
     kind, _, rest = text.partition(":")
-    if kind == "table":
+    if kind in ("table", "surrogate"):
         name, column = _split_table(rest, space)
         if name and column:
-            return _table_objective(name, column, space)
+            look_up = _table_objective if kind == "table" else _surrogate_objective
+            return look_up(name, column, space)
     if kind == "python":
         module_name, _, function = rest.rpartition(":")
         if module_name and function:
@@ -44,14 +46,14 @@ def read_objective(text: str, space: SearchSpace) -> Measure:
             return cast(Measure, found)
     raise DiffusionNAGError(
         f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
-        "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, or "
+        "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, "
+        "'surrogate:mnasnet_imagenet:imagenet_top1' for what is learnt from one, or "
         "'python:measure.py:accuracy' for a function"
     )
 
 
 def _table_objective(name: str, column: str, space: SearchSpace) -> Measure:
-    installed = known_tables(space.name)
-    table = installed[name]() if name in installed else read_table(Path(name))
+    table = _read(name, space)
     measured = clean_measurements(table, space, column)
     values = dict(zip(measured.architectures, measured.values.tolist(), strict=True))
 
@@ -61,6 +63,19 @@ def _table_objective(name: str, column: str, space: SearchSpace) -> Measure:
         return values[architecture]
 
     return look_up
+
+
+def _surrogate_objective(name: str, column: str, space: SearchSpace) -> Measure:
+    from diffusionnag.benchmarks.surrogate import Surrogate
+
+    measured = clean_measurements(_read(name, space), space, column)
+    surrogate = Surrogate(space).fit(measured.architectures, measured.values)
+    return lambda architecture: float(surrogate.predict([architecture])[0])
+
+
+def _read(name: str, space: SearchSpace) -> Table:
+    installed = known_tables(space.name)
+    return installed[name]() if name in installed else read_table(Path(name))
 
 
 def _split_table(text: str, space: SearchSpace) -> tuple[str, str]:
