@@ -115,11 +115,11 @@ def test_every_strategy_and_acquisition_function(
 ) -> None:
     proposer = Proposer(SPACE, generator, strategy, acquisition, candidates=64)
     cells = list(dict.fromkeys(SPACE.sample(40, seed=0)))
-    measured = [Measured(cell, agreement(cell)) for cell in cells]
+    measured = [Measured(cell, (agreement(cell),)) for cell in cells]
     proposed = proposer.propose(measured, set(cells), np.random.default_rng(0))
     assert SPACE.is_valid(proposed)
     assert proposed not in cells
-    assert agreement(proposed) > np.mean([one.value for one in measured])
+    assert agreement(proposed) > np.mean([one.values[0] for one in measured])
     assert proposer.propose(measured, set(cells), np.random.default_rng(0)) == proposed
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import Bound, Guidance
+from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Ceiling, merit
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -98,7 +99,7 @@ class Collection:
         """Keep what serves of a batch; raises DiffusionNAGError once there is no hope of enough."""
         self.drawn += batch
         valid = [one for one in batch if self.space.is_valid(one)]
-        good = self._within_limits(valid)
+        good = within_limits(self.limits, valid)
         self.rejected += len(valid) - len(good)
         if self.distinct:
             good = [one for one in dict.fromkeys(good) if one not in self._seen]
@@ -111,12 +112,6 @@ class Collection:
         self._fruitless = 0 if good else self._fruitless + 1
         if self._fruitless == FRUITLESS_BATCHES and len(self.kept) < self.count:
             raise self._given_up()
-
-    def _within_limits(self, architectures: list[Architecture]) -> list[Architecture]:
-        if not self.limits or not architectures:
-            return architectures
-        kept = np.all([limit.keeps(architectures) for limit in self.limits], axis=0)
-        return [one for one, keeps in zip(architectures, kept, strict=True) if keeps]
 
     def samples(self) -> Samples:
         """Return as many as were wanted, in the order in which they were drawn."""

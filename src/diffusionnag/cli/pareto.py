@@ -12,6 +12,7 @@ from diffusionnag.cli.console import messages, results, unit
 from diffusionnag.cli.generated import Evaluation, metrics_table, ranking_table, write_json_lines
 from diffusionnag.cli.request import Request
 from diffusionnag.generator import Generator
+from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.metrics import generation_quality
 from diffusionnag.pareto import Front, Objectives, check_hypervolume, generate_front, hypervolume
 from diffusionnag.samples import Samples
@@ -51,7 +52,10 @@ def generate_pareto(
         reference = objectives.scores(surveyed).min(0)
         here, there = (
             hypervolume(objectives.scores(architectures), reference)
-            for architectures in (front.architectures, _keeping(uniform.architectures, request))
+            for architectures in (
+                front.architectures,
+                within_limits(request.limits, uniform.architectures),
+            )
         )
     results.print(ranking_table(generated.rows(_spread_rows(front, top)), top))
     samples = Samples(front.architectures, front.drawn, front.rejected)
@@ -64,16 +68,8 @@ def generate_pareto(
         write_json_lines(generated, out, front.on_front)
         messages.print(f"{len(samples)} architectures written to {out}")
     if plot is not None:
-        _plot(plot, front, objectives, _keeping(surveyed, request), here, request)
+        _plot(plot, front, objectives, within_limits(request.limits, surveyed), here, request)
         messages.print(f"drawn into {plot}")
-
-
-def _keeping(architectures: list[Architecture], request: Request) -> list[Architecture]:
-    """Return those that keep the limits: what breaks them is no better for it."""
-    keeps = np.ones(len(architectures), dtype=bool)
-    for limit in request.limits:
-        keeps &= limit.keeps(architectures)
-    return [one for one, kept in zip(architectures, keeps, strict=True) if kept]
 
 
 def _spread_rows(front: Front, count: int) -> np.ndarray:

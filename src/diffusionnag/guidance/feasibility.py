@@ -35,6 +35,16 @@ def _same(one: SearchSpace, other: SearchSpace) -> bool:
     return (one.nodes, one.operations, one.edges) == (other.nodes, other.operations, other.edges)
 
 
+def within_limits(
+    limits: Sequence[Bound], architectures: Sequence[Architecture]
+) -> list[Architecture]:
+    """Return the architectures that keep all limits, in their order."""
+    keeps = np.ones(len(architectures), dtype=bool)
+    for limit in limits if len(architectures) else ():
+        keeps &= limit.keeps(architectures)
+    return [one for one, kept in zip(architectures, keeps, strict=True) if kept]
+
+
 def check_limits(limits: Sequence[Bound], space: SearchSpace) -> None:
     """Raise DiffusionNAGError, with the nearest value found, for limits that nothing keeps.
 

@@ -86,6 +86,15 @@ class GaussianProcess(nn.Module):
             self.centre.to(x)
         )
 
+    def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return posterior mean, `batch`, and covariance, `batch x batch`, without the noise."""
+        known, inverse = self._prepared(x)
+        features, kernel = self.features(x), self.kernel.to(x)
+        covariance = _covariance(features, known, kernel)
+        mean = covariance @ self.weights.to(x) + self.centre.to(x)
+        explained = covariance @ inverse
+        return mean, _covariance(features, features, kernel) - explained @ explained.T
+
     def _prepared(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the labelled features, and the transposed inverse Cholesky factor, as x is."""
         if x.dtype not in self._known or self._known[x.dtype][1].device != x.device:

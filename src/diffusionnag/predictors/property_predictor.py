@@ -186,6 +186,18 @@ class PropertyPredictor(Property, ModelHubMixin):
         model = self._on(x.device)
         return model(x, sigma).mean(0) if isinstance(model, Ensemble) else model.mean(x)
 
+    def joint(self, architectures: Sequence[Architecture]) -> tuple[Tensor, Tensor]:
+        """Return mean, `batch`, and covariance, `batch x batch`, as standard normal scores, float64.
+
+        The covariance is that of the values themselves, without noise of measurement. Raises
+        DiffusionNAGError unless the predictor is a Gaussian process.
+        """
+        model = self._on(torch.device("cpu"))
+        if not isinstance(model, GaussianProcess):
+            raise DiffusionNAGError("an ensemble has no joint distribution of architectures")
+        with torch.no_grad():
+            return model.joint(torch.from_numpy(self.search_space.encode(architectures)).double())
+
     def _on(self, device: torch.device) -> Ensemble | GaussianProcess:
         if self._fitted is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")

@@ -2,10 +2,11 @@
 
 from diffusionnag.search.acquisition import ACQUISITIONS
 from diffusionnag.search.objectives import MeasurementError, optuna_objective, read_objective
-from diffusionnag.search.proposal import STRATEGIES, Measured, Proposer
+from diffusionnag.search.proposal import STRATEGIES, Proposer
 from diffusionnag.search.sampler import DiffusionNAGSampler
 from diffusionnag.search.trials import (
     ARCHITECTURE,
+    Measured,
     architecture_of,
     parameters_of,
     suggest_architecture,

@@ -12,11 +12,15 @@ from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import BATCH, Generator
-from diffusionnag.guidance import Guidance
+from diffusionnag.guidance import Bound, Guidance
+from diffusionnag.guidance.feasibility import check_limits, within_limits
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
-from diffusionnag.guidance.terms import RowWeights
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
-from diffusionnag.search.acquisition import ACQUISITIONS, acquire, check_choice
+from diffusionnag.guidance.terms import RowWeights, Sum
+from diffusionnag.pareto import simplex
+from diffusionnag.search.acquisition import ACQUISITIONS, check_choice
+from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.learned import Learned, Surrogate, gaussian_process, learn
+from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
 STRATEGIES = ("guided", "mutation", "mutation+random", "random")
@@ -26,16 +30,6 @@ WEIGHTS = (0.25, 8.0)
 """Each candidate is guided by a weight of its own: weak guidance explores, strong guidance refines."""
 PARENTS = 10
 """Mutation changes one of so many best architectures."""
-ATTEMPTS = 20
-"""Rounds of random draws before what is left of a space is looked for one by one."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An architecture and its value, more being better."""
-
-    architecture: Architecture
-    value: float
 
 
 class Proposes(Protocol):
@@ -55,36 +49,13 @@ class Proposes(Protocol):
         ...
 
 
-class Surrogate(Protocol):
-    """A model of the objective, fitted on what was measured."""
-
-    def fit(
-        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
-    ) -> object:
-        """Fit on measured values, `count`, one an architecture."""
-        ...
-
-    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return standardised mean and deviation, each `batch`, of one-hot x `batch x N x F`."""
-        ...
-
-    def to_standard(self, value: float) -> float:
-        """Return a value as a standard normal score."""
-        ...
-
-
-def gaussian_process(space: SearchSpace) -> Surrogate:
-    """Return the library's own surrogate, a Gaussian process on path features."""
-    return PropertyPredictor(space, "objective", model="gaussian_process")
-
-
 @dataclass(frozen=True)
 class Proposer:
     """How architectures are proposed: a strategy that finds candidates, and what chooses among them.
 
-    Only the strategy `guided` needs the generator. Raises DiffusionNAGError for an unknown strategy
-    or acquisition function, for fewer than 1 candidate, or a generator that is missing or of
-    another space.
+    Every proposal keeps the `limits`. Only the strategy `guided` needs the generator. Raises
+    DiffusionNAGError for an unknown strategy or acquisition function, for fewer than 1 candidate, a
+    generator that is missing or of another space, or limits that nothing keeps.
     """
 
     space: SearchSpace
@@ -93,6 +64,7 @@ class Proposer:
     acquisition: str = "EI"
     candidates: int = CANDIDATES
     surrogate: Callable[[SearchSpace], Surrogate] = gaussian_process
+    limits: tuple[Bound, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -105,6 +77,7 @@ class Proposer:
             raise DiffusionNAGError(
                 f"the generator is of {self.generator.search_space.name}, not of {self.space.name}"
             )
+        check_limits(self.limits, self.space)
 
     def propose(
         self,
@@ -112,53 +85,54 @@ class Proposer:
         taken: Collection[Architecture],
         rng: np.random.Generator,
     ) -> Architecture:
-        """Return the candidate with most to gain that is not `taken`.
+        """Return the candidate with most to gain that is not `taken`, and keeps the limits.
 
         A uniform draw as long as there is nothing to learn from: fewer than 10 measured, or all of
-        one value. Raises DiffusionNAGError when the whole space is taken.
+        one value. Raises DiffusionNAGError when all that keeps the limits is taken.
         """
-        values = np.array([one.value for one in measured])
-        if len(measured) < FEWEST_ARCHITECTURES or np.ptp(values) == 0:
-            return draw_untaken(self.space, taken, rng)
-        predictor = self.surrogate(self.space)
-        seed = int(rng.integers(2**31))
-        predictor.fit([one.architecture for one in measured], values, seed=seed)
-        found = self.find_candidates(predictor, measured, rng)
+        learned = learn(self.space, measured, self.surrogate, rng)
+        if learned is None:
+            return self.draw(taken, rng)
+        found = self.find_candidates(learned, rng)
         candidates = [one for one in dict.fromkeys(found) if one not in taken]
+        candidates = within_limits(self.limits, candidates)
         if not candidates:
-            return draw_untaken(self.space, taken, rng)
-        with torch.no_grad():
-            x = torch.from_numpy(self.space.encode(candidates))
-            mean, std = (part.double().numpy() for part in predictor.distribution(x))
-        best = predictor.to_standard(values.max())
-        scores = acquire(self.acquisition, mean, std, best, rng)
+            return self.draw(taken, rng)
+        scores = learned.scores(self.acquisition, candidates, rng)
         return candidates[int(scores.argmax())]
 
-    def find_candidates(
-        self,
-        predictor: Surrogate,
-        measured: Sequence[Measured],
-        rng: np.random.Generator,
-    ) -> list[Architecture]:
-        """Return the candidates of the strategy, some of them taken perhaps."""
+    def draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+        """Return a draw that is not `taken` and keeps the limits, uniform where that is possible.
+
+        Raises DiffusionNAGError when all that keeps them is taken.
+        """
+        return draw_untaken(self.space, taken, rng, self.limits, self.generator)
+
+    def find_candidates(self, learned: Learned, rng: np.random.Generator) -> list[Architecture]:
+        """Return the candidates of the strategy; some of them may be taken, or break a limit."""
         if self.strategy == "guided":
-            return self._guided(predictor, rng)
+            return self._guided(learned, rng)
         if self.strategy == "random":
             return self.space.sample(self.candidates, rng)
-        ranked = sorted(measured, key=lambda one: one.value, reverse=True)
-        parents = [one.architecture for one in ranked[:PARENTS]]
+        parents = learned.best(PARENTS)
         if self.strategy == "mutation":
             return _mutants(self.space, parents, self.candidates, rng)
         half = self.candidates // 2
         mutants = _mutants(self.space, parents, half, rng)
         return mutants + self.space.sample(self.candidates - half, rng)
 
-    def _guided(self, predictor: Surrogate, rng: np.random.Generator) -> list[Architecture]:
+    def _guided(self, learned: Learned, rng: np.random.Generator) -> list[Architecture]:
         assert self.generator is not None
-        weights = torch.from_numpy(np.geomspace(*WEIGHTS, min(self.candidates, BATCH)))
-        guide = RowWeights(Optimism(predictor), weights)
-        found = self.generator.sample(self.candidates, guide=guide, seed=int(rng.integers(2**31)))
-        return found.architectures
+        rows, seed = min(self.candidates, BATCH), int(rng.integers(2**31))
+        pulls: list[Guidance] = [Optimism(one) for one in learned.objectives]
+        if len(pulls) > 1:
+            # Each candidate has a direction of its own between the objectives, as along a front.
+            shares = len(pulls) * torch.from_numpy(simplex(len(pulls), rows, seed)).T
+            pulls = [RowWeights(one, share) for one, share in zip(pulls, shares, strict=True)]
+        weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
+        guide = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
+        drawn = self.generator.draw(self.candidates, guide=guide, seed=seed)
+        return [one for one in drawn if self.space.is_valid(one)]
 
 
 @dataclass(frozen=True)
@@ -171,22 +145,6 @@ class Optimism(Guidance):
         """Return k times mean and deviation, standardised, of the estimated clean ones, `batch`."""
         mean, std = self.predictor.distribution(clean)
         return GUIDANCE_SCALE * (mean + std)
-
-
-def draw_untaken(
-    space: SearchSpace, taken: Collection[Architecture], rng: np.random.Generator
-) -> Architecture:
-    """Return a uniform draw that is not taken; DiffusionNAGError when the whole space is."""
-    for _ in range(ATTEMPTS):
-        for drawn in space.sample(8, rng):
-            if drawn not in taken:
-                return drawn
-    left = [one for one in space.enumerate() if one not in taken] if space.is_enumerable else []
-    if not left:
-        raise DiffusionNAGError(
-            f"every architecture of {space.name} that can be found has been proposed"
-        )
-    return left[int(rng.integers(len(left)))]
 
 
 def _mutants(

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
+from diffusionnag.guidance import Bound
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
-from diffusionnag.search.proposal import (
-    CANDIDATES,
-    Measured,
-    Proposer,
-    Proposes,
-    draw_untaken,
-)
+from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.proposal import CANDIDATES, Proposer, Proposes
 from diffusionnag.search.trials import (
     ARCHITECTURE,
+    Measured,
     distributions_of,
     parameters_of,
     recorded_architecture,
     without_interrupted,
+    worst_case,
 )
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -40,7 +39,7 @@ class ArchitectureSampler(BaseSampler):
 
     Until `warm_up` trials have a value, architectures are uniform draws; from then on the proposer
     proposes. None is ever proposed twice in a study; a trial that failed or was pruned teaches
-    nothing. Trials that run elsewhere count as if they had the worst value (the constant liar).
+    nothing. Trials that run elsewhere count as if they had the worst values (the constant liar).
     What is proposed follows from the seed, the trial's number and the trials before it. Raises
     DiffusionNAGError for a warm-up below 1.
     """
@@ -66,15 +65,19 @@ class ArchitectureSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """Return every parameter of the space: an architecture is proposed as a whole.
 
-        Raises DiffusionNAGError for a study of several objectives.
+        Raises DiffusionNAGError as `check_study` does.
         """
-        if len(study.directions) > 1:
-            raise DiffusionNAGError("this sampler searches for one objective; the study has more")
+        self.check_study(study)
         given = {*trial.params, *trial.system_attrs.get("fixed_params", {})}
         if given >= set(self._distributions):
             # Queued by the user, or again after its process was killed: there is nothing to propose.
             return {}
         return dict(self._distributions)
+
+    def check_study(self, study: Study) -> None:
+        """Raise DiffusionNAGError for a study of several objectives."""
+        if len(study.directions) > 1:
+            raise DiffusionNAGError("this sampler searches for one objective; the study has more")
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -91,19 +94,20 @@ class ArchitectureSampler(BaseSampler):
 
     def _propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Architecture:
         others = self._others(study, trial)
-        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
         measured = [
-            Measured(one, sign * other.value)
+            Measured.of(one, other, study.directions)
             for other, one in others
-            if other.state == TrialState.COMPLETE and other.value is not None
+            if other.state == TrialState.COMPLETE
         ]
         taken = {one for _, one in others}
         if len(measured) < self.warm_up:
-            return draw_untaken(self.search_space, taken, rng)
-        worst = min(one.value for one in measured)
+            return self._draw(taken, rng)
         running = [one for other, one in others if not other.state.is_finished()]
-        lies = [Measured(one, worst) for one in running]
+        lies = [worst_case(one, measured) for one in running]
         return self._proposer.propose(measured + lies, taken, rng)
+
+    def _draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+        return draw_untaken(self.search_space, taken, rng)
 
     def _others(self, study: Study, trial: FrozenTrial) -> list[tuple[FrozenTrial, Architecture]]:
         """Return the other trials that have an architecture, with it."""
@@ -143,7 +147,9 @@ class DiffusionNAGSampler(ArchitectureSampler):
     """Bayesian optimisation over the architectures of a space, candidates being generated.
 
     Once the warm-up is over, a Gaussian process is fitted on what was measured, candidates are
-    generated under its guidance, and the acquisition function chooses among them. Raises
+    generated under its guidance, and the acquisition function chooses among them. Of several
+    objectives, that is the expected gain in hypervolume; constraints of the trials (Optuna's
+    `set_constraint`) are learnt as well, and every proposal keeps the `limits`. Raises
     DiffusionNAGError for a warm-up below 10, and as `Proposer` does.
     """
 
@@ -156,6 +162,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         acquisition: str = "EI",
         warm_up: int = WARM_UP,
         candidates: int = CANDIDATES,
+        limits: Sequence[Bound] = (),
         seed: int = 0,
     ) -> None:
         if warm_up < FEWEST_ARCHITECTURES:
@@ -165,5 +172,18 @@ class DiffusionNAGSampler(ArchitectureSampler):
             )
         if generator is None and strategy == "guided":
             generator = Generator.from_pretrained(search_space.name, search_space=search_space)
-        proposer = Proposer(search_space, generator, strategy, acquisition, candidates)
-        super().__init__(search_space, proposer, warm_up=warm_up, seed=seed)
+        self._own = Proposer(
+            search_space, generator, strategy, acquisition, candidates, limits=tuple(limits)
+        )
+        super().__init__(search_space, self._own, warm_up=warm_up, seed=seed)
+
+    def check_study(self, study: Study) -> None:
+        """Raise DiffusionNAGError for several objectives, unless the acquisition function is EI."""
+        if len(study.directions) > 1 and self._own.acquisition != "EI":
+            raise DiffusionNAGError(
+                f"the acquisition function {self._own.acquisition} is for one objective; for "
+                "several leave it at EI, the expected gain in hypervolume"
+            )
+
+    def _draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+        return self._own.draw(taken, rng)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from optuna.distributions import CategoricalDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from diffusionnag.errors import DiffusionNAGError
@@ -17,6 +21,47 @@ FAILURE = "failure"
 """The user attribute that says why a trial has no value."""
 INTERRUPTED = "interrupted"
 """The user attribute of a trial that the user stopped before it had a value."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An architecture with its value in each objective, more being better, and its constraints.
+
+    A constraint is kept where its value is at most 0, as Optuna has it.
+    """
+
+    architecture: Architecture
+    values: tuple[float, ...]
+    constraints: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, architecture: Architecture, trial: FrozenTrial, directions: Sequence[StudyDirection]
+    ) -> Measured:
+        """Return what a complete trial of a study with these directions measured."""
+        signs = [1 if one == StudyDirection.MAXIMIZE else -1 for one in directions]
+        values = (sign * value for sign, value in zip(signs, trial.values, strict=True))
+        return cls(architecture, tuple(values), trial.constraints)
+
+    @property
+    def value(self) -> float:
+        """The value of the only objective."""
+        (value,) = self.values
+        return value
+
+    @property
+    def violation(self) -> float:
+        """By how much the constraints are broken in all, 0 where none is."""
+        return sum(max(value, 0.0) for value in self.constraints.values())
+
+
+def worst_case(architecture: Architecture, measured: Sequence[Measured]) -> Measured:
+    """Return an architecture as if it had the worst of all measured values, and kept the least."""
+    values = np.min([one.values for one in measured], axis=0)
+    names = {name for one in measured for name in one.constraints}
+    known = {name: [one.constraints.get(name, -math.inf) for one in measured] for name in names}
+    constraints = {name: max(found) for name, found in known.items()}
+    return Measured(architecture, tuple(values.tolist()), constraints)
 
 
 def distributions_of(space: SearchSpace) -> dict[str, CategoricalDistribution]:

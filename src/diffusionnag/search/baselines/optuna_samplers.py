@@ -14,8 +14,8 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import Trial, create_trial
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.search.proposal import Measured, draw_untaken
-from diffusionnag.search.trials import architecture_of, distributions_of, parameters_of
+from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.trials import Measured, architecture_of, distributions_of, parameters_of
 from diffusionnag.spaces import Architecture, SearchSpace
 
 ATTEMPTS = 10

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffusionnag.search.proposal import Measured, draw_untaken
+from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
 LEARNING_RATE = 0.01

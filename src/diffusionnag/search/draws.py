@@ -1,0 +1,52 @@
+"""Uniform draws: what is measured before there is anything to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generator import Generator
+from diffusionnag.guidance import Bound
+from diffusionnag.guidance.feasibility import within_limits
+from diffusionnag.guidance.terms import Sum
+from diffusionnag.spaces import Architecture, SearchSpace
+
+ATTEMPTS = 20
+"""Rounds of random draws before what is left of a space is looked for in other ways."""
+GENERATED = 64
+"""Architectures generated within limits that hardly any random draw keeps."""
+
+
+def draw_untaken(
+    space: SearchSpace,
+    taken: Collection[Architecture],
+    rng: np.random.Generator,
+    limits: Sequence[Bound] = (),
+    generator: Generator | None = None,
+) -> Architecture:
+    """Return a uniform draw that is not taken and keeps the limits.
+
+    In a space too big to be enumerated, where hardly anything keeps them, it is generated instead,
+    given a generator. Raises DiffusionNAGError when nothing is left that can be found.
+    """
+    for _ in range(ATTEMPTS):
+        for drawn in within_limits(limits, space.sample(8, rng)):
+            if drawn not in taken:
+                return drawn
+    if space.is_enumerable:
+        rest: Sequence[Architecture] = list(space.enumerate())
+    elif limits and generator is not None:
+        seed = int(rng.integers(2**31))
+        rest = generator.sample(GENERATED, guide=Sum(tuple(limits)), seed=seed)
+    else:
+        rest = []
+    left = within_limits(limits, [one for one in rest if one not in taken])
+    if not left:
+        kept = " and ".join(limit.describe() for limit in limits)
+        raise DiffusionNAGError(
+            f"every architecture of {space.name} that can be found{f' with {kept}' if kept else ''} "
+            "has been proposed"
+        )
+    return left[int(rng.integers(len(left)))]

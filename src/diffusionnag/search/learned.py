@@ -1,0 +1,168 @@
+"""What measurements have taught: a Gaussian process of each objective and of each constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance import Guidance
+from diffusionnag.guidance.properties import GUIDANCE_SCALE
+from diffusionnag.pareto import choose
+from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
+from diffusionnag.search.acquisition import acquire
+from diffusionnag.search.hypervolume import hypervolume_gain
+from diffusionnag.search.trials import Measured
+from diffusionnag.spaces import Architecture, SearchSpace
+
+
+class Surrogate(Protocol):
+    """A model of the objective, fitted on what was measured."""
+
+    def fit(
+        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
+    ) -> object:
+        """Fit on measured values, `count`, one an architecture."""
+        ...
+
+    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return standardised mean and deviation, each `batch`, of one-hot x `batch x N x F`."""
+        ...
+
+    def to_standard(self, value: float) -> float:
+        """Return a value as a standard normal score."""
+        ...
+
+
+def gaussian_process(space: SearchSpace) -> PropertyPredictor:
+    """Return the library's own surrogate, a Gaussian process on path features."""
+    return PropertyPredictor(space, "measured", model="gaussian_process")
+
+
+@dataclass(frozen=True)
+class LearnedConstraint(Guidance):
+    """What a predictor holds possible of a constraint, which is kept at 0 or less.
+
+    Unlike a `Bound` it rejects nothing: what few measurements say may be wrong.
+    """
+
+    predictor: PropertyPredictor
+
+    def log_probability(self, x: Tensor) -> Tensor:
+        """Return the log-probability of keeping it for clean one-hot `batch x N x F`, `batch`."""
+        mean, std = self.predictor.distribution(x)
+        return torch.special.log_ndtr((self.predictor.to_standard(0.0) - mean) / std)
+
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        """Return k times the log-probability that the estimated clean ones keep it, `batch`."""
+        return GUIDANCE_SCALE * self.log_probability(clean)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Predictors of each objective, more being better, and of each constraint, kept at 0 or less.
+
+    They learnt from `measured`; `values` (`measured x objectives`) are what the objectives were.
+    """
+
+    space: SearchSpace
+    measured: Sequence[Measured]
+    values: np.ndarray
+    objectives: list[Surrogate]
+    constraints: list[LearnedConstraint]
+
+    def best(self, count: int) -> list[Architecture]:
+        """Return so many of the best measured, front by front where the objectives are several.
+
+        Where none keeps the constraints, they are among those that break them least.
+        """
+        broken = np.array([one.violation for one in self.measured])
+        rows = np.flatnonzero(broken == broken.min())
+        chosen = rows[choose(self.values[rows], count)]
+        return [self.measured[row].architecture for row in chosen]
+
+    def scores(
+        self,
+        acquisition: str,
+        candidates: Sequence[Architecture],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Return how much is to be gained from measuring each candidate, `batch` float64.
+
+        Of one objective it is the acquisition function plus the logarithm of the chance to keep the
+        constraints (Gardner et al. 2014), of several the gain in hypervolume that they allow; as
+        long as nothing measured keeps them, the chance to keep them.
+        """
+        kept = np.array([one.violation == 0 for one in self.measured])
+        chance = self._log_feasibility(candidates)
+        if not kept.any():
+            return chance
+        standard = np.array(
+            [
+                [predictor.to_standard(value) for value in column]
+                for predictor, column in zip(self.objectives, self.values.T, strict=True)
+            ]
+        )
+        if len(self.objectives) == 1:
+            with torch.no_grad():
+                x = torch.from_numpy(self.space.encode(candidates))
+                mean, std = (one.double().numpy() for one in self.objectives[0].distribution(x))
+            return acquire(acquisition, mean, std, standard[0, kept].max(), rng) + chance
+        processes = [one for one in self.objectives if isinstance(one, PropertyPredictor)]
+        if len(processes) < len(self.objectives):
+            raise DiffusionNAGError("several objectives need the Gaussian process as surrogate")
+        return hypervolume_gain(
+            processes,
+            [one.predictor for one in self.constraints],
+            [one.architecture for one in self.measured],
+            candidates,
+            standard.min(axis=1),
+            int(rng.integers(2**31)),
+        )
+
+    def _log_feasibility(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Return the log-probability of keeping all constraints at once, `batch` float64."""
+        with torch.no_grad():
+            x = torch.from_numpy(self.space.encode(architectures))
+            total = torch.zeros(len(x), dtype=torch.float64)
+            for one in self.constraints:
+                total += one.log_probability(x)
+        return total.numpy()
+
+
+def learn(
+    space: SearchSpace,
+    measured: Sequence[Measured],
+    surrogate: Callable[[SearchSpace], Surrogate],
+    rng: np.random.Generator,
+) -> Learned | None:
+    """Return what measurements teach, None where that is nothing.
+
+    Objectives are learnt by a `surrogate`, constraints by a Gaussian process. One with fewer than
+    10 values, or the same all over, is left out.
+    """
+    if len(measured) < FEWEST_ARCHITECTURES:
+        return None
+    values = np.array([one.values for one in measured])
+    values = values[:, np.ptp(values, axis=0) > 0]
+    if not values.size:
+        return None
+    seed = int(rng.integers(2**31))
+    architectures = [one.architecture for one in measured]
+    objectives = [surrogate(space) for _ in values.T]
+    for one, column in zip(objectives, values.T, strict=True):
+        one.fit(architectures, column, seed=seed)
+    constraints = []
+    for name in sorted({name for one in measured for name in one.constraints}):
+        having = [one for one in measured if name in one.constraints]
+        column = np.array([one.constraints[name] for one in having])
+        if len(having) >= FEWEST_ARCHITECTURES and np.ptp(column) > 0:
+            predictor = gaussian_process(space)
+            predictor.fit([one.architecture for one in having], column, seed=seed)
+            constraints.append(LearnedConstraint(predictor))
+    return Learned(space, measured, values, objectives, constraints)
