@@ -200,7 +200,7 @@ def test_a_whole_small_space_can_be_searched(generator: Generator) -> None:
 def stored(path: Path, trials: int) -> optuna.Study:
     sampler = DiffusionNAGSampler(SPACE, strategy="mutation+random")
     study = open_study(sampler, "agreement", storage=f"sqlite:///{path}")
-    run_study(study, sampler, agreement, trials)
+    run_study(study, sampler, optuna_objective(SPACE, agreement), trials)
     return study
 
 
@@ -229,8 +229,8 @@ def test_an_interrupted_trial_counts_as_never_begun(tmp_path: Path) -> None:
         return agreement(architecture)
 
     with pytest.raises(KeyboardInterrupt):
-        run_study(study, sampler, interrupted, 12)
-    run_study(study, sampler, interrupted, 12)
+        run_study(study, sampler, optuna_objective(SPACE, interrupted), 12)
+    run_study(study, sampler, optuna_objective(SPACE, interrupted), 12)
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert len(complete) == 12
     assert len(calls) == 13

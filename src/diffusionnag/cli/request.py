@@ -15,7 +15,7 @@ from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace
 
-LIMIT = re.compile(r"\s*(?P<name>.+?)\s*(?P<relation><=|>=)\s*(?P<value>[^<>=]+?)\s*")
+BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<relation><=|>=)\s*(?P<value>[^<>=]+?)\s*")
 MILLIONS = {"k": 1e-3, "M": 1.0, "G": 1e3}
 
 
@@ -77,10 +77,22 @@ def _split_weight(text: str) -> tuple[str, float]:
 def _parse_limit(
     text: str, probability: float, space: SearchSpace, known: dict[str, Property]
 ) -> Bound:
-    match = LIMIT.fullmatch(text)
+    name, sign, value = parse_bound(text, "--limit")
+    judged = _property(name, space, known)
+    if sign > 0:
+        return limit(judged, at_most=value, probability=probability)
+    return limit(judged, at_least=value, probability=probability)
+
+
+def parse_bound(text: str, option: str) -> tuple[str, int, float]:
+    """Return the name, the sign (1 if the bound is an upper one) and the value of `NAME<=VALUE`.
+
+    Raises DiffusionNAGError, naming the option, where it does not read like that.
+    """
+    match = BOUND.fullmatch(text)
     if match is None:
         raise DiffusionNAGError(
-            f"--limit {text!r} should read like 'params<=1.0M' or 'cifar10>=90'"
+            f"{option} {text!r} should read like 'params<=1.0M' or 'cifar10>=90'"
         )
     name, number = match["name"], match["value"]
     factor = 1.0
@@ -89,11 +101,8 @@ def _parse_limit(
     try:
         value = factor * float(number)
     except ValueError as error:
-        raise DiffusionNAGError(f"the value in --limit {text!r} is no number") from error
-    judged = _property(name, space, known)
-    if match["relation"] == "<=":
-        return limit(judged, at_most=value, probability=probability)
-    return limit(judged, at_least=value, probability=probability)
+        raise DiffusionNAGError(f"the value in {option} {text!r} is no number") from error
+    return name, 1 if match["relation"] == "<=" else -1, value
 
 
 def _property(name: str, space: SearchSpace, known: dict[str, Property]) -> Property:

@@ -11,15 +11,21 @@ import typer
 if TYPE_CHECKING:
     from optuna.study import Study
 
+MOST_DRAWN = 3
+"""Objectives that a picture shows by each other."""
+
 
 def search(
     space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
     objective: Annotated[
-        str,
+        list[str],
         typer.Option(
             help="What to measure: table:TABLE:COLUMN, the table being a .parquet, .csv or .jsonl "
             "file or an installed one; surrogate:TABLE:COLUMN, learnt from all rows of one; or "
-            "python:FILE.py:FUNCTION, which is given an architecture."
+            "python:FILE.py:FUNCTION, which is given an architecture. =min behind it to lower it. May "
+            "be repeated: the search is then for their front, and the name of another column, or of "
+            "another value that the function returns, will do.",
+            metavar="TEXT[=max|=min]",
         ),
     ],
     trials: Annotated[
@@ -30,6 +36,25 @@ def search(
         str, typer.Option(help="Candidates: guided, mutation, mutation+random or random.")
     ] = "guided",
     warm_up: Annotated[int, typer.Option(help="Uniform draws before the first proposal.")] = 10,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Limit on what is known before measuring, that every proposal keeps: "
+            "'params<=1.0M', 'latency:pixel3<=15', as generate has it. May be repeated.",
+            metavar="NAME_OR_PATH<=VALUE",
+        ),
+    ] = None,
+    limit_probability: Annotated[
+        float, typer.Option(help="Probability with which predicted properties keep a limit.")
+    ] = 0.5,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bound on what is measured, by its name or as an objective, that is learnt: "
+            "'energy<=3.5', 'table:nasbench201_latency_ms:latency:pixel3<=15'. May be repeated.",
+            metavar="NAME<=VALUE",
+        ),
+    ] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Less is better.")] = False,
     storage: Annotated[
         str | None,
@@ -59,15 +84,14 @@ def search(
         raise DiffusionNAGError(
             "a search needs Optuna and BoTorch: pip install 'diffusionnag[search]'"
         )
-    import numpy as np
-
-    from diffusionnag.cli.console import messages, progress_bar, results
-    from diffusionnag.cli.searched import best_table
+    from diffusionnag.cli.console import messages, progress_bar
+    from diffusionnag.cli.request import parse_bound, parse_request
+    from diffusionnag.cli.searched import draw_search, note_of, show_best
     from diffusionnag.files import check_writable
     from diffusionnag.generator import Generator
-    from diffusionnag.report import plot_best_so_far
     from diffusionnag.report.figure import check_picture
-    from diffusionnag.search import DiffusionNAGSampler, read_objective
+    from diffusionnag.search import DiffusionNAGSampler, optuna_objective
+    from diffusionnag.search.problem import read_problem
     from diffusionnag.search.study import (
         check_trials,
         count_finished,
@@ -75,7 +99,6 @@ def search(
         measured_trials,
         open_study,
         run_study,
-        value_of,
     )
     from diffusionnag.spaces import get_search_space
 
@@ -85,6 +108,8 @@ def search(
     if plot is not None:
         check_picture(plot)
         check_writable(plot)
+        if len(objective) > MOST_DRAWN:
+            raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
     model = None
     if generator is not None:
         model = Generator.from_pretrained(generator, search_space=search_space)
@@ -94,11 +119,15 @@ def search(
         strategy=strategy,
         acquisition=acquisition,
         warm_up=warm_up,
+        limits=parse_request([], limit or [], limit_probability, search_space).limits,
         seed=seed,
     )
     check_trials(search_space, trials)
-    measure = read_objective(objective, search_space)
-    opened = open_study(sampler, objective, minimize=minimize, storage=storage, name=study)
+    bounds = [parse_bound(text, "--constraint") for text in constraint or []]
+    problem = read_problem(objective, bounds, search_space, minimize=minimize)
+    opened = open_study(
+        sampler, problem.subject, directions=problem.directions, storage=storage, name=study
+    )
     before = count_finished(opened)
     if before:
         messages.print(f"going on with {before} finished trials of this study", markup=False)
@@ -107,13 +136,14 @@ def search(
         task = bar.add_task("measuring", total=trials, completed=before, note="")
 
         def show(current: Study) -> None:
-            values = [value_of(trial) for trial in measured_trials(current)]
-            best = (min if minimize else max)(values, default=None)
-            note = "" if best is None else f"best so far {best:.6g}"
+            note = note_of(problem, measured_trials(current))
             bar.update(task, completed=count_finished(current), note=note)
 
         show(opened)
-        run_study(opened, sampler, measure, trials, show)
+        run = optuna_objective(
+            search_space, problem.measure, problem.objectives, problem.constraints
+        )
+        run_study(opened, sampler, run, trials, show)
 
     found = measured_trials(opened)
     failed = count_finished(opened) - len(found)
@@ -122,17 +152,7 @@ def search(
         messages.print(f"{failed} trials gave no value; the last: {reason}", markup=False)
     if not found:
         raise DiffusionNAGError("no trial gave a value; check the objective")
-    results.print(best_table(search_space, found, top, minimize))
-    values = np.array([value_of(trial) for trial in found])
-    place = int(values.argmin() if minimize else values.argmax())
-    results.print(f"best: {values[place]:.6g}, found by measurement {place + 1} of {len(values)}")
+    show_best(search_space, problem, found, top)
     if plot is not None:
-        plot_best_so_far(
-            values,
-            plot,
-            name=objective.split(":", 2)[-1],
-            title=f"Search of {search_space.name}: {acquisition}, {strategy} candidates",
-            warm_up=warm_up,
-            minimize=minimize,
-        )
-        messages.print(f"drawn into {plot}")
+        title = f"Search of {search_space.name}: {acquisition}, {strategy} candidates"
+        draw_search(plot, problem, found, title, warm_up)

@@ -3,36 +3,133 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from optuna.trial import FrozenTrial
 from rich.markup import escape
 from rich.table import Table
 
-from diffusionnag.cli.console import unit
-from diffusionnag.search.study import value_of
-from diffusionnag.search.trials import recorded_architecture
+from diffusionnag.cli.console import messages, results, unit
+from diffusionnag.pareto import hypervolume, non_dominated
+from diffusionnag.search.problem import Problem
+from diffusionnag.search.study import is_feasible
+from diffusionnag.search.trials import METRICS, recorded_architecture
 from diffusionnag.spaces import SearchSpace
 
 
-def best_table(
-    space: SearchSpace, trials: Sequence[FrozenTrial], top: int, minimize: bool
-) -> Table:
-    """Return the `top` trials with the best values, of trials that have one, best first."""
-    sign = 1 if minimize else -1
-    ranked = sorted(trials, key=lambda trial: sign * value_of(trial))[:top]
+def show_best(
+    space: SearchSpace, problem: Problem, trials: Sequence[FrozenTrial], top: int
+) -> None:
+    """Print the `top` best of trials that have a value, of several objectives those on the front."""
+    values = signed_values(problem, trials)
+    kept = feasible_rows(trials)
+    if problem.constraints:
+        bounds = " and ".join(one.describe() for one in problem.constraints)
+        results.print(f"{len(kept)} of {len(trials)} measured keep {escape(bounds)}")
+    if not len(kept):
+        messages.print("none is allowed; measure more, or loosen a constraint", markup=False)
+        return
+    best = kept[np.argsort(-values[kept, 0], kind="stable")]
+    if len(problem.objectives) == 1:
+        results.print(_table(space, problem, [trials[row] for row in best[:top]]))
+        value = trials[best[0]].value
+        results.print(f"best: {value:.6g}, found by measurement {best[0] + 1} of {len(trials)}")
+        return
+    front = best[non_dominated(values[best])]
+    results.print(_table(space, problem, [trials[row] for row in front[:top]]))
+    results.print(f"on the front: {len(front)} of {len(trials)} measured")
+    volume, corner = front_volume(problem, trials)
+    results.print(f"hypervolume: {volume:.6g}, from the worst measured: {escape(corner)}")
+
+
+def note_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
+    """Return what stands behind the progress bar: the best value so far, or the size of the front."""
+    kept = [trial for trial in trials if is_feasible(trial)]
+    if not kept:
+        return "none allowed so far" if trials else ""
+    values = signed_values(problem, kept)
+    if len(problem.objectives) > 1:
+        return f"on the front so far {non_dominated(values).sum()}"
+    return f"best so far {problem.signs[0] * values.max():.6g}"
+
+
+def front_volume(problem: Problem, trials: Sequence[FrozenTrial]) -> tuple[float, str]:
+    """Return the hypervolume of the allowed, from the worst measured values, and these in words."""
+    values = signed_values(problem, trials)
+    worst = values.min(axis=0)
+    shown = zip(problem.objectives, worst * problem.signs, strict=True)
+    corner = ", ".join(f"{name} {value:.6g}" for name, value in shown)
+    return hypervolume(values[feasible_rows(trials)], worst), corner
+
+
+def signed_values(problem: Problem, trials: Sequence[FrozenTrial]) -> np.ndarray:
+    """Return what the trials measured, more being better, `trials x objectives` float64."""
+    return np.array([trial.values for trial in trials]) * problem.signs
+
+
+def feasible_rows(trials: Sequence[FrozenTrial]) -> np.ndarray:
+    """Return which of the trials keep their constraints, as row numbers."""
+    return np.flatnonzero([is_feasible(trial) for trial in trials])
+
+
+def _table(space: SearchSpace, problem: Problem, trials: Sequence[FrozenTrial]) -> Table:
+    """Return the trials with all that was asked of them, and their analytic properties."""
     table = Table(box=None, header_style="bold")
     table.add_column("")
     table.add_column("architecture", overflow="fold")
-    table.add_column("measured", justify="right")
-    table.add_column("trial", justify="right")
-    names = list(space.analytic_properties(space.sample(1, 0)[0]))
-    for name in names:
-        table.add_column(f"{escape(name)}{unit(name)}", justify="right")
-    for place, trial in enumerate(ranked, start=1):
+    others = [one.name for one in problem.constraints if one.name not in problem.objectives]
+    analytic = list(space.analytic_properties(space.sample(1, 0)[0]))
+    for name in (
+        *problem.objectives,
+        *others,
+        "trial",
+        *(f"{name}{unit(name)}" for name in analytic),
+    ):
+        table.add_column(escape(name), justify="right")
+    for place, trial in enumerate(trials, start=1):
         architecture = recorded_architecture(space, trial)
         assert architecture is not None
-        analytic = space.analytic_properties(architecture)
-        cells = [f"{analytic[name]:.3f}" for name in names]
-        text = escape(space.format(architecture))
-        table.add_row(str(place), text, f"{value_of(trial):.6g}", str(trial.number), *cells)
+        exact = space.analytic_properties(architecture)
+        table.add_row(
+            str(place),
+            escape(space.format(architecture)),
+            *(f"{value:.6g}" for value in trial.values),
+            *(f"{trial.user_attrs[METRICS][name]:.6g}" for name in others),
+            str(trial.number),
+            *(f"{exact[name]:.3f}" for name in analytic),
+        )
     return table
+
+
+def draw_search(
+    path: Path, problem: Problem, trials: Sequence[FrozenTrial], title: str, warm_up: int
+) -> None:
+    """Draw the best value so far, or of two or three objectives the front, into a file."""
+    from diffusionnag.report import plot_best_so_far, plot_pareto
+
+    values = signed_values(problem, trials)
+    kept = feasible_rows(trials)
+    if len(problem.objectives) == 1:
+        plot_best_so_far(
+            values[:, 0] * problem.signs[0],
+            path,
+            name=problem.objectives[0],
+            title=title,
+            warm_up=warm_up,
+            minimize=problem.signs[0] < 0,
+            allowed=np.isin(np.arange(len(values)), kept),
+        )
+    else:
+        plot_pareto(
+            values[kept] * problem.signs,
+            path,
+            chosen=np.flatnonzero(non_dominated(values[kept])),
+            names=problem.objectives,
+            directions=problem.signs.tolist(),
+            title=title,
+            hypervolume=front_volume(problem, trials)[0],
+            kind="measured and allowed" if problem.constraints else "measured",
+            mark="on the front",
+        )
+    messages.print(f"drawn into {path}")

@@ -35,10 +35,12 @@ def plot_best_so_far(
     title: str,
     warm_up: int = 0,
     minimize: bool = False,
+    allowed: np.ndarray | None = None,
 ) -> None:
     """Draw each measured value (`count`, in order) and the best until then, as SVG, PNG or PDF.
 
-    The first `warm_up`, drawn uniformly, lie on grey. A few values far from all others are only
+    The first `warm_up`, drawn uniformly, lie on grey. Of values that are not `allowed` (`count`
+    bool) none is the best, and their points are hollow. A few values far from all others are only
     counted. Raises DiffusionNAGError without values, for another suffix, and where matplotlib is
     missing.
     """
@@ -47,8 +49,12 @@ def plot_best_so_far(
 
     if not len(values):
         raise DiffusionNAGError(f"nothing to draw in {path}: nothing was measured")
-    best = (np.minimum if minimize else np.maximum).accumulate(values)
-    shown = shown_range([values], always=best).wider(0.05)
+    allowed = np.ones(len(values), dtype=bool) if allowed is None else allowed
+    if not allowed.any():
+        raise DiffusionNAGError(f"nothing to draw in {path}: no value is allowed")
+    counted = np.where(allowed, values, np.inf if minimize else -np.inf)
+    best = (np.minimum if minimize else np.maximum).accumulate(counted)
+    shown = shown_range([values], always=best[np.isfinite(best)]).wider(0.05)
     outside = int(shown.outside(values).sum())
     found = int(np.flatnonzero(best == best[-1])[0]) + 1
     caption = f"best {best[-1]:.6g}, found by measurement {found} of {len(values)}"
@@ -61,7 +67,9 @@ def plot_best_so_far(
         if warm_up:
             axes.axvspan(0, min(warm_up, len(values)) + 0.5, color=PALE, alpha=0.6, linewidth=0)
         style = {"color": COLOURS[0], "markeredgecolor": "white", "markeredgewidth": 0.5}
-        axes.plot(places, values, "o", markersize=5.5, alpha=0.85, **style)
+        axes.plot(places[allowed], values[allowed], "o", markersize=5.5, alpha=0.85, **style)
+        hollow = {"color": COLOURS[0], "markerfacecolor": "none", "markeredgewidth": 0.8}
+        axes.plot(places[~allowed], values[~allowed], "o", markersize=4.5, alpha=0.6, **hollow)
         axes.step(places, best, where="post", color=COLOURS[4], linewidth=1.6, zorder=1)
         axes.set(xlim=(0, len(values) + 1), ylim=(shown.low, shown.high))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -70,13 +78,15 @@ def plot_best_so_far(
         plain_axes(axes, "both")
         write_heading(figure, title, caption)
         note = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
-        text = _note(warm_up, outside)
+        text = _note(warm_up, outside, bool((~allowed).any()))
         figure.text((LEFT + WIDTH) / width, MARGIN / height, text, **note)
 
 
-def _note(warm_up: int, outside: int) -> str:
+def _note(warm_up: int, outside: int, hollow: bool) -> str:
     """Return what the reader has to know about the marks."""
     parts = ["points: each measurement; line: the best so far"]
+    if hollow:
+        parts.append("hollow: not allowed")
     if warm_up:
         parts.append("grey: uniform draws")
     if outside:

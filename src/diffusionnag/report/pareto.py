@@ -49,11 +49,12 @@ def plot_pareto(
     units: Sequence[str] | None = None,
     random: np.ndarray | None = None,
     hypervolume: float | None = None,
+    kind: str = "generated",
     mark: str = "chosen",
 ) -> None:
-    """Draw generated architectures by two properties, or by each pair of three, as SVG, PNG or PDF.
+    """Draw architectures of a kind by two properties, or by each pair of three, as SVG, PNG or PDF.
 
-    `points` are the generated ones, `count x properties`; the rows `chosen` of them are marked,
+    `points` are those of that kind, `count x properties`; the rows `chosen` of them are marked,
     and joined by a staircase if the properties are two. `random`, `any x properties`, are drawn
     behind; `mark` says what the marked ones are. A direction is +1 for a property to be raised and
     -1 for one to be lowered; an empty unit is not written. Architectures without finite values are
@@ -76,7 +77,7 @@ def plot_pareto(
         ).wider(0.04)
         for axis in range(count)
     ]
-    caption = _caption(groups, hypervolume, mark)
+    caption = _caption(groups, hypervolume, kind, mark)
     note = _note(filled, stretches)
     pairs = list(itertools.combinations(range(count), 2))
     panel_width, panel_height = PANEL[count]
@@ -88,7 +89,9 @@ def plot_pareto(
             left = MARGIN + LEFT + number * (LEFT + panel_width + GAP)
             box = (left / width, FOOT / height, panel_width / width, panel_height / height)
             axes = figure.add_axes(box)
-            _draw(axes, {name: group[:, [across, up]] for name, group in groups.items()}, mark)
+            _draw(
+                axes, {name: group[:, [across, up]] for name, group in groups.items()}, kind, mark
+            )
             if count == 2:
                 _join(axes, groups["chosen"], directions)
             axes.set_xlim(stretches[across].low, stretches[across].high)
@@ -144,9 +147,9 @@ def _groups(
     return {name: group[np.isfinite(group).all(1)] for name, group in groups.items()}
 
 
-def _caption(groups: dict[str, np.ndarray], hypervolume: float | None, mark: str) -> str:
+def _caption(groups: dict[str, np.ndarray], hypervolume: float | None, kind: str, mark: str) -> str:
     chosen, others = len(groups["chosen"]), len(groups["generated"])
-    caption = f"{chosen:,} {mark} of {chosen + others:,} generated architectures"
+    caption = f"{chosen:,} {mark} of {chosen + others:,} {kind} architectures"
     return caption if hypervolume is None else f"{caption}, hypervolume {hypervolume:.4g}"
 
 
@@ -158,13 +161,13 @@ def _note(groups: Sequence[np.ndarray], stretches: Sequence[Shown]) -> str:
     return f"{far:,} further out, not shown" if far else ""
 
 
-def _draw(axes: Axes, groups: dict[str, np.ndarray], mark: str) -> None:
+def _draw(axes: Axes, groups: dict[str, np.ndarray], kind: str, mark: str) -> None:
     """Draw each group's points, `any x 2`, the later groups above the earlier."""
     for level, (name, group) in enumerate(groups.items(), start=2):
         if not len(group):
             continue
         style = {"markeredgecolor": "white", "zorder": level, **GROUPS[name]}
-        label = mark if name == "chosen" else name
+        label = {"generated": kind, "chosen": mark}.get(name, name)
         axes.plot(group[:, 0], group[:, 1], "o", label=label, **style)
     axes.locator_params(nbins=6)
     plain_axes(axes, "both")

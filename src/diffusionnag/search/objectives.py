@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,11 +12,14 @@ from optuna.trial import Trial
 
 from diffusionnag.benchmarks import Table, clean_measurements, known_tables, read_table
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.search.trials import FAILURE, INTERRUPTED, suggest_architecture
+from diffusionnag.search.constraints import Constraint
+from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.user_code import import_user_code
 
-Measure = Callable[[Architecture], float]
+Measure = Callable[[Architecture], float | Mapping[str, float]]
+"""What measures an architecture: its value, or several values by name."""
+KINDS = ("table", "surrogate", "python")
 
 
 class MeasurementError(Exception):
@@ -31,19 +34,29 @@ def read_objective(text: str, space: SearchSpace) -> Measure:
     any other text; for a table that is missing, damaged, of another space, or without the column;
     and for code that cannot be loaded, or has no such function.
     """
+    kind, source, name = split_objective(text, space)
+    if kind == "table":
+        return _table_objective(source, name, space)
+    if kind == "surrogate":
+        return _surrogate_objective(source, name, space)
+    found = getattr(import_user_code(source, text), name, None)
+    if not callable(found):
+        raise DiffusionNAGError(f"{source} defines no function {name!r}")
+    return cast(Measure, found)
+
+
+def split_objective(text: str, space: SearchSpace) -> tuple[str, str, str]:
+    """Return the kind, the table or file, and the column or function of an objective's text.
+
+    Raises DiffusionNAGError for any other text.
+    """
     kind, _, rest = text.partition(":")
-    if kind in ("table", "surrogate"):
-        name, column = _split_table(rest, space)
-        if name and column:
-            look_up = _table_objective if kind == "table" else _surrogate_objective
-            return look_up(name, column, space)
-    if kind == "python":
-        module_name, _, function = rest.rpartition(":")
-        if module_name and function:
-            found = getattr(import_user_code(module_name, rest), function, None)
-            if not callable(found):
-                raise DiffusionNAGError(f"{module_name} defines no function {function!r}")
-            return cast(Measure, found)
+    if kind in KINDS:
+        source, name = _split_table(rest, space)
+        if kind == "python":
+            source, _, name = rest.rpartition(":")
+        if source and name:
+            return kind, source, name
     raise DiffusionNAGError(
         f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
         "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, "
@@ -90,19 +103,31 @@ def _split_table(text: str, space: SearchSpace) -> tuple[str, str]:
     return name, column
 
 
-def optuna_objective(space: SearchSpace, measure: Measure) -> Callable[[Trial], float]:
+def optuna_objective(
+    space: SearchSpace,
+    measure: Measure,
+    objectives: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
+) -> Callable[[Trial], float | tuple[float, ...]]:
     """Return what Optuna's `optimize` calls: it measures the architecture of a trial.
 
-    A measurement that fails in any way raises MeasurementError, for `catch`, with the reason in the
-    trial's user attribute `failure`.
+    Where `measure` returns several values by name, those of the `objectives` are the trial's, the
+    `constraints` become Optuna's, and all are kept in the user attribute `metrics`. A measurement
+    that fails in any way raises MeasurementError, for `catch`, with the reason in the trial's user
+    attribute `failure`.
     """
 
-    def objective(trial: Trial) -> float:
+    def objective(trial: Trial) -> float | tuple[float, ...]:
         try:
             architecture = suggest_architecture(trial, space)
-            value = float(measure(architecture))
-            if not math.isfinite(value):
-                raise MeasurementError(f"the value is {value}")
+            found = measure(architecture)
+            if not isinstance(found, Mapping):
+                return _finite(found)
+            metrics = {name: float(value) for name, value in found.items()}
+            values = tuple(_finite(metrics[name], name) for name in objectives)
+            trial.set_user_attr(METRICS, metrics)
+            for one in constraints:
+                trial.set_constraint(one.describe(), _finite(one.excess(metrics), one.name))
         except KeyboardInterrupt:
             trial.set_user_attr(INTERRUPTED, True)
             raise
@@ -112,6 +137,12 @@ def optuna_objective(space: SearchSpace, measure: Measure) -> Callable[[Trial], 
             reason = f"{error}" or type(error).__name__
             trial.set_user_attr(FAILURE, reason)
             raise MeasurementError(reason) from error
-        return value
+        return values
 
     return objective
+
+
+def _finite(value: float, name: str = "the value") -> float:
+    if not math.isfinite(value):
+        raise MeasurementError(f"{name} is {value}")
+    return float(value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import (
     ArgumentError,
     IntegrityError,
@@ -20,9 +20,9 @@ from sqlalchemy.exc import (
 )
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.search.objectives import Measure, MeasurementError, optuna_objective
+from diffusionnag.search.objectives import MeasurementError
 from diffusionnag.search.sampler import ArchitectureSampler
-from diffusionnag.search.trials import FAILURE, finished
+from diffusionnag.search.trials import FAILURE, Direction, finished
 from diffusionnag.spaces import SearchSpace
 
 HEARTBEAT = 10
@@ -39,7 +39,7 @@ def open_study(
     sampler: ArchitectureSampler,
     objective: str,
     *,
-    minimize: bool = False,
+    directions: Sequence[Direction] = ("maximize",),
     storage: str | None = None,
     name: str | None = None,
 ) -> Study:
@@ -47,10 +47,9 @@ def open_study(
 
     Without a name it is called by its space and `objective`. Trials of a process that was killed
     are queued again. Raises DiffusionNAGError for a URL that is none, and for a study of another
-    space, objective or direction; EnvironmentFailureError for a storage that cannot be used.
+    space, objective or directions; EnvironmentFailureError for a storage that cannot be used.
     """
     subject = f"{sampler.search_space.name} {objective}"
-    direction = "minimize" if minimize else "maximize"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -59,7 +58,7 @@ def open_study(
                 storage=None if storage is None else _open_storage(storage),
                 sampler=sampler,
                 study_name=name or subject,
-                direction=direction,
+                directions=list(directions),
                 load_if_exists=True,
             )
         found = study.user_attrs.get(SUBJECT)
@@ -68,9 +67,10 @@ def open_study(
             found = subject
     except (StorageInternalError, SQLAlchemyError) as error:
         raise _unusable(storage, error) from error
-    if found != subject or study.direction.name.lower() != direction:
+    stated = [one.name.lower() for one in study.directions]
+    if found != subject or stated != list(directions):
         raise DiffusionNAGError(
-            f"the study {study.study_name!r} exists, and is to {study.direction.name.lower()} "
+            f"the study {study.study_name!r} exists, and is to {' and '.join(stated)} "
             f"{found or 'something else'}; give this one another name by --study"
         )
     return study
@@ -114,14 +114,15 @@ def _first_line(error: BaseException) -> str:
 def run_study(
     study: Study,
     sampler: ArchitectureSampler,
-    measure: Measure,
+    objective: Callable[[Trial], float | Sequence[float]],
     trials: int,
     report: Callable[[Study], None] = lambda study: None,
 ) -> None:
-    """Measure until `trials` are finished, those of earlier runs and other processes included.
+    """Run trials until so many are finished, those of earlier runs and other processes included.
 
-    A trial whose measurement failed counts, one that was interrupted does not. `report` is called
-    after each. Raises DiffusionNAGError for fewer than 1 trial or more than the space has.
+    `objective` is what Optuna calls. A trial whose measurement failed counts, one that was
+    interrupted does not. `report` is called after each. Raises DiffusionNAGError for fewer than 1
+    trial or more than the space has.
     """
     space = sampler.search_space
     check_trials(space, trials)
@@ -133,7 +134,6 @@ def run_study(
 
     if count_finished(study) >= trials:
         return
-    objective = optuna_objective(space, measure)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -160,6 +160,11 @@ def count_finished(study: Study) -> int:
 def measured_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that gave a value, in the order in which they were proposed."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Return whether a trial keeps its constraints."""
+    return all(value <= 0 for value in trial.constraints.values())
 
 
 def value_of(trial: FrozenTrial) -> float:

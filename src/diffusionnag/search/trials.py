@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution
@@ -15,10 +15,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
 
+Direction = Literal["maximize", "minimize"]
+"""Which way an objective is better, as Optuna names it."""
 ARCHITECTURE = "architecture"
 """The user attribute that holds a trial's architecture as a string."""
 FAILURE = "failure"
 """The user attribute that says why a trial has no value."""
+METRICS = "metrics"
+"""The user attribute that holds all measured values by name."""
 INTERRUPTED = "interrupted"
 """The user attribute of a trial that the user stopped before it had a value."""
 
