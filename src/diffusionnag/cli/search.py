@@ -31,11 +31,23 @@ def search(
     trials: Annotated[
         int, typer.Option(help="How many to measure, with those of an earlier run.")
     ] = 100,
-    acquisition: Annotated[str, typer.Option(help="EI, PI, UCB or ITS.")] = "EI",
+    searcher: Annotated[
+        str,
+        typer.Option(
+            help="diffusionnag, or to compare with: random, rea, reinforce, local-search, bananas, "
+            "gp-ucb, nas-bowl, tpe or optuna-gp, which have no further options."
+        ),
+    ] = "diffusionnag",
+    acquisition: Annotated[
+        str | None, typer.Option(help="EI (if left out), PI, UCB or ITS.")
+    ] = None,
     strategy: Annotated[
-        str, typer.Option(help="Candidates: guided, mutation, mutation+random or random.")
-    ] = "guided",
-    warm_up: Annotated[int, typer.Option(help="Uniform draws before the first proposal.")] = 10,
+        str | None,
+        typer.Option(help="Candidates: guided (if left out), mutation, mutation+random or random."),
+    ] = None,
+    warm_up: Annotated[
+        int | None, typer.Option(help="Uniform draws before the first proposal; 10 if left out.")
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +102,7 @@ def search(
     from diffusionnag.files import check_writable
     from diffusionnag.generator import Generator
     from diffusionnag.report.figure import check_picture
-    from diffusionnag.search import DiffusionNAGSampler, optuna_objective
+    from diffusionnag.search import new_searcher, optuna_objective
     from diffusionnag.search.problem import read_problem
     from diffusionnag.search.study import (
         check_trials,
@@ -113,14 +125,15 @@ def search(
     model = None
     if generator is not None:
         model = Generator.from_pretrained(generator, search_space=search_space)
-    sampler = DiffusionNAGSampler(
+    sampler = new_searcher(
+        searcher,
         search_space,
-        generator=model,
-        strategy=strategy,
-        acquisition=acquisition,
-        warm_up=warm_up,
-        limits=parse_request([], limit or [], limit_probability, search_space).limits,
+        limits=parse_request([], limit or [], limit_probability, search_space).limits or None,
         seed=seed,
+        acquisition=acquisition,
+        strategy=strategy,
+        warm_up=warm_up,
+        generator=model,
     )
     check_trials(search_space, trials)
     bounds = [parse_bound(text, "--constraint") for text in constraint or []]
@@ -154,5 +167,5 @@ def search(
         raise DiffusionNAGError("no trial gave a value; check the objective")
     show_best(search_space, problem, found, top)
     if plot is not None:
-        title = f"Search of {search_space.name}: {acquisition}, {strategy} candidates"
-        draw_search(plot, problem, found, title, warm_up)
+        title = f"Search of {search_space.name} by {searcher}"
+        draw_search(plot, problem, found, title, sampler.warm_up)

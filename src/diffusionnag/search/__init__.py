@@ -2,8 +2,9 @@
 
 from diffusionnag.search.acquisition import ACQUISITIONS
 from diffusionnag.search.objectives import MeasurementError, optuna_objective, read_objective
-from diffusionnag.search.proposal import STRATEGIES, Proposer
-from diffusionnag.search.sampler import DiffusionNAGSampler
+from diffusionnag.search.proposal import STRATEGIES, Proposer, Proposes, Surrogate
+from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
+from diffusionnag.search.searchers import SEARCHERS, new_searcher
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     Measured,
@@ -15,12 +16,17 @@ from diffusionnag.search.trials import (
 __all__ = [
     "ACQUISITIONS",
     "ARCHITECTURE",
+    "SEARCHERS",
     "STRATEGIES",
+    "ArchitectureSampler",
     "DiffusionNAGSampler",
     "Measured",
     "MeasurementError",
     "Proposer",
+    "Proposes",
+    "Surrogate",
     "architecture_of",
+    "new_searcher",
     "optuna_objective",
     "parameters_of",
     "read_objective",

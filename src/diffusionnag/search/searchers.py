@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search.acquisition import check_choice
 from diffusionnag.search.baselines.bananas import bananas
 from diffusionnag.search.baselines.gp_ucb import gp_ucb
-from diffusionnag.search.baselines.local_search import LocalSearch
+from diffusionnag.search.baselines.local_search import STARTS, LocalSearch
 from diffusionnag.search.baselines.nas_bowl import nas_bowl
 from diffusionnag.search.baselines.optuna_samplers import optuna_gp, tpe
 from diffusionnag.search.baselines.random_search import RandomSearch
-from diffusionnag.search.baselines.regularised_evolution import RegularisedEvolution
+from diffusionnag.search.baselines.regularised_evolution import POPULATION, RegularisedEvolution
 from diffusionnag.search.baselines.reinforce import Reinforce
 from diffusionnag.search.proposal import Proposes
 from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
 from diffusionnag.spaces import SearchSpace
 
-OWN = "diffusionnag"
-"""The searcher that has options: strategy, acquisition and more."""
+WARM_UP = 10
+"""Uniform draws before a baseline that fits a model does so, as published for BANANAS."""
 
 
 def _baseline(
-    proposer: Callable[[SearchSpace], Proposes], warm_up: int = 10
+    proposer: Callable[[SearchSpace], Proposes], warm_up: int = WARM_UP
 ) -> Callable[..., ArchitectureSampler]:
     def sampler(space: SearchSpace, *, seed: int = 0) -> ArchitectureSampler:
         return ArchitectureSampler(space, proposer(space), warm_up=warm_up, seed=seed)
@@ -30,15 +32,31 @@ def _baseline(
 
 
 SEARCHERS: dict[str, Callable[..., ArchitectureSampler]] = {
-    OWN: DiffusionNAGSampler,
+    "diffusionnag": DiffusionNAGSampler,
     "random": _baseline(RandomSearch, warm_up=1),
-    "rea": _baseline(RegularisedEvolution),
+    "rea": _baseline(RegularisedEvolution, warm_up=POPULATION),
     "reinforce": _baseline(Reinforce, warm_up=1),
-    "local-search": _baseline(LocalSearch),
+    "local-search": _baseline(LocalSearch, warm_up=STARTS),
     "bananas": _baseline(bananas),
     "gp-ucb": _baseline(gp_ucb),
     "nas-bowl": _baseline(nas_bowl),
     "tpe": _baseline(tpe),
     "optuna-gp": _baseline(optuna_gp),
 }
-"""Each takes a search space and a seed."""
+"""Each takes a search space and a seed; only the library's own takes other options."""
+
+
+def new_searcher(
+    name: str, space: SearchSpace, *, seed: int = 0, **options: object
+) -> ArchitectureSampler:
+    """Return the sampler of that name; an option that is None counts as not given.
+
+    Raises DiffusionNAGError for an unknown name, an option given to a searcher that has none, and
+    as `DiffusionNAGSampler` does.
+    """
+    check_choice("searcher", name, SEARCHERS)
+    given = {option: value for option, value in options.items() if value is not None}
+    if given and SEARCHERS[name] is not DiffusionNAGSampler:
+        listed = ", ".join(option.replace("_", "-") for option in given)
+        raise DiffusionNAGError(f"the searcher {name} has no option {listed}; leave it out")
+    return SEARCHERS[name](space, seed=seed, **given)
