@@ -340,7 +340,7 @@ def test_the_same_seed_gives_the_same_picture(
 
 def test_the_best_cell_of_the_benchmark_is_found(run_main: RunCli, data_folder: Path) -> None:
     objective = "table:nasbench201_accuracy:cifar10_test_200ep"
-    result = run_main("search", "nasbench201", "--objective", objective, "--trials", 24)
+    result = run_main("search", "nasbench201", "--objective", objective, "--trials", 60)
     assert result.returncode == 0, result.stderr
     assert "best: 94.3733" in result.stdout
 
@@ -350,7 +350,7 @@ WRONG = {
     "acquisition function": ("--acquisition ei", "did you mean EI?"),
     "no trials": ("--trials 0", "cannot search with 0 trials"),
     "too many trials": ("--trials 20000", "has 15625 architectures"),
-    "short warm-up": ("--warm-up 5", "at least 10"),
+    "short warm-up": ("--warm-up 4", "at least 5"),
     "seed": ("--seed -1", "seed -1"),
     "objective": ("--objective score", "should read like"),
     "no column": ("--objective table:measured.csv", "should read like"),

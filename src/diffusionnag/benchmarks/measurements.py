@@ -12,7 +12,7 @@ from diffusionnag.benchmarks.table import Table
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, search_space_names
 
-FEWEST_MEASUREMENTS = 10
+FEWEST_MEASUREMENTS = 5
 NAMED_ROWS = 5
 """A report names so many rows, and counts the others."""
 

@@ -34,7 +34,7 @@ class Surrogate:
             max_iter=TREES,
             max_leaf_nodes=LEAVES,
             learning_rate=LEARNING_RATE,
-            early_stopping=False,
+            early_stopping=False,  # pyright: ignore[reportArgumentType]  (documented as str or bool)
             random_state=0,
         )
         self.pairs = make_pipeline(

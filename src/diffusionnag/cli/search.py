@@ -46,7 +46,7 @@ def search(
         typer.Option(help="Candidates: guided (if left out), mutation, mutation+random or random."),
     ] = None,
     warm_up: Annotated[
-        int | None, typer.Option(help="Uniform draws before the first proposal; 10 if left out.")
+        int | None, typer.Option(help="Uniform draws before the first proposal; 5 if left out.")
     ] = None,
     limit: Annotated[
         list[str] | None,

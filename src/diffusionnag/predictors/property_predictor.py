@@ -33,7 +33,7 @@ from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "predictors"
-FEWEST_ARCHITECTURES = 10
+FEWEST_ARCHITECTURES = 5
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
@@ -52,7 +52,8 @@ class PropertyPredictor(Property, ModelHubMixin):
     and saved and loaded like a generator. `conditions` name what else values were measured under,
     such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian
     process for up to 2,000 measured architectures; an ensemble of networks for more, or when it is
-    `noise_aware` or has conditions; unless one of the two is asked for.
+    `noise_aware` or has conditions; unless one of the two is asked for. It learns the ranks of the
+    values, and by the share `magnitude`, from 0 to 1, their distances.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         *,
         noise_aware: bool = False,
         model: Model | None = None,
+        magnitude: float = 0.0,
         width: int = EnsembleConfig.width,
         conditions: Sequence[str] = (),
     ) -> None:
@@ -72,6 +74,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         self.search_space = search_space
         self.property_name = property_name
         self.model = model
+        self.magnitude = magnitude
         self.about = About()
         self._ensemble_config = EnsembleConfig(
             width=width, noise_aware=noise_aware, conditions=tuple(conditions)
@@ -100,12 +103,12 @@ class PropertyPredictor(Property, ModelHubMixin):
 
         `conditions`, `batch x C`, are those of each measurement, where the predictor has any.
         `steps` of an ensemble's training default to a number that suits the amount of data. Raises
-        DiffusionNAGError for fewer than 10 architectures, values that are not finite or all the
+        DiffusionNAGError for fewer than 5 architectures, values that are not finite or all the
         same, or an architecture of another space.
         """
         measured = np.asarray(values, dtype=np.float64)
         self._check(architectures, measured)
-        self._target = RankGaussian.fit(measured)
+        self._target = RankGaussian.fit(measured, self.magnitude)
         x = torch.from_numpy(self.search_space.encode(architectures))
         target = torch.from_numpy(self._target.to_normal(measured)).float()
         with torch.random.fork_rng():

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 KNOTS = 513
+NORMAL_QUARTILES = 1.349
+"""Distance between the quartiles of a standard normal variable."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,17 @@ class RankGaussian:
     normal: np.ndarray
 
     @classmethod
-    def fit(cls, values: np.ndarray) -> RankGaussian:
-        """Return the map under which these values (`count`, finite) are standard normal."""
+    def fit(cls, values: np.ndarray, magnitude: float = 0.0) -> RankGaussian:
+        """Return the map under which these values (`count`, finite) are standard normal.
+
+        A `magnitude` above 0 mixes in so much of their own distances: those below the median on a
+        logarithmic scale, so that the lower tail stays short.
+        """
         distinct, counts = np.unique(values, return_counts=True)
         middle_rank = np.cumsum(counts) - 0.5 * counts
         normal = _normal_quantile(middle_rank / len(values))
+        if magnitude:
+            normal = (1 - magnitude) * normal + magnitude * _short_tailed(values, distinct)
         if len(distinct) > KNOTS:
             chosen = np.unique(np.linspace(0, len(distinct) - 1, KNOTS).round().astype(int))
             distinct, normal = distinct[chosen], normal[chosen]
@@ -59,6 +67,18 @@ class RankGaussian:
     def to_value(self, normal: np.ndarray) -> np.ndarray:
         """Return the property in its own unit, held constant beyond the values seen."""
         return np.interp(normal, self.normal, self.values)
+
+
+def _short_tailed(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return `at` in units of how `values` spread, logarithmic below the median, mean 0, deviation 1."""
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
+    spread = (upper - lower) / NORMAL_QUARTILES or np.ptp(values)
+
+    def scaled(one: np.ndarray) -> np.ndarray:
+        above = (one - median) / spread
+        return np.where(above < 0, -np.log1p(-np.minimum(above, 0)), above)
+
+    return (scaled(at) - scaled(values).mean()) / scaled(values).std()
 
 
 def _normal_quantile(probability: np.ndarray) -> np.ndarray:

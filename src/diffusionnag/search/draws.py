@@ -1,4 +1,4 @@
-"""Uniform draws: what is measured before there is anything to learn from."""
+"""Random draws: what is measured before there is anything to learn from."""
 
 from __future__ import annotations
 
@@ -13,10 +13,32 @@ from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.spaces import Architecture, SearchSpace
 
+COMPARED = 256
+"""Uniform draws of which one that differs from all before is chosen."""
 ATTEMPTS = 20
 """Rounds of random draws before what is left of a space is looked for in other ways."""
 GENERATED = 64
 """Architectures generated within limits that hardly any random draw keeps."""
+
+
+def draw_apart(
+    space: SearchSpace,
+    taken: Collection[Architecture],
+    rng: np.random.Generator,
+    limits: Sequence[Bound] = (),
+    generator: Generator | None = None,
+) -> Architecture:
+    """Return, of many uniform draws, the one whose operations are rarest among those taken.
+
+    After a few of them every operation has been at every node about equally often, as in a Latin
+    hypercube. Otherwise as `draw_untaken`.
+    """
+    drawn = within_limits(limits, space.sample(COMPARED, rng))
+    drawn = [one for one in drawn if one not in taken]
+    if not drawn:
+        return draw_untaken(space, taken, rng, limits, generator)
+    used = space.encode(list(taken)).sum(0) if taken else np.zeros(space.allowed.shape)
+    return drawn[int((space.encode(drawn) * used).sum((1, 2)).argmin())]
 
 
 def draw_untaken(

@@ -20,6 +20,9 @@ from diffusionnag.search.hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
+MAGNITUDE = 0.5
+"""A search is about the best few: how far they lie apart counts, besides their ranks."""
+
 
 class Surrogate(Protocol):
     """A model of the objective, fitted on what was measured."""
@@ -41,7 +44,7 @@ class Surrogate(Protocol):
 
 def gaussian_process(space: SearchSpace) -> PropertyPredictor:
     """Return the library's own surrogate, a Gaussian process on path features."""
-    return PropertyPredictor(space, "measured", model="gaussian_process")
+    return PropertyPredictor(space, "measured", model="gaussian_process", magnitude=MAGNITUDE)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def learn(
     """Return what measurements teach, None where that is nothing.
 
     Objectives are learnt by a `surrogate`, constraints by a Gaussian process. One with fewer than
-    10 values, or the same all over, is left out.
+    5 values, or the same all over, is left out.
     """
     if len(measured) < FEWEST_ARCHITECTURES:
         return None

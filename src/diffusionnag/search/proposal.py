@@ -18,14 +18,16 @@ from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
 from diffusionnag.pareto import simplex
 from diffusionnag.search.acquisition import ACQUISITIONS, check_choice
-from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.draws import draw_apart, draw_untaken
 from diffusionnag.search.learned import Learned, Surrogate, gaussian_process, learn
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
 STRATEGIES = ("guided", "mutation", "mutation+random", "random")
 """Ways to find candidates (paper, section 3.2): ours, and those it is compared with."""
-CANDIDATES = 256
+CANDIDATES = 128
+STEPS = 8
+"""Half of the usual steps generate candidates as good, of which the invalid ones are left out."""
 WEIGHTS = (0.25, 8.0)
 """Each candidate is guided by a weight of its own: weak guidance explores, strong guidance refines."""
 PARENTS = 10
@@ -87,7 +89,7 @@ class Proposer:
     ) -> Architecture:
         """Return the candidate with most to gain that is not `taken`, and keeps the limits.
 
-        A uniform draw as long as there is nothing to learn from: fewer than 10 measured, or all of
+        A uniform draw as long as there is nothing to learn from: fewer than 5 measured, or all of
         one value. Raises DiffusionNAGError when all that keeps the limits is taken.
         """
         learned = learn(self.space, measured, self.surrogate, rng)
@@ -107,6 +109,10 @@ class Proposer:
         Raises DiffusionNAGError when all that keeps them is taken.
         """
         return draw_untaken(self.space, taken, rng, self.limits, self.generator)
+
+    def draw_apart(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+        """Return a draw, as `draw` does, whose operations are rare among those `taken`."""
+        return draw_apart(self.space, taken, rng, self.limits, self.generator)
 
     def find_candidates(self, learned: Learned, rng: np.random.Generator) -> list[Architecture]:
         """Return the candidates of the strategy; some of them may be taken, or break a limit."""
@@ -131,7 +137,7 @@ class Proposer:
             pulls = [RowWeights(one, share) for one, share in zip(pulls, shares, strict=True)]
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
-        drawn = self.generator.draw(self.candidates, guide=guide, seed=seed)
+        drawn = self.generator.draw(self.candidates, guide=guide, seed=seed, steps=STEPS)
         return [one for one in drawn if self.space.is_valid(one)]
 
 

@@ -29,7 +29,7 @@ from diffusionnag.search.trials import (
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
-WARM_UP = 10
+WARM_UP = 5
 CLAIMS = 100
 """Attempts to be the only process that proposes an architecture."""
 
@@ -49,7 +49,7 @@ class ArchitectureSampler(BaseSampler):
         search_space: SearchSpace,
         proposer: Proposes,
         *,
-        warm_up: int = WARM_UP,
+        warm_up: int,
         seed: int = 0,
     ) -> None:
         if warm_up < 1:
@@ -146,11 +146,11 @@ class ArchitectureSampler(BaseSampler):
 class DiffusionNAGSampler(ArchitectureSampler):
     """Bayesian optimisation over the architectures of a space, candidates being generated.
 
-    Once the warm-up is over, a Gaussian process is fitted on what was measured, candidates are
-    generated under its guidance, and the acquisition function chooses among them. Of several
-    objectives, that is the expected gain in hypervolume; constraints of the trials (Optuna's
-    `set_constraint`) are learnt as well, and every proposal keeps the `limits`. Raises
-    DiffusionNAGError for a warm-up below 10, and as `Proposer` does.
+    The warm-up spreads its draws over the operations of each node. Then a Gaussian process is
+    fitted on what was measured, candidates are generated under its guidance, and the acquisition
+    function chooses among them. Of several objectives, that is the expected gain in hypervolume;
+    constraints of the trials (Optuna's `set_constraint`) are learnt as well, and every proposal
+    keeps the `limits`. Raises DiffusionNAGError for a warm-up below 5, and as `Proposer` does.
     """
 
     def __init__(
@@ -186,4 +186,4 @@ class DiffusionNAGSampler(ArchitectureSampler):
             )
 
     def _draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
-        return self._own.draw(taken, rng)
+        return self._own.draw_apart(taken, rng)
