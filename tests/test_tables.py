@@ -44,6 +44,7 @@ def test_without_data_it_says_how_to_get_each(
 ) -> None:
     monkeypatch.delenv(DATA_FOLDER_VARIABLE, raising=False)
     monkeypatch.setattr("diffusionnag.benchmarks.analog_nasbench_file", lambda: None)
+    monkeypatch.setattr("diffusionnag.benchmarks.nas_bench_graph_folder", lambda: None)
     result = run_main("tables")
     assert result.returncode == 0, result.stderr
     listed = rows(result.stdout)

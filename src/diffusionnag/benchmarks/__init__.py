@@ -12,6 +12,11 @@ from diffusionnag.benchmarks.analog import (
     read_analog_nasbench,
 )
 from diffusionnag.benchmarks.measurements import Measurements, clean_measurements
+from diffusionnag.benchmarks.nasbench_graph import (
+    NAS_BENCH_GRAPH,
+    nas_bench_graph_folder,
+    read_nas_bench_graph,
+)
 from diffusionnag.benchmarks.table import Table, read_table
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "known_tables",
     "measured_table",
     "read_analog_nasbench",
+    "read_nas_bench_graph",
     "read_table",
 ]
 
@@ -34,9 +40,9 @@ DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
 class KnownTable:
     """A measured table that the library knows of, whether or not it is installed here.
 
-    `source` says who measured it, `how_to_get` what to do where it is not installed. The table
-    analog-nasbench is a package; each other one is the file `NAME.parquet` in the folder named by
-    the environment variable DIFFUSIONNAG_DATA.
+    `source` says who measured it, `how_to_get` what to do where it is not installed. The tables
+    analog-nasbench and nas-bench-graph are packages; each other one is the file `NAME.parquet` in
+    the folder named by the environment variable DIFFUSIONNAG_DATA.
     """
 
     name: str
@@ -53,6 +59,8 @@ class KnownTable:
         """
         if self.name == ANALOG_NASBENCH:
             return read_analog_nasbench if analog_nasbench_file() is not None else None
+        if self.name == NAS_BENCH_GRAPH:
+            return read_nas_bench_graph if nas_bench_graph_folder() is not None else None
         folder = os.environ.get(DATA_FOLDER_VARIABLE)
         path = Path(folder or "", f"{self.name}.parquet")
         if not folder or not path.is_file():
@@ -98,6 +106,12 @@ TABLES = (
         "mnasnet",
         "Accel-NASBench (Ahmad et al. 2024)",
         "export it as mnasnet_imagenet.parquet",
+    ),
+    KnownTable(
+        NAS_BENCH_GRAPH,
+        "nasbench_graph",
+        "NAS-Bench-Graph (Qin et al. 2022)",
+        "pip install 'diffusionnag[bench]'",
     ),
 )
 """Every table the library knows of, in the order in which `measured_table` looks."""

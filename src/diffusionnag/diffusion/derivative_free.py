@@ -111,8 +111,7 @@ def _likeliest(space: SearchSpace, clean: Tensor) -> list[Architecture]:
     """Return the valid ones among the architectures of the likeliest allowed operations."""
     allowed = torch.from_numpy(space.allowed).to(clean.device)
     chosen = clean.masked_fill(~allowed, -torch.inf).argmax(-1)
-    architectures = [Architecture(tuple(row), space.edges) for row in chosen.tolist()]
-    return [one for one in architectures if space.is_valid(one)]
+    return [one for one in space.architectures(chosen.cpu().numpy()) if space.is_valid(one)]
 
 
 def _pull(fitness: Fitness, x: Tensor, sigma: Tensor, scale: float) -> Tensor:

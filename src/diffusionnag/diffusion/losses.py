@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import SearchSpace
 
 LOG_SIGMA_MEAN = -0.5
 LOG_SIGMA_STD = 1.0
@@ -54,7 +54,7 @@ def break_operations(space: SearchSpace, operations: Tensor) -> dict[int, Tensor
     rows, node = torch.arange(count), torch.randint(nodes, (count,))
     changed = operations.clone()
     changed[rows, node] = operations[torch.randint(count, (count,)), node]
-    candidates = (Architecture(tuple(row), space.edges) for row in changed.tolist())
+    candidates = space.architectures(changed.cpu().numpy())
     return {row: changed[row] for row, one in enumerate(candidates) if not space.is_valid(one)}
 
 

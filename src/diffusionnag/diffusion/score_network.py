@@ -43,16 +43,20 @@ def attention_mask(space: SearchSpace, config: ScoreNetworkConfig) -> Tensor:
 
     `upstream` is the paper's mask: a node sees itself and the nodes that feed it. With `both_ways`
     half of the heads see all nodes upstream and half all nodes downstream, so that direction is
-    kept and yet what is decided late in the flow can inform what comes before it.
+    kept and yet what is decided late in the flow can inform what comes before it. Wiring nodes see,
+    and are seen by, all nodes.
     """
     count = len(space.nodes)
     feeds = torch.zeros(count, count, dtype=torch.bool)
     for source, target in space.edges:
         feeds[source, target] = True
     itself = torch.eye(count, dtype=torch.bool)
+    wiring = torch.zeros(count, dtype=torch.bool)
+    wiring[list(space.wiring.nodes)] = True
+    everywhere = itself | wiring | wiring[:, None]
     if config.attention == "upstream":
-        return (feeds.T | itself).expand(config.heads, -1, -1).clone()
-    reaches = torch.matrix_power((feeds | itself).double(), count) > 0
+        return (feeds.T | everywhere).expand(config.heads, -1, -1).clone()
+    reaches = (torch.matrix_power((feeds | itself).double(), count) > 0) | everywhere
     half = config.heads // 2
     upstream, downstream = reaches.T.expand(half, -1, -1), reaches.expand(half, -1, -1)
     return torch.cat([upstream, downstream])

@@ -11,8 +11,6 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.search_space import operation_indices
 
-SMALL_SPACE = 100_000
-"""Spaces up to this size are split in two halves, one to learn from (paper, section 3.3)."""
 DRAWS = 500_000
 """Architectures drawn from a larger space, as in the paper."""
 
@@ -26,10 +24,11 @@ class TrainingSet:
     def operations(self, space: SearchSpace) -> np.ndarray:
         """Return the set as operation indices, `count x N` int64.
 
-        A random half of a small space, else 500,000 uniform draws.
+        A random half of a space that can be enumerated (paper, section 3.3), else 500,000 uniform
+        draws.
         """
         rng = np.random.default_rng(self.seed)
-        if space.combinations > SMALL_SPACE:
+        if not space.is_enumerable:
             return space.sample_operations(DRAWS, rng)
         everything = operation_indices(space.enumerate(), len(space.nodes))
         if len(everything) == 0:

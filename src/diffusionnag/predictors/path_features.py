@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
@@ -33,8 +37,10 @@ class PathFeatures:
         """Return four groups of features of `batch x N x F`, each `batch x features`."""
         alive, present, counts = [], [], []
         for path in self.paths:
-            rows = x[:, path]
+            rows = x[:, path.nodes]
             open_path = (1 - rows[:, :, self.blocking].sum(-1)).prod(1)
+            for node, names in path.condition:
+                open_path = open_path * x[:, node, names].sum(-1)
             operations = rows[:, :, self.through]
             alive.append(open_path)
             present.append((1 - (1 - operations).prod(1)) * open_path[:, None])
@@ -65,15 +71,32 @@ def free_choices(space: SearchSpace) -> Tensor:
     return torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
 
 
-def free_paths(space: SearchSpace) -> list[list[int]]:
-    """Return the nodes with a choice on each path from input to output, the shortest paths first."""
+@dataclass(frozen=True)
+class FreePath:
+    """The nodes with a choice on a path from input to output, and the condition of its edges."""
+
+    nodes: list[int]
+    condition: Condition
+
+
+def free_paths(space: SearchSpace) -> list[FreePath]:
+    """Return each path that there may be from input to output, the shortest paths first."""
     free = {node for node, choices in enumerate(space.allowed) if choices.sum() > 1}
-    return [[node for node in path if node in free] for path in _paths(space)]
+    conditions = dict(zip(space.edges, space.wiring.conditions, strict=True))
+    return [
+        FreePath(
+            [node for node in path if node in free],
+            tuple(one for edge in pairwise(path) for one in conditions[edge]),
+        )
+        for path in _paths(space)
+    ]
 
 
 def through_operations(space: SearchSpace) -> list[int]:
     """Return the operations that a node with a choice can have and that let something through."""
-    used = np.flatnonzero(space.allowed[space.allowed.sum(1) > 1].any(axis=0)).tolist()
+    choices = space.allowed.copy()
+    choices[list(space.wiring.nodes)] = False
+    used = np.flatnonzero(choices[choices.sum(1) > 1].any(axis=0)).tolist()
     return [one for one in used if space.operations[one] not in space.blocking_operations]
 
 
@@ -82,7 +105,7 @@ def _paths(space: SearchSpace) -> list[list[int]]:
     followers: dict[int, list[int]] = {node: [] for node in range(len(space.nodes))}
     for source, target in space.edges:
         followers[source].append(target)
-    starts = set(followers) - {target for _, target in space.edges}
+    starts = set(followers) - {target for _, target in space.edges} - set(space.wiring.nodes)
     found: list[list[int]] = []
     growing = [[start] for start in sorted(starts)]
     while growing and len(found) < MOST_PATHS:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.spaces.architecture import adjacency_matrix
 from diffusionnag.spaces.search_space import operation_indices
 
 ROUNDS = 2
@@ -43,12 +42,14 @@ class WeisfeilerLehman:
 
     def _labels(self, operations: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the labels after each round, and which nodes have any, each `batch x N`."""
-        present = _on_open_path(self.space, operations)
-        feeds = adjacency_matrix(len(self.space.nodes), self.space.edges).astype(np.uint64)
+        adjacency = self.space.wiring.adjacency(operations)
+        present = _on_open_path(self.space, operations, adjacency)
+        feeds = adjacency.astype(np.uint64)
         rounds = [_mixed(operations.astype(np.uint64))]
         for _ in range(ROUNDS):
             # A sum does not depend on the order of the nodes that feed a node.
-            fed_by = np.where(present, _mixed(rounds[-1]), np.uint64(0)) @ feeds
+            feeding = np.where(present, _mixed(rounds[-1]), np.uint64(0))
+            fed_by = (feeding[:, None] @ feeds)[:, 0]
             rounds.append(_mixed(rounds[-1] + _mixed(fed_by)))
         return rounds, present
 
@@ -61,19 +62,21 @@ def _mixed(labels: np.ndarray) -> np.ndarray:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _on_open_path(space: SearchSpace, operations: np.ndarray) -> np.ndarray:
-    """Return which nodes of operation indices `batch x N` lie on a path that nothing blocks."""
+def _on_open_path(space: SearchSpace, operations: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
+    """Return which nodes lie on a path that nothing blocks, `batch x N` bool.
+
+    `operations` are indices, `batch x N`, and `adjacency` says which node feeds which.
+    """
     blocking = [space.operations.index(name) for name in space.blocking_operations]
     fed = ~np.isin(operations, blocking)
+    fed[:, list(space.wiring.nodes)] = False
     feeds = fed.copy()
     for node in range(len(space.nodes)):
-        sources = [source for source, target in space.edges if target == node]
-        if sources:
-            fed[:, node] &= fed[:, sources].any(1)
+        if any(target == node for _, target in space.edges):
+            fed[:, node] &= (fed & adjacency[:, :, node]).any(1)
     for node in reversed(range(len(space.nodes))):
-        targets = [target for source, target in space.edges if source == node]
-        if targets:
-            feeds[:, node] &= feeds[:, targets].any(1)
+        if any(source == node for source, _ in space.edges):
+            feeds[:, node] &= (feeds & adjacency[:, node]).any(1)
     return fed & feeds
 
 

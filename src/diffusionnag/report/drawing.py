@@ -25,6 +25,7 @@ from diffusionnag.report.layout import (
     group_and_part,
     headings,
     is_chain,
+    without_wiring_nodes,
     wrapped_rows,
 )
 from diffusionnag.report.text import (
@@ -106,15 +107,17 @@ class _Plan:
 
 
 def _plan(space: SearchSpace, architecture: Architecture) -> _Plan:
-    operations = written_operations(space, architecture)
-    names, edges = list(space.nodes), architecture.edges
+    written = written_operations(space, architecture)
+    nodes, edges = without_wiring_nodes(architecture, space.wiring.nodes)
+    names = [space.nodes[node] for node in nodes]
+    operations = [written[node] for node in nodes]
     linked = {node for edge in edges for node in edge} or set(range(len(names)))
     absent = {node for node, operation in enumerate(operations) if operation.lower() == ABSENT}
     faint = frozenset(absent | (set(range(len(names))) - linked))
     rows: list[Row] = []
     columns: list[str] = []
     widest = max(text_width(operation, OPERATION_SIZE) for operation in operations)
-    if is_chain(len(names), edges):
+    if space.wiring.is_fixed and is_chain(len(names), edges):
         room = max(3, int(ROW_WIDTH / (widest + 2 * PADDING + COLUMN_GAP)))
         rows = wrapped_rows(names, room)
         columns = headings(names, rows) if len(rows) > 1 else []
@@ -127,8 +130,10 @@ def _plan(space: SearchSpace, architecture: Architecture) -> _Plan:
     layout = chain_layout(rows, box, faint) if rows else layered_layout(len(names), edges, box)
     labels = max((text_width(row.label, OPERATION_SIZE, weight="bold") for row in rows), default=0)
     fills = [
-        COLOURS[operation % len(COLOURS)] if space.allowed[node].sum() > 1 else "#EEEEEE"
-        for node, operation in enumerate(architecture.operations)
+        COLOURS[architecture.operations[node] % len(COLOURS)]
+        if space.allowed[node].sum() > 1
+        else "#EEEEEE"
+        for node in nodes
     ]
     label_width = labels + 2 * PADDING if labels else 0.0
     return _Plan(layout, box, names, operations, fills, faint, rows, columns, label_width)

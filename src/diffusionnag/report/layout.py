@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diffusionnag.spaces.architecture import Edge
+from diffusionnag.spaces.architecture import Architecture, Edge
 
 Point = tuple[float, float]
 
@@ -43,6 +43,15 @@ class Row:
 
     label: str
     nodes: tuple[int, ...]
+
+
+def without_wiring_nodes(
+    architecture: Architecture, wiring_nodes: Sequence[int]
+) -> tuple[list[int], list[Edge]]:
+    """Return the nodes that are drawn, and the edges in the numbers that these then have."""
+    nodes = [n for n in range(len(architecture.operations)) if n not in wiring_nodes]
+    number = {node: place for place, node in enumerate(nodes)}
+    return nodes, [(number[source], number[target]) for source, target in architecture.edges]
 
 
 def is_chain(count: int, edges: Sequence[Edge]) -> bool:

@@ -6,8 +6,15 @@ import re
 import textwrap
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.layout import depths, group_and_part, headings, is_chain, rows_by_group
-from diffusionnag.spaces.architecture import UNDECIDED, Architecture
+from diffusionnag.report.layout import (
+    depths,
+    group_and_part,
+    headings,
+    is_chain,
+    rows_by_group,
+    without_wiring_nodes,
+)
+from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge
 from diffusionnag.spaces.search_space import SearchSpace
 
 UNDECIDED_MARK = "?"
@@ -19,11 +26,15 @@ def draw_text(space: SearchSpace, architecture: Architecture) -> str:
     """Return a drawing of an architecture for a terminal.
 
     A chain has one line for each group of nodes `group.part`, or for each node. Any other graph
-    has one line for each node: the number of its layer, the operation, and the nodes that it feeds.
+    has one line for each node: the number of its layer, the operation, and the nodes that it feeds;
+    nodes that only decide on the wiring are left out.
     """
-    names, operations = space.nodes, written_operations(space, architecture)
-    if not is_chain(len(names), architecture.edges):
-        return _text_of_graph(names, operations, architecture)
+    written = written_operations(space, architecture)
+    nodes, edges = without_wiring_nodes(architecture, space.wiring.nodes)
+    names = [space.nodes[node] for node in nodes]
+    operations = [written[node] for node in nodes]
+    if not (space.wiring.is_fixed and is_chain(len(names), edges)):
+        return _text_of_graph(names, operations, edges)
     rows = rows_by_group(names)
     columns = headings(names, rows)
     lines = [["", *columns]] if columns else []
@@ -64,11 +75,11 @@ def wrap_architecture(string: str, width: int) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, width)]
 
 
-def _text_of_graph(names: tuple[str, ...], operations: list[str], graph: Architecture) -> str:
-    layers = depths(len(names), graph.edges)
+def _text_of_graph(names: list[str], operations: list[str], edges: list[Edge]) -> str:
+    layers = depths(len(names), edges)
     lines, before = [["layer", "node", "operation", "feeds"]], -1
     for node in sorted(range(len(names)), key=lambda node: (layers[node], node)):
-        fed = [names[target] for source, target in graph.edges if source == node]
+        fed = [names[target] for source, target in edges if source == node]
         layer = str(layers[node]) if layers[node] != before else ""
         row = [layer, names[node], operations[node], "-> " + ", ".join(fed) if fed else ""]
         lines.append(row)

@@ -33,6 +33,15 @@ def check_declaration(space: type[SearchSpace]) -> None:
         if unknown or not choices:
             found = f"the unknown {unknown[0]!r}" if unknown else "nothing"
             raise DiffusionNAGError(f"{label} allows {found} at node {node}; see its `choices`")
+    for source, target in space.edges:
+        for node, names in made.edge_condition(source, target).items():
+            unknown = [one for one in names if one not in space.operations]
+            if node not in space.nodes or unknown:
+                missing = f"operation {unknown[0]!r}" if unknown else f"node {node!r}"
+                raise DiffusionNAGError(
+                    f"{label} has the edge ({source}, {target}) depend on an unknown {missing}; see "
+                    "its `edge_condition`"
+                )
     try:
         made.rule([made.choices(number)[0] for number in range(len(space.nodes))])
     except Exception as error:  # whatever the user's own code raises

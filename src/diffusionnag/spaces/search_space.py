@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -14,11 +14,14 @@ import numpy as np
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.seeds import Seed, numpy_generator
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
+from diffusionnag.spaces.wiring import Wiring
 
 ENUMERABLE = 1_000_000
 """Largest number of combinations that is walked through one by one."""
 ATTEMPTS = 1_000
 """Draws per architecture before a rule is taken to be impossible to satisfy by chance."""
+CHUNK = 50_000
+"""Combinations that are looked at together when a space is walked through."""
 
 
 class SearchSpace(ABC):
@@ -26,6 +29,8 @@ class SearchSpace(ABC):
 
     Only `name`, `nodes`, `operations` and `edges` are required. `choices` narrows which operations
     may stand at a node; `rule` forbids combinations. `format` and `parse` define the string form.
+    `edges` are all that there may be; where the wiring varies, `edge_condition` says what decides
+    whether an edge is there.
     """
 
     name: ClassVar[str]
@@ -44,6 +49,23 @@ class SearchSpace(ABC):
     def rule(self, operations: Sequence[str]) -> str | None:
         """Return why these N operations may not stand together, or None if they may."""
         return None
+
+    def edge_condition(self, source: int, target: int) -> Mapping[str, Collection[str]]:
+        """Return the operations of other nodes, by name, on which an edge of `edges` depends.
+
+        The edge is there where each of these nodes has one of its operations; always by default. A
+        node that is at the end of no edge, and only decides on edges, is a wiring node: so the
+        wiring E is diffused together with the operations V.
+        """
+        return {}
+
+    def canonical(self, operations: np.ndarray) -> np.ndarray:
+        """Return the form that stands for all that are the same architecture, `batch x N` indices.
+
+        By default each stands for itself. Operations are allowed at their nodes, but may break the
+        rule; the form keeps the rule if they do.
+        """
+        return operations
 
     def format(self, architecture: Architecture) -> str:
         """Return the string form of a valid architecture; by default its operations joined by `|`."""
@@ -87,12 +109,22 @@ class SearchSpace(ABC):
         """Whether some combinations of allowed operations are forbidden."""
         return type(self).rule is not SearchSpace.rule
 
+    @cached_property
+    def has_twins(self) -> bool:
+        """Whether different operations may be the same architecture."""
+        return type(self).canonical is not SearchSpace.canonical
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """Which edges there are, from the operations of nodes."""
+        return Wiring.of(self.nodes, self.operations, self.edges, self.edge_condition)
+
     def is_valid(self, architecture: Architecture) -> Validity:
         """Tell whether an architecture belongs to the space; the result is falsy with a reason if not."""
-        if architecture.edges != self.edges:
-            return Validity(f"its wiring is not the one of {self.name}")
         if len(architecture.operations) != len(self.nodes):
             return Validity(f"it has {len(architecture.operations)} nodes, not {len(self.nodes)}")
+        if architecture.edges != self.wiring.edges_of(architecture.operations):
+            return Validity(f"its wiring is not the one of {self.name}")
         for node, operation in enumerate(architecture.operations):
             if operation == UNDECIDED:
                 return Validity(f"node {self.nodes[node]} has no operation")
@@ -124,8 +156,8 @@ class SearchSpace(ABC):
             if operation not in self.operations:
                 known = ", ".join(self.operations)
                 raise self.malformed(written, f"node {node}: no operation {operation!r} ({known})")
-        indices = tuple(self.operations.index(operation) for operation in operations)
-        architecture = Architecture(indices, self.edges)
+        indices = [self.operations.index(operation) for operation in operations]
+        (architecture,) = self.architectures(np.array([indices]))
         validity = self.is_valid(architecture)
         if not validity:
             raise self.malformed(written, validity.reason)
@@ -135,6 +167,17 @@ class SearchSpace(ABC):
         """Return the error for a string that is no architecture of this space."""
         shown = text if len(text) <= 120 else text[:117] + "..."
         return DiffusionNAGError(f"{shown!r} is no {self.name} architecture: {reason}")
+
+    def architectures(self, operations: np.ndarray) -> list[Architecture]:
+        """Return the architectures of operation indices `batch x N`, each in its canonical form."""
+        if self.has_twins:
+            allowed = self.allowed[np.arange(len(self.nodes)), operations] & (operations >= 0)
+            complete = allowed.all(1)
+            operations = operations.copy()
+            operations[complete] = self.canonical(operations[complete])
+        wirings = self.wiring.edges_of_each(operations)
+        rows = operations.tolist()
+        return [Architecture(tuple(row), edges) for row, edges in zip(rows, wirings, strict=True)]
 
     def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return V of each architecture as one-hot rows, `batch x N x F` float32."""
@@ -148,16 +191,16 @@ class SearchSpace(ABC):
         or more than one, is `UNDECIDED`, so that `is_valid` reports it.
         """
         chosen = matrices > 0.5
-        indices = np.where(chosen.sum(-1) == 1, chosen.argmax(-1), UNDECIDED)
-        return [Architecture(tuple(row), self.edges) for row in indices.tolist()]
+        return self.architectures(np.where(chosen.sum(-1) == 1, chosen.argmax(-1), UNDECIDED))
 
     # -- drawing architectures --------------------------------------------------------------------
 
     def sample_operations(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw valid architectures as operation indices, `count x N`.
 
-        Every allowed operation of a node is equally likely, conditioned on the rule by rejection.
-        Raises DiffusionNAGError if the rule rejects nearly everything.
+        Every allowed operation of a node is equally likely, conditioned on the rule and on being
+        in canonical form by rejection; so each architecture is equally likely. Raises
+        DiffusionNAGError if nearly everything is rejected.
         """
         kept: list[np.ndarray] = []
         missing, attempts = count, 0
@@ -178,6 +221,9 @@ class SearchSpace(ABC):
         return np.stack([rng.choice(option, size=count) for option in options], axis=1)
 
     def _obeying(self, drawn: np.ndarray) -> np.ndarray:
+        """Return the rows that are in canonical form and break no rule."""
+        if self.has_twins:
+            drawn = drawn[(self.canonical(drawn) == drawn).all(1)]
         if not self.has_rule:
             return drawn
         names = np.array(self.operations, dtype=object)[drawn]
@@ -185,11 +231,10 @@ class SearchSpace(ABC):
 
     def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
         """Draw `count` architectures uniformly over the space's choices, with replacement."""
-        drawn = self.sample_operations(count, numpy_generator(seed))
-        return [Architecture(tuple(row), self.edges) for row in drawn.tolist()]
+        return self.architectures(self.sample_operations(count, numpy_generator(seed)))
 
     def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:
-        """Return a valid architecture that differs from a valid one in exactly one operation."""
+        """Return a valid architecture that is made from a valid one by changing one operation."""
         rng = numpy_generator(seed)
         neighbours = list(self.neighbours(architecture))
         if not neighbours:
@@ -197,16 +242,17 @@ class SearchSpace(ABC):
         return neighbours[rng.integers(len(neighbours))]
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        """Yield every valid architecture that differs in exactly one operation."""
-        for node in range(len(self.nodes)):
-            for operation in np.flatnonzero(self.allowed[node]).tolist():
-                if operation == architecture.operations[node]:
-                    continue
-                changed = list(architecture.operations)
-                changed[node] = operation
-                candidate = Architecture(tuple(changed), architecture.edges)
-                if self.is_valid(candidate):
-                    yield candidate
+        """Yield every valid architecture that is made by changing exactly one operation."""
+        changed = [
+            (*architecture.operations[:node], operation, *architecture.operations[node + 1 :])
+            for node in range(len(self.nodes))
+            for operation in np.flatnonzero(self.allowed[node]).tolist()
+            if operation != architecture.operations[node]
+        ]
+        made = self.architectures(np.array(changed, dtype=np.int64).reshape(-1, len(self.nodes)))
+        for candidate in dict.fromkeys(made):
+            if candidate != architecture and self.is_valid(candidate):
+                yield candidate
 
     # -- the whole space --------------------------------------------------------------------------
 
@@ -223,7 +269,7 @@ class SearchSpace(ABC):
     @cached_property
     def size(self) -> int:
         """The number of architectures; estimated from 10,000 draws for a large space with a rule."""
-        if not self.has_rule:
+        if not self.has_rule and not self.has_twins:
             return self.combinations
         if self.is_enumerable:
             return sum(1 for _ in self.enumerate())
@@ -243,10 +289,9 @@ class SearchSpace(ABC):
                 "enumerate; draw some with `sample`"
             )
         options = [np.flatnonzero(row).tolist() for row in self.allowed]
-        for operations in itertools.product(*options):
-            architecture = Architecture(operations, self.edges)
-            if not self.has_rule or self.is_valid(architecture):
-                yield architecture
+        combinations = itertools.product(*options)
+        while chunk := list(itertools.islice(combinations, CHUNK)):
+            yield from self.architectures(self._obeying(np.array(chunk, dtype=np.int64)))
 
 
 def operation_indices(architectures: Iterable[Architecture], nodes: int) -> np.ndarray:

@@ -95,7 +95,7 @@ class PathEnsemble:
 class PathEncoding:
     """Which of all possible paths from input to output an architecture has.
 
-    A path is the operations along it; one that an operation blocks is none.
+    A path is the operations along it; one that an operation blocks, or that lacks an edge, is none.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -104,24 +104,27 @@ class PathEncoding:
         self.operations = len(through)
         self.digits = np.full(len(space.operations), -1)
         self.digits[through] = np.arange(len(through))
-        self.lengths = sorted({len(path) for path in self.paths})
+        self.lengths = sorted({len(path.nodes) for path in self.paths})
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return 1 where a path is there, else 0, of one-hot `batch x N x F`, `batch x paths`."""
-        digits = self.digits[x.argmax(-1).numpy()]
+        operations = x.argmax(-1).numpy()
+        digits = self.digits[operations]
         blocks = {
             length: np.zeros((len(x), self.operations**length), dtype=np.float32)
             for length in self.lengths
         }
         for path in self.paths:
-            along = digits[:, path]
-            columns = along @ self.operations ** np.arange(len(path))
+            along = digits[:, path.nodes]
+            columns = along @ self.operations ** np.arange(len(path.nodes))
             open_rows = (along >= 0).all(1)
-            blocks[len(path)][np.flatnonzero(open_rows), columns[open_rows]] = 1
+            for node, names in path.condition:
+                open_rows &= np.isin(operations[:, node], names)
+            blocks[len(path.nodes)][np.flatnonzero(open_rows), columns[open_rows]] = 1
         return torch.from_numpy(np.concatenate(list(blocks.values()), axis=1))
 
 
 def possible_paths(space: SearchSpace) -> int:
     """Return the number of sequences of operations that lead from input to output."""
     operations = len(through_operations(space))
-    return sum(operations**length for length in {len(path) for path in free_paths(space)})
+    return sum(operations**length for length in {len(path.nodes) for path in free_paths(space)})

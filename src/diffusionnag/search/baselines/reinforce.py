@@ -41,8 +41,7 @@ class Reinforce:
         probabilities = self.policy(measured)
         cumulative = probabilities.cumsum(1)
         places = rng.random((DRAWS, len(probabilities), 1)) * cumulative[:, -1:]
-        for drawn in (places > cumulative).sum(-1).tolist():
-            architecture = Architecture(tuple(drawn), self.space.edges)
+        for architecture in self.space.architectures((places > cumulative).sum(-1)):
             if architecture not in taken and self.space.is_valid(architecture):
                 return architecture
         return draw_untaken(self.space, taken, rng)
