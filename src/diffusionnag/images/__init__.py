@@ -1,0 +1,6 @@
+"""Image data sets of the user's own: found, decoded one by one, brought to one size."""
+
+from diffusionnag.images.dataset import ImageSet, Pixels, read_pixels
+from diffusionnag.images.sources import read_images
+
+__all__ = ["ImageSet", "Pixels", "read_images", "read_pixels"]

@@ -1,0 +1,45 @@
+"""From the bytes of an image file to RGB pixels, whatever its kind, size and colour mode."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def decode_square(encoded: bytes, size: int) -> np.ndarray | None:
+    """Return an image's centre square as RGB, `size x size x 3` uint8; None if it is corrupt.
+
+    The shorter side is brought to `size` (bicubic), and what the longer one exceeds is cut off at
+    both ends. The orientation noted by a camera is applied, transparency becomes white, 16-bit
+    grey values are scaled, and of an animation the first picture is taken.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pillow's, about metadata that nobody reads here
+            with Image.open(io.BytesIO(encoded)) as image:
+                image.draft(None, (size, size))  # a JPEG much larger is decoded at a fraction
+                upright = ImageOps.exif_transpose(image)
+                square = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BICUBIC)
+                return np.asarray(square)
+    except Exception:  # pillow's decoders raise errors of many kinds on damaged data
+        return None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _scaled(image).convert("RGB")
+    if image.has_transparency_data:
+        opaque = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    """Return a grey image of 16 or 32 bits as one of 8; pillow itself would cut off what exceeds 255."""
+    values = np.asarray(image, dtype=np.float64)
+    largest = values.max()
+    full = 255 if largest <= 255 else 65535 if largest <= 65535 else largest
+    return Image.fromarray((values.clip(0) / full * 255).round().astype(np.uint8))
