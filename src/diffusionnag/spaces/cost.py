@@ -9,55 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces.skeletons import (
+    CELL_KERNELS,
+    CELL_STAGE_STRIDES,
+    IMAGE_CHANNELS,
+    MNASNET_HEAD,
+    MNASNET_STAGES,
+    MNASNET_STEM,
+    MOBILENETV3_EXPANDED,
+    MOBILENETV3_MIXED,
+    MOBILENETV3_STAGES,
+    MOBILENETV3_STEM,
+    SQUEEZE_REDUCTION,
+    divisible,
+)
 
-__all__ = ["Cost", "Counter", "mnasnet_cost", "mobilenetv3_cost", "nasbench201_cost"]
+__all__ = [
+    "MNASNET_CONVENTION",
+    "MOBILENETV3_CONVENTION",
+    "NASBENCH201_CONVENTION",
+    "Cost",
+    "Counter",
+    "mnasnet_cost",
+    "mobilenetv3_cost",
+    "nasbench201_cost",
+]
 
-
-class _Stage(NamedTuple):
-    channels: int
-    stride: int
-    gated: bool = False
-
-
-_IMAGE_CHANNELS = 3
-_SQUEEZE_REDUCTION = 4
-_DIVISOR = 8
 
 _CELL_EDGES = 6
-_CELL_STAGE_STRIDES = (1, 2, 2)
-_CELL_KERNELS = {
-    "none": 0,
-    "skip_connect": 0,
-    "nor_conv_1x1": 1,
-    "nor_conv_3x3": 3,
-    "avg_pool_3x3": 0,
-}
-
-_MOBILENETV3_STEM = 16
-_MOBILENETV3_STAGES = (
-    _Stage(24, 2),
-    _Stage(40, 2, gated=True),
-    _Stage(80, 2),
-    _Stage(112, 1, gated=True),
-    _Stage(160, 2, gated=True),
-)
-_MOBILENETV3_EXPANDED = 960
-_MOBILENETV3_MIXED = 1280
-
-_MNASNET_STEM = 32
-_MNASNET_STAGES = (
-    _Stage(16, 1),
-    _Stage(24, 2),
-    _Stage(40, 2),
-    _Stage(80, 2),
-    _Stage(112, 1),
-    _Stage(192, 2),
-    _Stage(320, 1),
-)
-_MNASNET_HEAD = 1280
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +160,11 @@ class Counter:
         return cost
 
 
+NASBENCH201_CONVENTION = Counter(bias=True)
+MOBILENETV3_CONVENTION = Counter()
+MNASNET_CONVENTION = Counter(norm=4, pooling=True)
+
+
 def nasbench201_cost(
     cell: Sequence[str],
     *,
@@ -206,15 +192,15 @@ def nasbench201_cost(
     Source: Dong & Yang, "NAS-Bench-201", ICLR 2020.
     """
     _require_count("operations in a NAS-Bench-201 cell", cell, _CELL_EDGES)
-    if unknown := sorted(set(cell) - set(_CELL_KERNELS)):
-        known = ", ".join(_CELL_KERNELS)
+    if unknown := sorted(set(cell) - set(CELL_KERNELS)):
+        known = ", ".join(CELL_KERNELS)
         raise DiffusionNAGError(f"Unknown operation {unknown[0]!r}: NAS-Bench-201 has {known}.")
-    kernels = [_CELL_KERNELS[operation] for operation in cell if _CELL_KERNELS[operation]]
+    kernels = [CELL_KERNELS[operation] for operation in cell if CELL_KERNELS[operation]]
 
-    count = Counter(bias=True)
+    count = NASBENCH201_CONVENTION
     width, size = channels, resolution
-    cost = count.convolution(_IMAGE_CHANNELS, width, 3, size)
-    for stride in _CELL_STAGE_STRIDES:
+    cost = count.convolution(IMAGE_CHANNELS, width, 3, size)
+    for stride in CELL_STAGE_STRIDES:
         size = _strided(size, stride)
         if stride > 1:
             cost += count.convolution(width, 2 * width, 3, size)
@@ -249,24 +235,24 @@ def mobilenetv3_cost(
 
     Source: Cai et al., "Once-for-All", ICLR 2020.
     """
-    _require_count("stages of a MobileNetV3", stages, len(_MOBILENETV3_STAGES))
-    count = Counter()
-    channels, size = _divisible(_MOBILENETV3_STEM * width), _strided(resolution, 2)
-    cost = count.convolution(_IMAGE_CHANNELS, channels, 3, size)
+    _require_count("stages of a MobileNetV3", stages, len(MOBILENETV3_STAGES))
+    count = MOBILENETV3_CONVENTION
+    channels, size = divisible(MOBILENETV3_STEM * width), _strided(resolution, 2)
+    cost = count.convolution(IMAGE_CHANNELS, channels, 3, size)
     cost += count.inverted_residual(channels, channels, channels, 3, size)
-    for stage, layers in zip(_MOBILENETV3_STAGES, stages, strict=True):
-        outputs, stride = _divisible(stage.channels * width), stage.stride
+    for stage, layers in zip(MOBILENETV3_STAGES, stages, strict=True):
+        outputs, stride = divisible(stage.channels * width), stage.stride
         for kernel, expansion in layers:
-            hidden = _divisible(round(channels * expansion))
-            squeezed = _divisible(hidden // _SQUEEZE_REDUCTION) if stage.gated else 0
+            hidden = divisible(round(channels * expansion))
+            squeezed = divisible(hidden // SQUEEZE_REDUCTION) if stage.gated else 0
             cost += count.inverted_residual(
                 channels, hidden, outputs, kernel, size, stride=stride, squeezed=squeezed
             )
             channels, size, stride = outputs, _strided(size, stride), 1
 
     expanded, mixed = (
-        _divisible(_MOBILENETV3_EXPANDED * width),
-        _divisible(_MOBILENETV3_MIXED * width),
+        divisible(MOBILENETV3_EXPANDED * width),
+        divisible(MOBILENETV3_MIXED * width),
     )
     cost += count.convolution(channels, expanded, 1, size) + count.global_pool(expanded, size)
     return cost + count.linear(expanded, mixed, bias=False) + count.linear(mixed, classes)
@@ -289,33 +275,27 @@ def mnasnet_cost(
 
     Source: Ahmad et al., "Accel-NASBench", 2024; https://github.com/Lyken17/pytorch-OpCounter.
     """
-    _require_count("blocks of a MnasNet", blocks, len(_MNASNET_STAGES))
-    count = Counter(norm=4, pooling=True)
-    channels, size = _MNASNET_STEM, _strided(resolution, 2)
-    cost = count.convolution(_IMAGE_CHANNELS, channels, 3, size)
-    for stage, (expansion, kernel, layers, gated) in zip(_MNASNET_STAGES, blocks, strict=True):
+    _require_count("blocks of a MnasNet", blocks, len(MNASNET_STAGES))
+    count = MNASNET_CONVENTION
+    channels, size = MNASNET_STEM, _strided(resolution, 2)
+    cost = count.convolution(IMAGE_CHANNELS, channels, 3, size)
+    for stage, (expansion, kernel, layers, gated) in zip(MNASNET_STAGES, blocks, strict=True):
         outputs, stride = stage.channels, stage.stride
         for _ in range(layers):
             hidden = channels * expansion
             # Here, unlike in MobileNetV3, a layer's input sets the size of its gate.
-            squeezed = channels // _SQUEEZE_REDUCTION if gated else 0
+            squeezed = channels // SQUEEZE_REDUCTION if gated else 0
             cost += count.inverted_residual(
                 channels, hidden, outputs, kernel, size, stride=stride, squeezed=squeezed
             )
             channels, size, stride = outputs, _strided(size, stride), 1
 
-    cost += count.convolution(channels, _MNASNET_HEAD, 1, size)
-    return cost + count.global_pool(_MNASNET_HEAD, size) + count.linear(_MNASNET_HEAD, classes)
+    cost += count.convolution(channels, MNASNET_HEAD, 1, size)
+    return cost + count.global_pool(MNASNET_HEAD, size) + count.linear(MNASNET_HEAD, classes)
 
 
 def _strided(size: int, stride: int) -> int:
     return -(-size // stride)
-
-
-def _divisible(channels: float) -> int:
-    """Round to a multiple of eight without losing more than a tenth, as MobileNets do."""
-    rounded = max(_DIVISOR, int(channels + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-    return rounded + _DIVISOR if rounded < 0.9 * channels else rounded
 
 
 def _require_count(what: str, items: Sequence[object], count: int) -> None:

@@ -1,0 +1,116 @@
+"""Networks: as many parameters and multiply-adds as published, and outputs of the right shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from test_cost import DATA_SETS, OFA_NETWORKS, OFFICIAL_CELLS
+
+from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
+from diffusionnag.networks import build_network, count_network, network_family
+from diffusionnag.networks.mobilenetv3 import mobilenetv3_network
+from diffusionnag.spaces.cost import MOBILENETV3_CONVENTION, Cost
+
+NASBENCH201 = get_search_space("nasbench201")
+SPACES = [get_search_space(name) for name in ("nasbench201", "mobilenetv3", "mnasnet")]
+
+
+def of_space(spaces: list[SearchSpace]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("space", spaces, ids=lambda space: space.name)
+
+
+def in_millions(cost: Cost) -> dict[str, float]:
+    return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6}
+
+
+@pytest.mark.parametrize("cell", OFFICIAL_CELLS)
+def test_nasbench201_counts_are_the_official_ones(cell: str) -> None:
+    architecture = NASBENCH201.build(["input", *cell.split(), "output"])
+    family = network_family(NASBENCH201)
+    for (resolution, classes), official in zip(DATA_SETS, OFFICIAL_CELLS[cell], strict=True):
+        network = build_network(NASBENCH201, architecture, classes=classes)
+        counted = count_network(network, resolution, family.convention)
+        assert tuple(in_millions(counted).values()) == official
+
+
+@pytest.mark.parametrize(("stages", "resolution", "width", "parameters", "macs"), OFA_NETWORKS)
+def test_mobilenetv3_counts_are_those_of_the_authors_package(
+    stages: list[list[tuple[int, float]]],
+    resolution: int,
+    width: float,
+    parameters: int,
+    macs: int,
+) -> None:
+    network = mobilenetv3_network(stages, width=width)
+    assert count_network(network, resolution, MOBILENETV3_CONVENTION) == Cost(parameters, macs)
+
+
+def test_mnasnet_counts_are_those_of_the_benchmark(data_folder: Path) -> None:
+    space = get_search_space("mnasnet")
+    columns = ["arch", "params_m", "macs_m"]
+    rows = pq.read_table(data_folder / "mnasnet_imagenet.parquet", columns=columns).to_pylist()
+    # The others follow from these: the analytic counts, equal to the table, are equal to networks.
+    for row in rows[:: len(rows) // 12]:
+        network = build_network(space, space.parse(row["arch"]))
+        counted = in_millions(count_network(network, 224, network_family(space).convention))
+        assert np.float32(counted["params"]) == np.float32(row["params_m"])
+        assert np.float32(counted["macs"]) == np.float32(row["macs_m"])
+
+
+@of_space(SPACES)
+def test_analytic_counts_are_those_of_the_networks(space: SearchSpace) -> None:
+    family = network_family(space)
+    for architecture in space.sample(20 if space is NASBENCH201 else 6, seed=1):
+        network = build_network(space, architecture)
+        counted = count_network(network, family.resolution, family.convention)
+        assert in_millions(counted) == space.analytic_properties(architecture)
+
+
+@of_space(SPACES)
+def test_networks_classify_and_learn(space: SearchSpace) -> None:
+    resolution = network_family(space).smallest
+    for architecture in space.sample(3, seed=2):
+        network = build_network(space, architecture, classes=7)
+        logits = network(torch.randn(2, 3, resolution, resolution))
+        assert logits.shape == (2, 7)
+        logits.square().sum().backward()
+        last = list(network.parameters())[-1]
+        assert last.grad is not None
+        assert torch.isfinite(last.grad).all()
+
+
+def test_a_cell_computes_what_its_string_says() -> None:
+    from diffusionnag.networks.nasbench201 import Cell
+
+    x = torch.randn(2, 4, 6, 6)
+    # Map 1 is x, map 2 is the average of map 1, map 3 is x + map 1 + map 2.
+    operations = ["skip_connect", "none", "avg_pool_3x3", *["skip_connect"] * 3]
+    ones = torch.ones(1, 1, 6, 6)
+    inside = torch.nn.functional.avg_pool2d(ones, 3, 1, 1)
+    average = torch.nn.functional.avg_pool2d(x, 3, 1, 1) / inside
+    torch.testing.assert_close(Cell(operations, 4)(x), 2 * x + average)
+
+
+@of_space(SPACES)
+def test_seeds_decide_on_the_initial_weights(space: SearchSpace) -> None:
+    architecture = space.sample(1, seed=0)[0]
+    first, again, other = (
+        torch.cat([p.flatten() for p in build_network(space, architecture, seed=s).parameters()])
+        for s in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_impossible_networks_are_one_line() -> None:
+    cell = NASBENCH201.sample(1, seed=0)[0]
+    with pytest.raises(DiffusionNAGError, match="0 classes"):
+        build_network(NASBENCH201, cell, classes=0)
+    with pytest.raises(DiffusionNAGError, match=r"of width 1\.2"):
+        build_network(NASBENCH201, cell, width=1.2)
+    with pytest.raises(DiffusionNAGError, match="is not valid"):
+        build_network(get_search_space("mnasnet"), cell)
