@@ -97,24 +97,12 @@ def search(
             "a search needs Optuna and BoTorch: pip install 'diffusionnag[search]'"
         )
     from diffusionnag.cli.console import messages, progress_bar
-    from diffusionnag.cli.request import parse_bound, parse_request
+    from diffusionnag.cli.search_task import SearchTask
     from diffusionnag.cli.searched import draw_search, note_of, show_best
     from diffusionnag.files import check_writable
-    from diffusionnag.generator import Generator
     from diffusionnag.report.figure import check_picture
-    from diffusionnag.search import new_searcher, optuna_objective
-    from diffusionnag.search.problem import read_problem
-    from diffusionnag.search.study import (
-        check_trials,
-        count_finished,
-        last_failure,
-        measured_trials,
-        open_study,
-        run_study,
-    )
-    from diffusionnag.spaces import get_search_space
+    from diffusionnag.search.study import count_finished, last_failure, measured_trials
 
-    search_space = get_search_space(space)
     if top < 0:
         raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
     if plot is not None:
@@ -122,50 +110,46 @@ def search(
         check_writable(plot)
         if len(objective) > MOST_DRAWN:
             raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
-    model = None
-    if generator is not None:
-        model = Generator.from_pretrained(generator, search_space=search_space)
-    sampler = new_searcher(
-        searcher,
-        search_space,
-        limits=parse_request([], limit or [], limit_probability, search_space).limits or None,
-        seed=seed,
+    task = SearchTask(
+        space,
+        tuple(objective),
+        trials=trials,
+        minimize=minimize,
+        constraints=tuple(constraint or ()),
+        limits=tuple(limit or ()),
+        limit_probability=limit_probability,
+        searcher=searcher,
         acquisition=acquisition,
         strategy=strategy,
         warm_up=warm_up,
-        generator=model,
+        generator=generator,
+        seed=seed,
+        storage=storage,
+        study=study,
     )
-    check_trials(search_space, trials)
-    bounds = [parse_bound(text, "--constraint") for text in constraint or []]
-    problem = read_problem(objective, bounds, search_space, minimize=minimize)
-    opened = open_study(
-        sampler, problem.subject, directions=problem.directions, storage=storage, name=study
-    )
-    before = count_finished(opened)
+    opened = task.open()
+    before = count_finished(opened.study)
     if before:
         messages.print(f"going on with {before} finished trials of this study", markup=False)
 
     with progress_bar() as bar:
-        task = bar.add_task("measuring", total=trials, completed=before, note="")
+        line = bar.add_task("measuring", total=trials, completed=before, note="")
 
         def show(current: Study) -> None:
-            note = note_of(problem, measured_trials(current))
-            bar.update(task, completed=count_finished(current), note=note)
+            note = note_of(opened.problem, measured_trials(current))
+            bar.update(line, completed=count_finished(current), note=note)
 
-        show(opened)
-        run = optuna_objective(
-            search_space, problem.measure, problem.objectives, problem.constraints
-        )
-        run_study(opened, sampler, run, trials, show)
+        show(opened.study)
+        opened.run(show)
 
-    found = measured_trials(opened)
-    failed = count_finished(opened) - len(found)
+    found = measured_trials(opened.study)
+    failed = count_finished(opened.study) - len(found)
     if failed:
-        reason = last_failure(opened)
+        reason = last_failure(opened.study)
         messages.print(f"{failed} trials gave no value; the last: {reason}", markup=False)
     if not found:
         raise DiffusionNAGError("no trial gave a value; check the objective")
-    show_best(search_space, problem, found, top)
+    show_best(opened.space, opened.problem, found, top)
     if plot is not None:
-        title = f"Search of {search_space.name} by {searcher}"
-        draw_search(plot, problem, found, title, sampler.warm_up)
+        title = f"Search of {opened.space.name} by {searcher}"
+        draw_search(plot, opened.problem, found, title, opened.sampler.warm_up)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -20,7 +21,8 @@ from sqlalchemy.exc import (
 )
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.search.objectives import MeasurementError
+from diffusionnag.search.objectives import MeasurementError, optuna_objective
+from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.trials import FAILURE, Direction, finished
 from diffusionnag.spaces import SearchSpace
@@ -33,6 +35,28 @@ CREATION_PAUSE = 0.2
 """Seconds after the first of them; then twice, three times as long."""
 SUBJECT = "diffusionnag"
 """The user attribute of a study that says which space and objective it is about."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that can run: what is measured, what proposes, and the study of so many trials."""
+
+    problem: Problem
+    sampler: ArchitectureSampler
+    study: Study
+    trials: int
+
+    @property
+    def space(self) -> SearchSpace:
+        """The space that is searched."""
+        return self.sampler.search_space
+
+    def run(self, report: Callable[[Study], None] = lambda study: None) -> None:
+        """Run the trials that are left, as `run_study` does."""
+        objective = optuna_objective(
+            self.space, self.problem.measure, self.problem.objectives, self.problem.constraints
+        )
+        run_study(self.study, self.sampler, objective, self.trials, report)
 
 
 def open_study(

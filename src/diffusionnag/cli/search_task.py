@@ -1,0 +1,76 @@
+"""What `search` is asked for, in the words of the command line, and how it is made ready to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diffusionnag.cli.request import parse_bound, parse_request
+from diffusionnag.generator import Generator
+from diffusionnag.search.problem import Problem, read_problem
+from diffusionnag.search.sampler import ArchitectureSampler
+from diffusionnag.search.searchers import new_searcher
+from diffusionnag.search.study import Search, check_trials, open_study
+from diffusionnag.spaces import SearchSpace, get_search_space
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """A search as it was asked for: plain values, so that any process can open it anew.
+
+    Each option is the one of `diffusionnag search`; None stands for one that was left out.
+    """
+
+    space: str
+    objectives: tuple[str, ...]
+    trials: int = 100
+    minimize: bool = False
+    constraints: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    limit_probability: float = 0.5
+    searcher: str = "diffusionnag"
+    acquisition: str | None = None
+    strategy: str | None = None
+    warm_up: int | None = None
+    generator: str | None = None
+    seed: int = 0
+    storage: str | None = None
+    study: str | None = None
+
+    def open(self) -> Search:
+        """Return the search, its study opened in its storage.
+
+        Raises DiffusionNAGError for what cannot be searched, as `new_searcher`, `read_problem` and
+        `open_study` do.
+        """
+        space = get_search_space(self.space)
+        sampler = self._sampler(space)
+        check_trials(space, self.trials)
+        problem = self._problem(space)
+        study = open_study(
+            sampler,
+            problem.subject,
+            directions=problem.directions,
+            storage=self.storage,
+            name=self.study,
+        )
+        return Search(problem, sampler, study, self.trials)
+
+    def _sampler(self, space: SearchSpace) -> ArchitectureSampler:
+        generator = None
+        if self.generator is not None:
+            generator = Generator.from_pretrained(self.generator, search_space=space)
+        limits = parse_request([], self.limits, self.limit_probability, space).limits
+        return new_searcher(
+            self.searcher,
+            space,
+            seed=self.seed,
+            limits=limits or None,
+            acquisition=self.acquisition,
+            strategy=self.strategy,
+            warm_up=self.warm_up,
+            generator=generator,
+        )
+
+    def _problem(self, space: SearchSpace) -> Problem:
+        bounds = [parse_bound(text, "--constraint") for text in self.constraints]
+        return read_problem(self.objectives, bounds, space, minimize=self.minimize)
