@@ -20,7 +20,7 @@ LEARNING_RATE = 0.1
 RIDGE = 30.0
 
 
-class Surrogate:
+class SurrogateBenchmark:
     """What a table would say of any architecture of a space, learnt from all of its rows.
 
     The mean of two regressors that err in different places: boosted trees, and ridge regression on
@@ -42,7 +42,7 @@ class Surrogate:
             Ridge(RIDGE, solver="sparse_cg"),
         )
 
-    def fit(self, architectures: Sequence[Architecture], values: np.ndarray) -> Surrogate:
+    def fit(self, architectures: Sequence[Architecture], values: np.ndarray) -> SurrogateBenchmark:
         """Learn from measured values (`count`, finite), and return itself."""
         self.features.fit(architectures)
         self.trees.fit(self.features.choices(architectures), values)
@@ -51,9 +51,14 @@ class Surrogate:
 
     def predict(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the value of each architecture, `batch` float64, in the unit of what was learnt."""
-        trees = self.trees.predict(self.features.choices(architectures))
-        pairs = self.pairs.predict(self.features.one_hot(architectures))
-        return 0.5 * (trees + pairs)
+        return np.mean(list(self.predict_by_part(architectures).values()), axis=0)
+
+    def predict_by_part(self, architectures: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        """Return what each of the two regressors, by name, says of each architecture, `batch`."""
+        return {
+            "boosted trees": self.trees.predict(self.features.choices(architectures)),
+            "ridge regression on pairs": self.pairs.predict(self.features.one_hot(architectures)),
+        }
 
 
 class SurrogateFeatures:

@@ -13,6 +13,7 @@ from diffusionnag.experiments.limits import limits
 from diffusionnag.experiments.plug_and_play import plug_and_play
 from diffusionnag.experiments.result_table import ResultTable, write_result
 from diffusionnag.experiments.shipped_predictors import shipped_predictors
+from diffusionnag.experiments.surrogate import surrogate
 from diffusionnag.experiments.table3 import table3
 from diffusionnag.experiments.table4 import table4
 from diffusionnag.experiments.validity import validity
@@ -32,15 +33,19 @@ EXPERIMENTS: dict[str, Experiment] = {
     "plugplay": plug_and_play,
     "shipped-predictors": shipped_predictors,
     "few-labels": few_labels,
+    "surrogate": surrogate,
 }
+
+PACKAGES = {"scipy": "scipy", "networkx": "networkx", "sklearn": "scikit-learn"}
+"""What experiments import, and the package that brings it."""
 
 
 def get_experiment(name: str) -> Experiment:
     """Return an experiment by name; raises DiffusionNAGError for an unknown one."""
     if name not in EXPERIMENTS:
         raise DiffusionNAGError(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
-    for package in ("scipy", "networkx"):
-        if importlib.util.find_spec(package) is None:
+    for module, package in PACKAGES.items():
+        if importlib.util.find_spec(module) is None:
             raise DiffusionNAGError(
                 f"experiments need {package}: pip install 'diffusionnag[experiments]'"
             )

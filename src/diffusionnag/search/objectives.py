@@ -79,11 +79,11 @@ def _table_objective(name: str, column: str, space: SearchSpace) -> Measure:
 
 
 def _surrogate_objective(name: str, column: str, space: SearchSpace) -> Measure:
-    from diffusionnag.benchmarks.surrogate import Surrogate
+    from diffusionnag.benchmarks.surrogate import SurrogateBenchmark
 
     measured = clean_measurements(_read(name, space), space, column)
-    surrogate = Surrogate(space).fit(measured.architectures, measured.values)
-    return lambda architecture: float(surrogate.predict([architecture])[0])
+    benchmark = SurrogateBenchmark(space).fit(measured.architectures, measured.values)
+    return lambda architecture: float(benchmark.predict([architecture])[0])
 
 
 def _read(name: str, space: SearchSpace) -> Table:
