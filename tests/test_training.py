@@ -15,8 +15,9 @@ from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
 
 from diffusionnag import DiffusionNAGError, Generator, get_search_space
 from diffusionnag.diffusion.recipes import get_recipe
-from diffusionnag.diffusion.training import STATE_FILE, Progress, TrainingRun, train
+from diffusionnag.diffusion.training import Progress, TrainingRun, train
 from diffusionnag.generator import Origin
+from diffusionnag.training_state import STATE_FILE
 
 SPACE = get_search_space("nasbench201")
 SECONDS = 300.0

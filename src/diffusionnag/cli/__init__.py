@@ -17,6 +17,7 @@ from diffusionnag.cli.import_table import import_table
 from diffusionnag.cli.search import search
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.tables import tables
+from diffusionnag.cli.train import train
 from diffusionnag.cli.train_generator import train_generator
 from diffusionnag.cli.train_predictor import train_predictor
 from diffusionnag.errors import DiffusionNAGError
@@ -36,6 +37,7 @@ app.command()(spaces)
 app.command()(info)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
+app.command()(train)
 app.command()(tables)
 app.add_typer(import_table, name="import")
 app.command()(experiment)
@@ -81,8 +83,8 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail(
-            "interrupted; train-generator goes on from its last checkpoint, and search from its "
-            "--storage, when it is run again",
+            "interrupted; train-generator and train go on from their last checkpoint, and search from "
+            "its --storage, when run again",
             1,
         )
     except BrokenPipeError:

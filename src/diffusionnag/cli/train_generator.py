@@ -34,7 +34,7 @@ def train_generator(
     from diffusionnag.devices import check_device
     from diffusionnag.diffusion.recipes import get_recipe
     from diffusionnag.diffusion.solvers import get_solver
-    from diffusionnag.diffusion.training import STATE_FILE, Progress, TrainingRun, train
+    from diffusionnag.diffusion.training import Progress, TrainingRun, train
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
     from diffusionnag.generator import Generator, Origin
@@ -42,6 +42,7 @@ def train_generator(
     from diffusionnag.model_card import About, machine, today
     from diffusionnag.seeds import check_seed
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.training_state import STATE_FILE
 
     search_space = get_search_space(space)
     chosen = get_recipe(recipe, search_space)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import time
@@ -12,9 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from diffusionnag.diffusion.denoiser import Denoiser
@@ -23,13 +19,19 @@ from diffusionnag.diffusion.recipes import Recipe
 from diffusionnag.diffusion.solvers import get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.training_state import (
+    STATE_FILE,
+    optimiser_tensors,
+    read_state,
+    restore_optimiser,
+    under,
+    write_state,
+)
 
 logger = logging.getLogger(__name__)
 
-STATE_FILE = "training_state.safetensors"
 WARM_UP_STEPS = 100
 TIMED_STEPS = 50
 """Steps after which `minutes` is turned into a number of steps; fewer than the warm-up's."""
@@ -139,45 +141,21 @@ class TrainingRun:
         """Write everything that later steps depend on into one file, atomically."""
         tensors = {f"weights.{n}": t for n, t in self.denoiser.state_dict().items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+        tensors |= optimiser_tensors(self.optimiser)
         counters = {"step": self.step, "steps": self.steps, "seconds": self.seconds}
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        metadata = {"run": json.dumps(self.identity()), "counters": json.dumps(counters)}
-        metadata["sha256"] = _state_sum(tensors, metadata)
-        with write_atomically(path) as temporary:
-            save_file(tensors, temporary, metadata)
+        write_state(path, tensors, self.identity(), counters)
 
     def load_state(self, path: Path) -> None:
         """Go on from a state that `save_state` wrote.
 
         Raises DiffusionNAGError when the file is damaged or belongs to a run of other settings.
         """
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            intact = metadata.pop("sha256") == _state_sum(tensors, metadata)
-            identity, counters = json.loads(metadata["run"]), json.loads(metadata["counters"])
-        except (safetensors.SafetensorError, AttributeError, KeyError, ValueError) as error:
-            raise _damaged(path) from error
-        if not intact:
-            raise _damaged(path)
-        if identity != json.loads(json.dumps(self.identity())):
-            raise DiffusionNAGError(
-                f"{path.parent} holds an unfinished training with other settings; use the same "
-                "settings to go on with it, or another folder"
-            )
-        self.denoiser.load_state_dict(_under(tensors, "weights."))
+        tensors, counters = read_state(path, self.identity())
+        self.denoiser.load_state_dict(under(tensors, "weights."))
         with torch.no_grad():
-            for name, value in _under(tensors, "average.").items():
+            for name, value in under(tensors, "average.").items():
                 self.average[name].copy_(value)
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under(tensors, "optimiser.").items():
-            index, _, key = name.partition(".")
-            states.setdefault(int(index), {})[key] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": states, "param_groups": groups})
+        restore_optimiser(self.optimiser, tensors)
         self.step, self.seconds = counters["step"], counters["seconds"]
         self.steps = counters["steps"]
 
@@ -245,19 +223,3 @@ def train(
                 run.save_state(state)
             raise
     return run.averaged_denoiser()
-
-
-def _state_sum(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
-    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in sorted(tensors):
-        total.update(name.encode())
-        total.update(tensors[name].numpy().tobytes())
-    return total.hexdigest()
-
-
-def _damaged(path: Path) -> DiffusionNAGError:
-    return DiffusionNAGError(f"{path} is damaged; delete it to start this training again")
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

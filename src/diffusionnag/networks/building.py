@@ -75,8 +75,7 @@ def build_network(
     validity = space.is_valid(architecture)
     if not validity:
         raise DiffusionNAGError(f"the architecture is not valid: {validity.reason}")
-    if width not in (MOBILENETV3_WIDTHS if isinstance(space, MobileNetV3) else (1.0,)):
-        raise DiffusionNAGError(f"no {space.name} networks of width {width:g}")
+    check_width(space, width)
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
         if isinstance(space, NASBench201):
@@ -100,3 +99,12 @@ def check_resolution(space: SearchSpace, resolution: int | None) -> int:
             f"{space.name} networks need images of {family.smallest} pixels at least, not {resolution}"
         )
     return resolution
+
+
+def check_width(space: SearchSpace, width: float) -> float:
+    """Return a factor on the channels; raises DiffusionNAGError for one the space does not have."""
+    known = MOBILENETV3_WIDTHS if isinstance(space, MobileNetV3) else (1.0,)
+    if width not in known:
+        has = " and ".join(map(str, known))
+        raise DiffusionNAGError(f"no {space.name} networks of width {width:g}; there is {has}")
+    return width

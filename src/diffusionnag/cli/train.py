@@ -1,0 +1,130 @@
+"""`diffusionnag train`: from an architecture to a trained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
+    architecture: Annotated[str, typer.Argument(help="Architecture string.")],
+    data: Annotated[
+        Path, typer.Option(help="Images: a folder with one folder a class, or a .parquet file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the trained network.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Images to test on; a tenth of the others if left out.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Times that each image is seen.")] = 200,
+    batch_size: Annotated[int, typer.Option(help="Images in one step.")] = 256,
+    learning_rate: Annotated[float, typer.Option(help="At first; it falls to 0.")] = 0.1,
+    label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
+    cutout: Annotated[int, typer.Option(help="Side of a blanked square, in pixels.")] = 0,
+    mixup: Annotated[float, typer.Option(help="Beta parameter of blending two images.")] = 0.0,
+    randaugment: Annotated[int, typer.Option(help="Strength of random changes, up to 30.")] = 0,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better accuracy.")
+    ] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Pixels; the benchmark's own if left out.")
+    ] = None,
+    width: Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")] = 1.0,
+    subset: Annotated[
+        int | None, typer.Option(help="Use so many images only, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same network on a CPU.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="How many of them.")] = 1,
+) -> None:
+    """Train the network of an architecture; an interrupted training goes on where it was."""
+    import importlib.util
+
+    from diffusionnag.errors import DiffusionNAGError
+
+    for package in ("lightning_fabric", "PIL", "tensorboard"):
+        if importlib.util.find_spec(package) is None:
+            raise DiffusionNAGError("training needs: pip install 'diffusionnag[train]'")
+    from diffusionnag.checkpoint import CONFIG_FILE
+    from diffusionnag.cli.console import command_line, messages, progress_bar, results
+    from diffusionnag.devices import check_device
+    from diffusionnag.files import prepare_folder
+    from diffusionnag.model_card import About, machine, today
+    from diffusionnag.networks import check_resolution, check_width
+    from diffusionnag.networks.augmentation import Augmentation
+    from diffusionnag.networks.task import load_task, train_architecture
+    from diffusionnag.networks.training import Progress, TrainingSettings
+    from diffusionnag.seeds import check_seed
+    from diffusionnag.spaces import get_search_space
+    from diffusionnag.training_state import STATE_FILE
+
+    search_space = get_search_space(space)
+    check_resolution(search_space, resolution)
+    check_width(search_space, width)
+    chosen = search_space.parse(architecture)
+    settings = TrainingSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
+        patience=patience,
+        augmentation=Augmentation(cutout, mixup, randaugment),
+        seed=check_seed(seed),
+    )
+    settings.check()
+    check_device(device)
+    if devices < 1:
+        raise DiffusionNAGError(f"--devices is {devices}; it must be at least 1")
+    prepare_folder(out)
+    if (out / CONFIG_FILE).exists():
+        raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
+    with progress_bar() as bar:
+        decoding = bar.add_task("decoding images", total=None, note="")
+        task = load_task(
+            data,
+            search_space,
+            test=test,
+            resolution=resolution,
+            subset=subset,
+            seed=seed,
+            report=lambda done, total: bar.update(decoding, completed=done, total=total),
+        )
+        bar.remove_task(decoding)
+        skipped = task.training.skipped + task.held_out.skipped
+        if skipped:
+            messages.print(f"skipped {skipped:,} images that cannot be read")
+        training = bar.add_task("training", total=None, note="")
+
+        def report(progress: Progress) -> None:
+            last = progress.last
+            note = f"loss {last.loss:.3f}, accuracy {last.accuracy:.2f} %" if last else ""
+            bar.update(training, completed=progress.step, total=progress.steps, note=note)
+
+        trained, history = train_architecture(
+            search_space,
+            chosen,
+            task,
+            settings,
+            out,
+            width=width,
+            device=device,
+            devices=devices,
+            report=report,
+        )
+    last = history[-1]
+    trained.about = About(
+        command=command_line(),
+        data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes",
+        date=today(),
+        machine=machine(),
+        quality={f"accuracy in % on {len(task.held_out.labels):,} held-out images": last.accuracy},
+    )
+    trained.save(out)
+    (out / STATE_FILE).unlink(missing_ok=True)
+    results.print(
+        f"{last.epoch} epochs: loss {last.loss:.4f}, accuracy {last.accuracy:.2f} % on "
+        f"{len(task.held_out.labels):,} held-out images"
+    )
+    messages.print(f"saved in {out}", markup=False)
