@@ -12,8 +12,10 @@ from diffusionnag.experiments.guided_quality import guided_quality
 from diffusionnag.experiments.limits import limits
 from diffusionnag.experiments.plug_and_play import plug_and_play
 from diffusionnag.experiments.result_table import ResultTable, write_result
+from diffusionnag.experiments.search_curves import figure3, figure4
 from diffusionnag.experiments.shipped_predictors import shipped_predictors
 from diffusionnag.experiments.surrogate import surrogate
+from diffusionnag.experiments.table2_search import table2_search
 from diffusionnag.experiments.table3 import table3
 from diffusionnag.experiments.table4 import table4
 from diffusionnag.experiments.validity import validity
@@ -34,6 +36,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "shipped-predictors": shipped_predictors,
     "few-labels": few_labels,
     "surrogate": surrogate,
+    "table2-search": table2_search,
+    "figure3": figure3,
+    "figure4": figure4,
 }
 
 PACKAGES = {"scipy": "scipy", "networkx": "networkx", "sklearn": "scikit-learn"}
