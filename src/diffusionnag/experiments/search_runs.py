@@ -123,7 +123,8 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
             for done, future in enumerate(as_completed(futures), start=1):
                 run, found = futures[future], future.result()
                 kept[run.key] = found
-                file.write(json.dumps({"run": run.key, "found": found}) + "\n")
+                # A line that was cut short ends where the next one begins.
+                file.write("\n" + json.dumps({"run": run.key, "found": found}))
                 file.flush()
                 title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
                 report(f"{done} of {len(missing)} searches, the last: {title}")
