@@ -10,6 +10,7 @@ from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
 from diffusionnag.spaces.declaration import check_declaration
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
+from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
 from diffusionnag.spaces.search_space import SearchSpace
@@ -28,7 +29,7 @@ __all__ = [
 ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
-    space.name: space for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph)
+    space.name: space for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101)
 }
 
 
