@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
+from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declaration import check_declaration
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
@@ -29,7 +30,8 @@ __all__ = [
 ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
-    space.name: space for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101)
+    space.name: space
+    for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101, DARTS)
 }
 
 
