@@ -70,8 +70,9 @@ def open_study(
     """Return the study of that name in a storage (an SQLAlchemy URL), new or to be gone on with.
 
     Without a name it is called by its space and `objective`. Trials of a process that was killed
-    are queued again. Raises DiffusionNAGError for a URL that is none, and for a study of another
-    space, objective or directions; EnvironmentFailureError for a storage that cannot be used.
+    are queued again. Raises DiffusionNAGError for a URL that is none, for a study of another space,
+    objective or directions, and for more objectives than the sampler can search for;
+    EnvironmentFailureError for a storage that cannot be used.
     """
     subject = f"{sampler.search_space.name} {objective}"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -97,6 +98,7 @@ def open_study(
             f"the study {study.study_name!r} exists, and is to {' and '.join(stated)} "
             f"{found or 'something else'}; give this one another name by --study"
         )
+    sampler.check_study(study)
     return study
 
 
