@@ -9,15 +9,22 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import networkx
+import numpy as np
 import pytest
 import torch
 from conftest import RunCli, assert_fails
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffusionnag import Architecture, Generator, SearchSpace, get_search_space
+from diffusionnag.diffusion.recipes import get_recipe
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig, attention_mask
+from diffusionnag.diffusion.training import TrainingRun
+from diffusionnag.generator import Origin
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.predictors.path_features import PathFeatures
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 # The first 64 architectures of seed 0 from the shipped generators, free and guided to many
 # parameters, as they were when the wiring of every space was fixed.
@@ -145,3 +152,42 @@ class Mine(SearchSpace):
 """
     (tmp_path / "mine.py").write_text(source)
     assert_fails(run_main("info", "mine.py:Mine"), 2, message)
+
+
+class Ordered(SearchSpace):
+    """Four nodes whose numbers must add up to an even one and never fall."""
+
+    name = "ordered-of-the-tests"
+    nodes = ("a", "b", "c", "d")
+    operations = ("0", "1", "2", "3")
+    edges = ((0, 1), (1, 2), (2, 3))
+
+    def rule(self, operations: Sequence[str]) -> str | None:
+        numbers = [int(one) for one in operations]
+        return None if numbers == sorted(numbers) and sum(numbers) % 2 == 0 else "not in order"
+
+
+@given(seed=st.integers(0, 2**32))
+def test_what_is_mended_is_the_likeliest_of_all_valid(seed: int) -> None:
+    space = Ordered()
+    probabilities = np.random.default_rng(seed).dirichlet(np.full(4, 0.5), size=(1, 4))
+    everything = list(space.enumerate())
+    encoded = space.encode(everything)
+    logs = np.log(np.clip(probabilities, 1e-6, 1))
+    likelihoods = (encoded * logs).sum((1, 2))
+    (drawn,) = space.decode(probabilities)
+    if space.is_valid(drawn):
+        assert mend_invalid(space, [drawn], probabilities) == []
+        return
+    (mended,) = mend_invalid(space, [drawn], probabilities)
+    assert likelihoods[everything.index(mended)] == pytest.approx(likelihoods.max())
+
+
+def test_what_a_bad_network_draws_is_handed_out_mended() -> None:
+    space = Ordered()
+    run = TrainingRun.start(space, get_recipe("fast", space), seed=0)
+    generator = Generator(space, run.averaged_denoiser(), "ancestral", Origin("fast", 0, 0))
+    samples = generator.sample(100, seed=0)
+    assert all(space.is_valid(one) for one in samples)
+    assert not all(space.is_valid(one) for one in samples.drawn)
+    assert len(samples.drawn) == 100

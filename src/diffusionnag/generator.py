@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
@@ -33,6 +34,7 @@ from diffusionnag.model_card import About, model_card
 from diffusionnag.samples import Collection, Samples
 from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 KIND = "generators"
 BATCH = 512
@@ -89,7 +91,8 @@ class Generator(ModelHubMixin):
         """Generate `count` valid architectures, all different if `distinct`.
 
         A property as `guide` is raised; see `diffusionnag.guidance` for more. What the network gets
-        wrong, or breaks a limit in the guide, is rejected and drawn again. Of `distinct` guided
+        wrong is replaced by the likeliest valid architecture under its own probabilities; what
+        breaks a limit in the guide is rejected and drawn again. Of `distinct` guided
         ones somewhat more are drawn than needed, where the space has few good ones, and the best
         by the guide kept. Raises DiffusionNAGError for a count or number of steps below 1, an
         unknown solver, a guide of another space, a limit that nothing keeps, or when `distinct`,
@@ -101,11 +104,13 @@ class Generator(ModelHubMixin):
             guide = collection.aim_at_the_best(guide)
         # A second batch for the few that break a limit would cost as much as the first.
         batch = math.ceil(SPARE_FOR_LIMITS * count) if collection.limits else count
-        batches = self.stream(
+        batches = self.estimates(
             guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=batch
         )
         while not collection.complete:
-            collection.add(next(batches))
+            estimate = next(batches)
+            drawn = self.search_space.decode(estimate)
+            collection.add(drawn, mend_invalid(self.search_space, drawn, estimate))
         return collection.samples()
 
     def collect(self, count: int, *, guide: Guidance | None, distinct: bool) -> Collection:
@@ -123,7 +128,14 @@ class Generator(ModelHubMixin):
             )
         return Collection(space, count, distinct, limits_of(guide, space))
 
-    def stream(
+    def stream(self, **settings: Any) -> Iterator[list[Architecture]]:
+        """Yield batches as the network makes them, rounded but neither repaired nor filtered.
+
+        `settings` are those of `estimates`.
+        """
+        return map(self.search_space.decode, self.estimates(**settings))
+
+    def estimates(
         self,
         *,
         guide: Guidance | None = None,
@@ -132,8 +144,8 @@ class Generator(ModelHubMixin):
         steps: int | None = None,
         seed: int = 0,
         batch: int = BATCH,
-    ) -> Iterator[list[Architecture]]:
-        """Yield batches as the network makes them, rounded but neither repaired nor filtered.
+    ) -> Iterator[np.ndarray]:
+        """Yield batches of the network's final estimates D, `batch x N x F`, before any rounding.
 
         The first batch has `batch` architectures, at most 512, and so has every other.
         """
@@ -162,12 +174,12 @@ class Generator(ModelHubMixin):
                 found = chosen.solve(denoise, x, sde, times, randn)
                 if self.denoiser.parameterisation == "probabilities":
                     found = restart_undecided(denoise_rows, found, sde, randn)
-            yield space.decode(found.cpu().numpy())
+            yield found.cpu().numpy()
 
     def draw(self, count: int, **settings: Any) -> list[Architecture]:
         """Return `count` architectures as the network makes them, invalid ones included.
 
-        `settings` are those of `stream`. For measuring validity; to get architectures, `sample`.
+        `settings` are those of `estimates`. For measuring validity; to get architectures, `sample`.
         """
         drawn: list[Architecture] = []
         for batch in self.stream(batch=count, **settings):

@@ -95,10 +95,13 @@ class Collection:
         wanted = SPARE * self.count if self._guide is not None else self.count
         return above >= wanted or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
 
-    def add(self, batch: list[Architecture]) -> None:
-        """Keep what serves of a batch; raises DiffusionNAGError once there is no hope of enough."""
+    def add(self, batch: list[Architecture], mended: Sequence[Architecture] = ()) -> None:
+        """Keep what serves of a batch, and of what stands in for its invalid ones.
+
+        Raises DiffusionNAGError once there is no hope of enough.
+        """
         self.drawn += batch
-        valid = [one for one in batch if self.space.is_valid(one)]
+        valid = [one for one in batch if self.space.is_valid(one)] + list(mended)
         good = within_limits(self.limits, valid)
         self.rejected += len(valid) - len(good)
         if self.distinct:

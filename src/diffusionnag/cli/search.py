@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from optuna.study import Study
 
+    from diffusionnag.cli.search_task import SearchTask
+
 MOST_DRAWN = 3
 """Objectives that a picture shows by each other."""
 
@@ -71,11 +73,14 @@ def search(
     storage: Annotated[
         str | None,
         typer.Option(
-            help="Where to keep the study, sqlite:///search.db for a file; the same command then "
-            "goes on with it. In memory if left out.",
+            help="Where to keep the study: sqlite:///search.db, a journal search.log, or "
+            "postgresql://...; the same command then goes on with it. In memory if left out.",
             metavar="URL",
         ),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that measure at once, on one storage.")
+    ] = 1,
     study: Annotated[
         str | None, typer.Option(help="Name of the study; space and objective if left out.")
     ] = None,
@@ -96,12 +101,10 @@ def search(
         raise DiffusionNAGError(
             "a search needs Optuna and BoTorch: pip install 'diffusionnag[search]'"
         )
-    from diffusionnag.cli.console import messages, progress_bar
     from diffusionnag.cli.search_task import SearchTask
-    from diffusionnag.cli.searched import draw_search, note_of, show_best
     from diffusionnag.files import check_writable
     from diffusionnag.report.figure import check_picture
-    from diffusionnag.search.study import count_finished, last_failure, measured_trials
+    from diffusionnag.search.storages import shared_storage
 
     if top < 0:
         raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
@@ -110,37 +113,51 @@ def search(
         check_writable(plot)
         if len(objective) > MOST_DRAWN:
             raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
-    task = SearchTask(
-        space,
-        tuple(objective),
-        trials=trials,
-        minimize=minimize,
-        constraints=tuple(constraint or ()),
-        limits=tuple(limit or ()),
-        limit_probability=limit_probability,
-        searcher=searcher,
-        acquisition=acquisition,
-        strategy=strategy,
-        warm_up=warm_up,
-        generator=generator,
-        seed=seed,
-        storage=storage,
-        study=study,
-    )
+    with shared_storage(storage, workers) as shared:
+        task = SearchTask(
+            space,
+            tuple(objective),
+            trials=trials,
+            minimize=minimize,
+            constraints=tuple(constraint or ()),
+            limits=tuple(limit or ()),
+            limit_probability=limit_probability,
+            searcher=searcher,
+            acquisition=acquisition,
+            strategy=strategy,
+            warm_up=warm_up,
+            generator=generator,
+            seed=seed,
+            storage=shared,
+            study=study,
+        )
+        _run_and_show(task, workers, top, plot)
+
+
+def _run_and_show(task: SearchTask, workers: int, top: int, plot: Path | None) -> None:
+    from diffusionnag.cli.console import messages, progress_bar
+    from diffusionnag.cli.searched import draw_search, note_of, show_best
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.search.study import count_finished, last_failure, measured_trials
+    from diffusionnag.search.workers import run_workers
+
     opened = task.open()
     before = count_finished(opened.study)
     if before:
         messages.print(f"going on with {before} finished trials of this study", markup=False)
 
     with progress_bar() as bar:
-        line = bar.add_task("measuring", total=trials, completed=before, note="")
+        line = bar.add_task("measuring", total=task.trials, completed=before, note="")
 
         def show(current: Study) -> None:
             note = note_of(opened.problem, measured_trials(current))
             bar.update(line, completed=count_finished(current), note=note)
 
         show(opened.study)
-        opened.run(show)
+        if workers == 1:
+            opened.run(show)
+        else:
+            run_workers(opened, task.open, workers, show)
 
     found = measured_trials(opened.study)
     failed = count_finished(opened.study) - len(found)
@@ -151,5 +168,5 @@ def search(
         raise DiffusionNAGError("no trial gave a value; check the objective")
     show_best(opened.space, opened.problem, found, top)
     if plot is not None:
-        title = f"Search of {opened.space.name} by {searcher}"
+        title = f"Search of {opened.space.name} by {task.searcher}"
         draw_search(plot, opened.problem, found, title, opened.sampler.warm_up)

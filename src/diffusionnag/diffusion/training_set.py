@@ -30,7 +30,7 @@ class TrainingSet:
         rng = np.random.default_rng(self.seed)
         if not space.is_enumerable:
             return space.sample_operations(DRAWS, rng)
-        everything = operation_indices(space.enumerate(), len(space.nodes))
+        everything = np.concatenate(list(space.enumerate_operations()))
         if len(everything) == 0:
             raise DiffusionNAGError(
                 f"{space.name} has no architecture at all: its rule refuses all"

@@ -17,10 +17,12 @@ from diffusionnag.guidance import Bound
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
 from diffusionnag.search.draws import draw_untaken
 from diffusionnag.search.proposal import CANDIDATES, Proposer, Proposes
+from diffusionnag.search.signs_of_life import announce
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     Measured,
     distributions_of,
+    given_parameters,
     parameters_of,
     recorded_architecture,
     without_interrupted,
@@ -60,6 +62,10 @@ class ArchitectureSampler(BaseSampler):
         self._proposer = proposer
         self._distributions = distributions_of(search_space)
 
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Note which process runs a trial, so that others can tell when it dies."""
+        announce(study, trial)
+
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -68,8 +74,7 @@ class ArchitectureSampler(BaseSampler):
         Raises DiffusionNAGError as `check_study` does.
         """
         self.check_study(study)
-        given = {*trial.params, *trial.system_attrs.get("fixed_params", {})}
-        if given >= set(self._distributions):
+        if given_parameters(trial) >= set(self._distributions):
             # Queued by the user, or again after its process was killed: there is nothing to propose.
             return {}
         return dict(self._distributions)

@@ -6,33 +6,31 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import (
-    ArgumentError,
-    IntegrityError,
-    NoSuchModuleError,
-    OperationalError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 
-from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler
-from diffusionnag.search.trials import FAILURE, Direction, finished
+from diffusionnag.search.signs_of_life import queue_again, queue_dead
+from diffusionnag.search.storages import open_storage, unusable
+from diffusionnag.search.trials import (
+    FAILURE,
+    INTERRUPTED,
+    Direction,
+    finished,
+    without_interrupted,
+)
 from diffusionnag.spaces import SearchSpace
 
-HEARTBEAT = 10
-"""Seconds between a running trial's signs of life; after two without one its process is dead."""
-CREATIONS = 4
-"""Attempts to open a storage."""
-CREATION_PAUSE = 0.2
-"""Seconds after the first of them; then twice, three times as long."""
+PAUSE = 0.2
+"""Seconds to wait while other processes run the last trials."""
 SUBJECT = "diffusionnag"
 """The user attribute of a study that says which space and objective it is about."""
 
@@ -67,19 +65,21 @@ def open_study(
     storage: str | None = None,
     name: str | None = None,
 ) -> Study:
-    """Return the study of that name in a storage (an SQLAlchemy URL), new or to be gone on with.
+    """Return the study of that name in a storage (see `open_storage`), new or to be gone on with.
 
     Without a name it is called by its space and `objective`. Trials of a process that was killed
-    are queued again. Raises DiffusionNAGError for a URL that is none, and for a study of another
-    space, objective or directions; EnvironmentFailureError for a storage that cannot be used.
+    are queued again. Raises DiffusionNAGError for a URL that is none, for a study of another space,
+    objective or directions, and for more objectives than the sampler can search for;
+    EnvironmentFailureError for a storage that cannot be used.
     """
-    subject = f"{sampler.search_space.name} {objective}"
+    space = sampler.search_space
+    subject = f"{space.name} {objective}"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study = optuna.create_study(
-                storage=None if storage is None else _open_storage(storage),
+                storage=storage and open_storage(storage, partial(queue_again, space)),
                 sampler=sampler,
                 study_name=name or subject,
                 directions=list(directions),
@@ -90,49 +90,15 @@ def open_study(
             study.set_user_attr(SUBJECT, subject)
             found = subject
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise _unusable(storage, error) from error
+        raise unusable(storage, error) from error
     stated = [one.name.lower() for one in study.directions]
     if found != subject or stated != list(directions):
         raise DiffusionNAGError(
             f"the study {study.study_name!r} exists, and is to {' and '.join(stated)} "
             f"{found or 'something else'}; give this one another name by --study"
         )
+    sampler.check_study(study)
     return study
-
-
-def _open_storage(url: str) -> BaseStorage:
-    try:
-        for attempt in range(1, CREATIONS):
-            try:
-                return _new_storage(url)
-            except (IntegrityError, OperationalError):
-                # Of processes that create the same database at once, all but one fail.
-                time.sleep(CREATION_PAUSE * attempt)
-        return _new_storage(url)
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise DiffusionNAGError(
-            f"{url!r} is no storage that can be opened ({_first_line(error)}); a file is "
-            "sqlite:///search.db"
-        ) from error
-    except RuntimeError as error:
-        raise DiffusionNAGError(f"{url}: {_first_line(error)}") from error
-
-
-def _new_storage(url: str) -> BaseStorage:
-    return RDBStorage(
-        url,
-        heartbeat_interval=HEARTBEAT,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-    )
-
-
-def _unusable(storage: str | None, error: Exception) -> EnvironmentFailureError:
-    reason = _first_line(error.__cause__ or error)
-    return EnvironmentFailureError(f"the storage {storage} cannot be used: {reason}")
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def run_study(
@@ -150,20 +116,42 @@ def run_study(
     """
     space = sampler.search_space
     check_trials(space, trials)
-
-    def after(study: Study, _: FrozenTrial) -> None:
-        report(study)
-        if count_finished(study) >= trials:
-            study.stop()
-
-    if count_finished(study) >= trials:
-        return
+    measure = _while_short_of(trials, objective)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.optimize(objective, n_trials=None, callbacks=[after], catch=(MeasurementError,))
+            while count_finished(study) < trials:
+                queue_dead(study, space)
+                if _count_begun(study) < trials:
+                    study.optimize(measure, n_trials=1, catch=(MeasurementError, NotNeededError))
+                else:
+                    time.sleep(PAUSE)
+                report(study)
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise _unusable("of the study", error) from error
+        raise unusable("of the study", error) from error
+
+
+class NotNeededError(Exception):
+    """Other processes already run as many trials as were asked for."""
+
+
+def _while_short_of(
+    trials: int, objective: Callable[[Trial], float | Sequence[float]]
+) -> Callable[[Trial], float | Sequence[float]]:
+    """Return the objective, for the first `trials` only of those that processes begin at once.
+
+    The others count as never begun. A storage numbers its trials one after the other, so that all
+    processes agree on which are the first.
+    """
+
+    def measure(trial: Trial) -> float | Sequence[float]:
+        others = without_interrupted(trial.study.get_trials(deepcopy=False))
+        if sum(other.number < trial.number for other in others) >= trials:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise NotNeededError
+        return objective(trial)
+
+    return measure
 
 
 def check_trials(space: SearchSpace, trials: int) -> None:
@@ -179,6 +167,12 @@ def check_trials(space: SearchSpace, trials: int) -> None:
 def count_finished(study: Study) -> int:
     """Return how many trials of a study are finished, whether they gave a value or not."""
     return len(finished(study.get_trials(deepcopy=False)))
+
+
+def _count_begun(study: Study) -> int:
+    """Return how many trials are finished or running; those that wait to be run again are not."""
+    trials = without_interrupted(study.get_trials(deepcopy=False))
+    return sum(trial.state != TrialState.WAITING for trial in trials)
 
 
 def measured_trials(study: Study) -> list[FrozenTrial]:

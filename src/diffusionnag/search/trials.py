@@ -76,6 +76,16 @@ def distributions_of(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     }
 
 
+def parameter_names(space: SearchSpace) -> set[str]:
+    """Return the names of all parameters of a space."""
+    return set(distributions_of(space))
+
+
+def given_parameters(trial: FrozenTrial) -> set[str]:
+    """Return the names of the parameters that a trial has, or that were fixed when it was queued."""
+    return {*trial.params, *trial.system_attrs.get("fixed_params", {})}
+
+
 def parameters_of(space: SearchSpace, architecture: Architecture) -> dict[str, str]:
     """Return the parameters of an architecture, node name -> operation name."""
     named = dict(zip(space.nodes, space.operation_names(architecture), strict=True))

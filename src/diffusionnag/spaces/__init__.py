@@ -7,9 +7,11 @@ from importlib.metadata import entry_points
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
+from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declaration import check_declaration
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
+from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
 from diffusionnag.spaces.search_space import SearchSpace
@@ -28,7 +30,8 @@ __all__ = [
 ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
-    space.name: space for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph)
+    space.name: space
+    for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101, DARTS)
 }
 
 

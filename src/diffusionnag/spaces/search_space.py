@@ -272,7 +272,7 @@ class SearchSpace(ABC):
         if not self.has_rule and not self.has_twins:
             return self.combinations
         if self.is_enumerable:
-            return sum(1 for _ in self.enumerate())
+            return sum(map(len, self.enumerate_operations()))
         draws = 10_000
         drawn = self._combine_at_random(draws, np.random.default_rng(0))
         accepted = len(self._obeying(drawn))
@@ -283,6 +283,11 @@ class SearchSpace(ABC):
 
         Raises DiffusionNAGError when the space is too large to be walked through.
         """
+        for operations in self.enumerate_operations():
+            yield from self.architectures(operations)
+
+    def enumerate_operations(self) -> Iterator[np.ndarray]:
+        """Yield every architecture once, as `enumerate` does, in chunks of indices, `chunk x N`."""
         if not self.is_enumerable:
             raise DiffusionNAGError(
                 f"{self.name} has up to {self.combinations:.1e} architectures, too many to "
@@ -291,7 +296,7 @@ class SearchSpace(ABC):
         options = [np.flatnonzero(row).tolist() for row in self.allowed]
         combinations = itertools.product(*options)
         while chunk := list(itertools.islice(combinations, CHUNK)):
-            yield from self.architectures(self._obeying(np.array(chunk, dtype=np.int64)))
+            yield self._obeying(np.array(chunk, dtype=np.int64))
 
 
 def operation_indices(architectures: Iterable[Architecture], nodes: int) -> np.ndarray:

@@ -1,0 +1,99 @@
+"""Trials whose process died: found at once on the same machine, and queued again."""
+
+from __future__ import annotations
+
+import copy
+import os
+import socket
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.storages import RetryHeartbeatStaleTrialCallback
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from diffusionnag.search.trials import FAILURE, INTERRUPTED, given_parameters, parameter_names
+from diffusionnag.spaces import SearchSpace
+
+PROCESS = "process"
+"""The system attribute of a trial that names the process which runs it."""
+DEATHS = 3
+"""After so many processes died of measuring an architecture, it counts as failed."""
+
+
+def this_process() -> str:
+    """Return a name of this process, `HOST PID START`, that no other one ever has."""
+    return f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}"
+
+
+def is_dead(process: str) -> bool:
+    """Return whether the process of that name ran on this machine and has ended.
+
+    Of other machines, and where the system has no /proc, nothing is known: False.
+    """
+    host, pid, started = process.rsplit(" ", 2)
+    if host != socket.gethostname() or not Path("/proc/self/stat").exists():
+        return False
+    return _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, in ticks of the system's clock, empty if it has ended."""
+    try:
+        # The program's name, in brackets, may hold spaces; behind it come state (field 3) and others.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    state, started = fields[0], fields[19]
+    return "" if state in "ZX" else started
+
+
+def announce(study: Study, trial: FrozenTrial) -> None:
+    """Note in a trial that this process runs it."""
+    study._storage.set_trial_system_attr(trial._trial_id, PROCESS, this_process())
+
+
+def queue_dead(study: Study, space: SearchSpace) -> None:
+    """Queue the running trials again whose processes died on this machine.
+
+    Several processes may do so at once: each trial is queued by one of them.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        process = trial.system_attrs.get(PROCESS)
+        if process is None or not is_dead(process):
+            continue
+        with suppress(UpdateFinishedTrialError):
+            _note_death(study, trial)
+            if study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL):
+                queue_again(space, study, trial)
+
+
+def _note_death(study: Study, trial: FrozenTrial) -> None:
+    """Note that a trial counts as never begun, or, after too many deaths, why it failed."""
+    if _deaths(trial) < DEATHS:
+        study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
+    else:
+        reason = f"the process that measured it died, {DEATHS} times"
+        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, reason)
+
+
+def _deaths(trial: FrozenTrial) -> int:
+    return len(trial.system_attrs.get("retry_history", [])) + 1
+
+
+def queue_again(space: SearchSpace, study: Study, trial: FrozenTrial) -> None:
+    """Queue what a trial was to measure, unless its process died before that was settled."""
+    if _deaths(trial) >= DEATHS or not given_parameters(trial) >= parameter_names(space):
+        return
+    again = copy.copy(trial)
+    again.system_attrs = {
+        name: value for name, value in trial.system_attrs.items() if name != PROCESS
+    }
+    again.user_attrs = {
+        name: value for name, value in trial.user_attrs.items() if name != INTERRUPTED
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        RetryHeartbeatStaleTrialCallback()(study, again)

@@ -1,0 +1,114 @@
+"""Where studies are kept: SQLite, a journal file, a database server, or memory."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
+
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+
+JOURNAL = "journal:"
+"""What stands before the path of a journal file; one that ends in .log needs nothing."""
+HEARTBEAT = 30
+"""Seconds between a trial's signs of life in a database; after two without one, its process on
+another machine is dead."""
+LOCKED = 60
+"""Seconds to wait for other processes that write into an SQLite file."""
+CREATIONS = 4
+"""Attempts to open a storage."""
+CREATION_PAUSE = 0.2
+"""Seconds after the first of them; then twice, three times as long."""
+
+
+@contextmanager
+def shared_storage(storage: str | None, workers: int) -> Iterator[str | None]:
+    """Yield a storage that so many processes can share: a temporary one where none is named."""
+    if storage is not None or workers == 1:
+        yield storage
+        return
+    with tempfile.TemporaryDirectory(prefix="diffusionnag-search-") as folder:
+        yield f"{JOURNAL}{folder}/study.log"
+
+
+def open_storage(text: str, queue_again: Callable[[Study, FrozenTrial], None]) -> BaseStorage:
+    """Return the storage of `sqlite:///FILE`, `journal:FILE`, `FILE.log` or another database's URL.
+
+    `queue_again` is called for a trial of a process that died on another machine, where the storage
+    can tell. Raises DiffusionNAGError for any other text, a missing driver, and a file that holds
+    something else; EnvironmentFailureError for a file that cannot be read or written.
+    """
+    if text.startswith(JOURNAL) or text.endswith(".log"):
+        return _open_journal(text.removeprefix(JOURNAL))
+    # Of SQLAlchemy's drivers for PostgreSQL the present one is psycopg, whatever its version prefers.
+    url = text.replace("postgresql://", "postgresql+psycopg://", 1)
+    return _open_database(url, text, queue_again)
+
+
+def _open_journal(path: str) -> BaseStorage:
+    try:
+        return JournalStorage(JournalFileBackend(path))
+    except OSError as error:
+        reason = error.strerror or error
+        raise EnvironmentFailureError(f"the storage {path} cannot be used: {reason}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DiffusionNAGError(
+            f"{path} is no journal of a study, or a damaged one; name another file"
+        ) from error
+
+
+def _open_database(
+    url: str, text: str, queue_again: Callable[[Study, FrozenTrial], None]
+) -> BaseStorage:
+    def create() -> BaseStorage:
+        return RDBStorage(
+            url,
+            engine_kwargs={"connect_args": {"timeout": LOCKED}} if url.startswith("sqlite") else {},
+            heartbeat_interval=HEARTBEAT,
+            heartbeat_stale_trial_callback=queue_again,
+        )
+
+    try:
+        for attempt in range(1, CREATIONS):
+            try:
+                return create()
+            except (IntegrityError, OperationalError, ProgrammingError):
+                # Of processes that create the same database at once, all but one fail.
+                time.sleep(CREATION_PAUSE * attempt)
+        return create()
+    except ImportError as error:
+        raise DiffusionNAGError(
+            f"{text} needs a driver ({first_line(error)}); for PostgreSQL: "
+            "pip install 'diffusionnag[postgres]'"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise DiffusionNAGError(
+            f"{text!r} is no storage that can be opened ({first_line(error)}); a file is "
+            "sqlite:///search.db or search.log"
+        ) from error
+    except RuntimeError as error:
+        raise DiffusionNAGError(f"{text}: {first_line(error)}") from error
+
+
+def unusable(storage: str | None, error: Exception) -> EnvironmentFailureError:
+    """Return what to raise where a storage fails that could be opened before."""
+    reason = first_line(error.__cause__ or error)
+    return EnvironmentFailureError(f"the storage {storage} cannot be used: {reason}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
