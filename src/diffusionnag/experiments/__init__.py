@@ -8,6 +8,7 @@ from collections.abc import Callable
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments.distribution import distribution
 from diffusionnag.experiments.few_labels import few_labels
+from diffusionnag.experiments.graph_guided import graph_guided
 from diffusionnag.experiments.guided_quality import guided_quality
 from diffusionnag.experiments.limits import limits
 from diffusionnag.experiments.plug_and_play import plug_and_play
@@ -17,6 +18,7 @@ from diffusionnag.experiments.surrogate import surrogate
 from diffusionnag.experiments.table3 import table3
 from diffusionnag.experiments.table4 import table4
 from diffusionnag.experiments.validity import validity
+from diffusionnag.experiments.wiring import wiring
 
 __all__ = ["EXPERIMENTS", "Experiment", "get_experiment", "write_result"]
 
@@ -33,6 +35,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "plugplay": plug_and_play,
     "shipped-predictors": shipped_predictors,
     "few-labels": few_labels,
+    "wiring": wiring,
+    "graph-guided": graph_guided,
     "surrogate": surrogate,
 }
 
