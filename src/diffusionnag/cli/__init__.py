@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from diffusionnag import __version__
 from diffusionnag.cli.experiment import experiment
+from diffusionnag.cli.export import export, measure
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
 from diffusionnag.cli.search import search
@@ -38,6 +39,8 @@ app.command()(info)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
 app.command()(train)
+app.command()(export)
+app.command()(measure)
 app.command()(tables)
 app.add_typer(import_table, name="import")
 app.command()(experiment)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from diffusionnag.errors import DiffusionNAGError
 
 WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
@@ -39,3 +42,10 @@ def unit(property_name: str) -> str:
 def command_line() -> str:
     """Return the command being run, as one would type it."""
     return shlex.join(["diffusionnag", *sys.argv[1:]])
+
+
+def require_packages(extra: str, *packages: str) -> None:
+    """Raise DiffusionNAGError, naming the extra to install, unless all packages are there."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise DiffusionNAGError(f"this needs {package}: pip install 'diffusionnag[{extra}]'")

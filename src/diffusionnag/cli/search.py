@@ -20,16 +20,35 @@ MOST_DRAWN = 3
 def search(
     space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
     objective: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="What to measure: table:TABLE:COLUMN, the table being a .parquet, .csv or .jsonl "
             "file or an installed one; surrogate:TABLE:COLUMN, learnt from all rows of one; or "
             "python:FILE.py:FUNCTION, which is given an architecture. =min behind it to lower it. May "
             "be repeated: the search is then for their front, and the name of another column, or of "
-            "another value that the function returns, will do.",
+            "another value that the function returns or --evaluate prints, will do.",
             metavar="TEXT[=max|=min]",
         ),
-    ],
+    ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            help="A shell command that measures: 'python train.py --arch {architecture}'. Its last "
+            "line of output is a number, or a JSON object of numbers by name.",
+            metavar="COMMAND",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which the command is killed.")
+    ] = None,
+    retries: Annotated[int, typer.Option(help="How often to repeat a command that fails.")] = 0,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            help="What to sum over all measurements, by its name or as an objective: train_seconds.",
+            metavar="NAME",
+        ),
+    ] = None,
     trials: Annotated[
         int, typer.Option(help="How many to measure, with those of an earlier run.")
     ] = 100,
@@ -85,6 +104,9 @@ def search(
         str | None, typer.Option(help="Name of the study; space and objective if left out.")
     ] = None,
     top: Annotated[int, typer.Option(help="How many of the best to print.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="All measured, best first, as JSON lines into this file.")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the best value so far (.png, .svg or .pdf).")
     ] = None,
@@ -108,15 +130,21 @@ def search(
 
     if top < 0:
         raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
+    if out is not None:
+        check_writable(out)
     if plot is not None:
         check_picture(plot)
         check_writable(plot)
-        if len(objective) > MOST_DRAWN:
+        if len(objective or ()) > MOST_DRAWN:
             raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
     with shared_storage(storage, workers) as shared:
         task = SearchTask(
             space,
-            tuple(objective),
+            tuple(objective or ()),
+            evaluate=evaluate,
+            timeout=timeout,
+            retries=retries,
+            cost=cost,
             trials=trials,
             minimize=minimize,
             constraints=tuple(constraint or ()),
@@ -131,12 +159,14 @@ def search(
             storage=shared,
             study=study,
         )
-        _run_and_show(task, workers, top, plot)
+        _run_and_show(task, workers, top, out, plot)
 
 
-def _run_and_show(task: SearchTask, workers: int, top: int, plot: Path | None) -> None:
+def _run_and_show(
+    task: SearchTask, workers: int, top: int, out: Path | None, plot: Path | None
+) -> None:
     from diffusionnag.cli.console import messages, progress_bar
-    from diffusionnag.cli.searched import draw_search, note_of, show_best
+    from diffusionnag.cli.searched import draw_search, note_of, show_best, write_measured
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.search.study import count_finished, last_failure, measured_trials
     from diffusionnag.search.workers import run_workers
@@ -167,6 +197,9 @@ def _run_and_show(task: SearchTask, workers: int, top: int, plot: Path | None) -
     if not found:
         raise DiffusionNAGError("no trial gave a value; check the objective")
     show_best(opened.space, opened.problem, found, top)
+    if out is not None:
+        write_measured(opened.space, opened.problem, found, out)
+        messages.print(f"written to {out}", markup=False)
     if plot is not None:
         title = f"Search of {opened.space.name} by {task.searcher}"
         draw_search(plot, opened.problem, found, title, opened.sampler.warm_up)

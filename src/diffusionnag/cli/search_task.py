@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diffusionnag.cli.request import parse_bound, parse_request
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
+from diffusionnag.search.command_objective import CommandObjective
 from diffusionnag.search.problem import Problem, read_problem
 from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
@@ -21,7 +23,11 @@ class SearchTask:
     """
 
     space: str
-    objectives: tuple[str, ...]
+    objectives: tuple[str, ...] = ()
+    evaluate: str | None = None
+    timeout: float | None = None
+    retries: int = 0
+    cost: str | None = None
     trials: int = 100
     minimize: bool = False
     constraints: tuple[str, ...] = ()
@@ -73,4 +79,16 @@ class SearchTask:
 
     def _problem(self, space: SearchSpace) -> Problem:
         bounds = [parse_bound(text, "--constraint") for text in self.constraints]
-        return read_problem(self.objectives, bounds, space, minimize=self.minimize)
+        command = None
+        if self.evaluate is not None:
+            command = CommandObjective(space, self.evaluate, self.timeout, self.retries)
+        elif self.timeout is not None or self.retries:
+            raise DiffusionNAGError("--timeout and --retries are for a command; give --evaluate")
+        return read_problem(
+            self.objectives,
+            bounds,
+            space,
+            minimize=self.minimize,
+            command=command,
+            cost=self.cost,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffusionnag.cli.console import messages, results, unit
-from diffusionnag.pareto import hypervolume, non_dominated
+from diffusionnag.files import write_atomically
+from diffusionnag.pareto import choose, hypervolume, non_dominated
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.study import is_feasible
 from diffusionnag.search.trials import METRICS, recorded_architecture
@@ -24,6 +26,8 @@ def show_best(
     """Print the `top` best of trials that have a value, of several objectives those on the front."""
     values = signed_values(problem, trials)
     kept = feasible_rows(trials)
+    if problem.cost is not None:
+        results.print(escape(cost_of(problem, trials)))
     if problem.constraints:
         bounds = " and ".join(one.describe() for one in problem.constraints)
         results.print(f"{len(kept)} of {len(trials)} measured keep {escape(bounds)}")
@@ -45,13 +49,23 @@ def show_best(
 
 def note_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
     """Return what stands behind the progress bar: the best value so far, or the size of the front."""
+    if not trials:
+        return ""
+    cost = "" if problem.cost is None else f", {cost_of(problem, trials)}"
     kept = [trial for trial in trials if is_feasible(trial)]
     if not kept:
-        return "none allowed so far" if trials else ""
+        return f"none allowed so far{cost}"
     values = signed_values(problem, kept)
     if len(problem.objectives) > 1:
-        return f"on the front so far {non_dominated(values).sum()}"
-    return f"best so far {problem.signs[0] * values.max():.6g}"
+        return f"on the front so far {non_dominated(values).sum()}{cost}"
+    return f"best so far {problem.signs[0] * values.max():.6g}{cost}"
+
+
+def cost_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
+    """Return in words what the measurements of trials that have a value would have cost in all."""
+    assert problem.cost is not None
+    total = sum(trial.user_attrs[METRICS][problem.cost] for trial in trials)
+    return f"simulated cost: {problem.cost} {total:.6g}"
 
 
 def front_volume(problem: Problem, trials: Sequence[FrozenTrial]) -> tuple[float, str]:
@@ -78,7 +92,7 @@ def _table(space: SearchSpace, problem: Problem, trials: Sequence[FrozenTrial]) 
     table = Table(box=None, header_style="bold")
     table.add_column("")
     table.add_column("architecture", overflow="fold")
-    others = [one.name for one in problem.constraints if one.name not in problem.objectives]
+    others = problem.needed[len(problem.objectives) :]
     analytic = list(space.analytic_properties(space.sample(1, 0)[0]))
     for name in (
         *problem.objectives,
@@ -100,6 +114,33 @@ def _table(space: SearchSpace, problem: Problem, trials: Sequence[FrozenTrial]) 
             *(f"{exact[name]:.3f}" for name in analytic),
         )
     return table
+
+
+def write_measured(
+    space: SearchSpace, problem: Problem, trials: Sequence[FrozenTrial], path: Path
+) -> None:
+    """Write one JSON object a line for each trial that has a value, those allowed first, best first.
+
+    Each has the architecture, its validity, and its measured and analytic properties, as what
+    `generate` writes has; then the number of its trial, and whether it keeps the constraints.
+    """
+    kept = feasible_rows(trials)
+    best = kept[choose(signed_values(problem, trials)[kept], len(kept))]
+    lines = []
+    for row in (*best, *np.setdiff1d(np.arange(len(trials)), kept)):
+        trial = trials[row]
+        architecture = recorded_architecture(space, trial)
+        assert architecture is not None
+        record = {
+            "architecture": space.format(architecture),
+            "valid": True,
+            "properties": trial.user_attrs[METRICS] | space.analytic_properties(architecture),
+            "trial": trial.number,
+            "allowed": is_feasible(trial),
+        }
+        lines.append(json.dumps(record) + "\n")
+    with write_atomically(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def draw_search(

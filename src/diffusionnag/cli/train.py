@@ -40,16 +40,13 @@ def train(
     devices: Annotated[int, typer.Option(help="How many of them.")] = 1,
 ) -> None:
     """Train the network of an architecture; an interrupted training goes on where it was."""
-    import importlib.util
+    from diffusionnag.cli.console import require_packages
 
-    from diffusionnag.errors import DiffusionNAGError
-
-    for package in ("lightning_fabric", "PIL", "tensorboard"):
-        if importlib.util.find_spec(package) is None:
-            raise DiffusionNAGError("training needs: pip install 'diffusionnag[train]'")
+    require_packages("train", "lightning_fabric", "PIL", "tensorboard")
     from diffusionnag.checkpoint import CONFIG_FILE
     from diffusionnag.cli.console import command_line, messages, progress_bar, results
     from diffusionnag.devices import check_device
+    from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
     from diffusionnag.model_card import About, machine, today
     from diffusionnag.networks import check_resolution, check_width

@@ -24,6 +24,8 @@ EXPERIMENTS = {
     "plugplay": "plug_and_play:plug_and_play",
     "shipped-predictors": "shipped_predictors:shipped_predictors",
     "few-labels": "few_labels:few_labels",
+    "wiring": "wiring:wiring",
+    "graph-guided": "graph_guided:graph_guided",
     "surrogate": "surrogate:surrogate",
     "table2-search": "table2_search:table2_search",
     "figure3": "search_curves:figure3",

@@ -1,6 +1,7 @@
 """Search: what to measure next, as an Optuna sampler."""
 
 from diffusionnag.search.acquisition import ACQUISITIONS
+from diffusionnag.search.command_objective import CommandObjective
 from diffusionnag.search.objectives import MeasurementError, optuna_objective, read_objective
 from diffusionnag.search.proposal import STRATEGIES, Proposer, Proposes, Surrogate
 from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
@@ -19,6 +20,7 @@ __all__ = [
     "SEARCHERS",
     "STRATEGIES",
     "ArchitectureSampler",
+    "CommandObjective",
     "DiffusionNAGSampler",
     "Measured",
     "MeasurementError",

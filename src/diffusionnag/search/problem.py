@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search.command_objective import CommandObjective
 from diffusionnag.search.constraints import Constraint
 from diffusionnag.search.objectives import (
     Measure,
@@ -20,13 +21,16 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 """What may stand behind an objective's `=`, and what Optuna calls it."""
+PRINTED = "value"
+"""The name of what a command measures that prints a number without one."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """Which measured values, by name, are objectives, which are constrained, and what measures them.
 
-    `directions` are Optuna's, one for each objective; `subject` says all of it in one line.
+    `directions` are Optuna's, one for each objective; `subject` says all of it in one line. `cost`
+    is a measured value that is summed, to tell what the measurements cost.
     """
 
     subject: str
@@ -34,6 +38,14 @@ class Problem:
     objectives: tuple[str, ...]
     directions: tuple[Direction, ...]
     constraints: tuple[Constraint, ...]
+    cost: str | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names of all values that a measurement must have, each once."""
+        costs = () if self.cost is None else (self.cost,)
+        names = (*self.objectives, *(one.name for one in self.constraints), *costs)
+        return tuple(dict.fromkeys(names))
 
     @property
     def signs(self) -> np.ndarray:
@@ -49,7 +61,7 @@ class Problem:
         for name, measure in self.measures.items():
             found = measure(architecture)
             metrics |= found if isinstance(found, Mapping) else {name: found}
-        for name in (*self.objectives, *(one.name for one in self.constraints)):
+        for name in self.needed:
             if name not in metrics:
                 known = ", ".join(metrics) or "nothing"
                 raise MeasurementError(f"nothing named {name} was measured, only {known}")
@@ -62,17 +74,26 @@ def read_problem(
     space: SearchSpace,
     *,
     minimize: bool = False,
+    command: CommandObjective | None = None,
+    cost: str | None = None,
 ) -> Problem:
     """Return the problem of objectives, each `TEXT[=max|=min]`, and constraints.
 
     A text is one that `read_objective` reads, or the name alone of another column of the first
     objective's table, or of another value that its function returns. A constraint is such a text,
     the sign of its bound (1 for an upper one) and the bound. `minimize` is the direction of a
-    single objective that states none. Raises DiffusionNAGError as `read_objective` does, and for an
-    objective that is there twice.
+    single objective that states none. With a `command`, a name alone is one of the values that it
+    prints, and without objectives the number that it prints is the only one. `cost` is a text as a
+    constraint has it. Raises DiffusionNAGError as `read_objective` does, for an objective that is
+    there twice, and where there is nothing to measure.
     """
+    if not objectives and command is None:
+        raise DiffusionNAGError(
+            "nothing to measure; give an --objective, or a command to --evaluate"
+        )
+    objectives = objectives or (PRINTED,)
     texts: dict[str, str] = {}
-    first = _split_direction(objectives[0])[0]
+    first = None if command is not None else _split_direction(objectives[0])[0]
 
     def name_of(text: str) -> str:
         name, text = _expand(text, first, space)
@@ -95,11 +116,16 @@ def read_problem(
         if names.count(name) > 1:
             raise DiffusionNAGError(f"the objective {name} is there twice")
     bounds = [Constraint(name_of(text), sign, bound) for text, sign, bound in constraints]
+    summed = None if cost is None else name_of(cost)
     subject = " and ".join(text for text, _ in stated)
     if bounds:
         subject += f" with {' and '.join(one.describe() for one in bounds)}"
-    measures = {name: read_objective(text, space) for name, text in texts.items() if text}
-    return Problem(subject, measures, tuple(names), tuple(directions), tuple(bounds))
+    measures: dict[str, Measure] = {}
+    if command is not None:
+        subject += f" by {command.command}"
+        measures[PRINTED] = command
+    measures |= {name: read_objective(text, space) for name, text in texts.items() if text}
+    return Problem(subject, measures, tuple(names), tuple(directions), tuple(bounds), summed)
 
 
 def _split_direction(text: str) -> tuple[str, str]:
@@ -108,15 +134,18 @@ def _split_direction(text: str) -> tuple[str, str]:
     return (stated, direction) if separator and direction in DIRECTIONS else (text, "")
 
 
-def _expand(text: str, first: str, space: SearchSpace) -> tuple[str, str]:
+def _expand(text: str, first: str | None, space: SearchSpace) -> tuple[str, str]:
     """Return the name of what a text measures, and the text that `read_objective` reads for it.
 
-    Without one the value is among those that the function of the first objective returns.
+    Without one the value is among those that the function of the first objective returns, or,
+    where `first` is None, that a command prints.
     """
     try:
         return split_objective(text, space)[2], text
     except DiffusionNAGError:
         if text == first:
             raise
+    if first is None:
+        return text, ""
     kind, source, _ = split_objective(first, space)
     return text, "" if kind == "python" else f"{kind}:{source}:{text}"

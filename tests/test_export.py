@@ -1,0 +1,116 @@
+"""Exported networks compute what PyTorch's do, and latencies are measured as asked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from conftest import RunCli, assert_fails
+
+from diffusionnag import DiffusionNAGError, get_search_space
+from diffusionnag.networks import TrainedNetwork, build_network
+from diffusionnag.networks.exporting import export_network
+from diffusionnag.networks.measuring import measure_latency
+
+SPACE = get_search_space("nasbench201")
+CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
+SMALLEST = {
+    "nasbench201": CELL,
+    "mobilenetv3": "|".join(["3-3,3-3,none,none"] * 5),
+    "mnasnet": "|".join(["e4k3l1s1"] * 7),
+}
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
+    space = get_search_space(name)
+    network = build_network(space, space.parse(SMALLEST[name]), classes=5).eval()
+    path = tmp_path / "network.onnx"
+    assert export_network(network, 32, path) <= 1e-4
+    assert list(tmp_path.iterdir()) == [path]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for batch in (1, 7):
+        x = torch.randn(batch, 3, 32, 32)
+        (found,) = session.run(["logits"], {"images": x.numpy()})
+        np.testing.assert_allclose(np.asarray(found), network(x).detach().numpy(), atol=1e-4)
+
+
+def test_an_exported_program_takes_any_batch(tmp_path: Path) -> None:
+    network = build_network(SPACE, SPACE.parse(CELL)).eval()
+    export_network(network, 32, tmp_path / "network.pt2")
+    loaded = torch.export.load(tmp_path / "network.pt2").module()
+    x = torch.randn(9, 3, 32, 32)
+    torch.testing.assert_close(loaded(x), network(x))
+
+
+def test_a_network_that_computes_differently_when_exported_is_not_written(tmp_path: Path) -> None:
+    class Fickle(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((2, 3)) + (0 if torch.compiler.is_exporting() else 1)
+
+    with pytest.raises(DiffusionNAGError, match="differs from PyTorch"):
+        export_network(Fickle(), 8, tmp_path / "network.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_takes_the_weights_of_a_training(tmp_path: Path, run_main: RunCli) -> None:
+    cell = SPACE.parse(CELL)
+    network = build_network(SPACE, cell, classes=3, seed=5)
+    standard = (0.5, 0.5, 0.5)
+    trained = TrainedNetwork(SPACE, cell, network, ("a", "b", "c"), 16, standard, standard)
+    trained.save(tmp_path / "trained")
+    result = run_main("export", "nasbench201", CELL, "--weights", "trained", "--to", "network.onnx")
+    assert result.returncode == 0, result.stderr
+    assert "mean 0.5000, 0.5000, 0.5000" in result.stderr
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
+    x = torch.randn(2, 3, 16, 16)
+    found = session.run(None, {"images": x.numpy()})[0]
+    np.testing.assert_allclose(np.asarray(found), network.eval()(x).detach().numpy(), atol=1e-4)
+    other = CELL.replace("nor_conv_1x1", "nor_conv_3x3")
+    result = run_main("export", "nasbench201", other, "--weights", "trained", "--to", "o.onnx")
+    assert_fails(result, 2, "weights of another architecture")
+    assert not (tmp_path / "o.onnx").exists()
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+def test_latency_is_measured(run_main: RunCli, backend: str) -> None:
+    chosen = ("--backend", backend, "--repeats", 5, "--resolution", 16)
+    result = run_main("measure", "nasbench201", CELL, *chosen)
+    assert result.returncode == 0, result.stderr
+    found = re.search(
+        r"latency: ([\d.]+) ms, the middle half ([\d.]+) to ([\d.]+) ms", result.stdout
+    )
+    assert found is not None
+    median, lower, upper = map(float, found.groups())
+    assert 0 < lower <= median <= upper
+    cost = SPACE.analytic_properties(SPACE.parse(CELL))
+    assert f"params: {cost['params']:.6f} M" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("export", "--to", "network.zip"), ".onnx or .pt2"),
+        (("export", "--to", "n.onnx", "--classes", "0"), "0 classes"),
+        (("export", "--to", "n.onnx", "--weights", "missing"), "no checkpoint"),
+        (("measure", "--backend", "tvm"), "no backend 'tvm'"),
+        (("measure", "--threads", "0"), "threads is 0"),
+        (("measure", "--resolution", "1"), "4 pixels at least"),
+    ],
+)
+def test_wrong_requests_are_one_line(
+    run_main: RunCli, command: tuple[str, ...], message: str
+) -> None:
+    name, *options = command
+    assert_fails(run_main(name, "nasbench201", CELL, *options), 2, message)
+
+
+def test_measuring_leaves_the_number_of_threads_alone() -> None:
+    before = torch.get_num_threads()
+    network = build_network(SPACE, SPACE.parse(CELL))
+    measure_latency(network, 8, threads=before + 1, repeats=1)
+    assert torch.get_num_threads() == before
