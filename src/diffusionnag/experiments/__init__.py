@@ -10,6 +10,7 @@ from diffusionnag.experiments.distribution import distribution
 from diffusionnag.experiments.few_labels import few_labels
 from diffusionnag.experiments.graph_guided import graph_guided
 from diffusionnag.experiments.guided_quality import guided_quality
+from diffusionnag.experiments.image_encoder import image_encoder
 from diffusionnag.experiments.limits import limits
 from diffusionnag.experiments.plug_and_play import plug_and_play
 from diffusionnag.experiments.result_table import ResultTable, write_result
@@ -38,6 +39,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "wiring": wiring,
     "graph-guided": graph_guided,
     "surrogate": surrogate,
+    "image-encoder": image_encoder,
 }
 
 PACKAGES = {"scipy": "scipy", "networkx": "networkx", "sklearn": "scikit-learn"}
