@@ -38,7 +38,7 @@ class SetEncoder(nn.Module):
         `present` (`batch x classes x images` bool) tells images from padding; a class without one
         is padding itself.
         """
-        batch, classes, images, _ = codes.shape
+        batch, classes = codes.shape[:2]
         scaled = (codes - self.centre) / self.spread
         there = present.flatten(0, 1)
         some = there.any(1)
