@@ -41,7 +41,7 @@ def test_help_names_every_command_and_needs_no_torch(
     for arguments in (["--help"], [], ["generate", "--help"]):
         result = run_cli(*arguments)
         assert result.returncode == 0, result.stderr
-    training = ("train-generator", "train-predictor")
+    training = ("train-generator", "train-predictor", "meta-train", "transfer")
     commands = ("generate", "spaces", "info", "tables", "import", "experiment", *training)
     result = run_cli("--help")
     assert all(command in result.stdout for command in commands)

@@ -15,12 +15,14 @@ from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.export import export, measure
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
+from diffusionnag.cli.meta_train import meta_train
 from diffusionnag.cli.search import search
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train import train
 from diffusionnag.cli.train_generator import train_generator
 from diffusionnag.cli.train_predictor import train_predictor
+from diffusionnag.cli.transfer import transfer
 from diffusionnag.errors import DiffusionNAGError
 
 INTERRUPTED = 130
@@ -33,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(generate)
+app.command()(transfer)
 app.command()(search)
 app.command()(spaces)
 app.command()(info)
@@ -41,6 +44,7 @@ app.command("train-predictor")(train_predictor)
 app.command()(train)
 app.command()(export)
 app.command()(measure)
+app.command("meta-train")(meta_train)
 app.command()(tables)
 app.add_typer(import_table, name="import")
 app.command()(experiment)

@@ -40,15 +40,21 @@ class Request:
 
 
 def parse_request(
-    guides: Sequence[str], limits: Sequence[str], probability: float, space: SearchSpace
+    guides: Sequence[str],
+    limits: Sequence[str],
+    probability: float,
+    space: SearchSpace,
+    raised: Property | None = None,
 ) -> Request:
     """Return what `NAME[=WEIGHT]` guides and `NAME<=VALUE` or `NAME>=VALUE` limits ask for.
 
-    Raises DiffusionNAGError for an unknown property, a weight or value that is no number, or a
-    property guided twice.
+    A property that is `raised` whatever the guides say can be limited by its name. Raises
+    DiffusionNAGError for an unknown property, a weight or value that is no number, or a property
+    guided twice.
     """
-    known: dict[str, Property] = {}
-    properties, weights = [], []
+    properties = [] if raised is None else [raised]
+    known = {one.property_name: one for one in properties}
+    weights = [1.0 for _ in properties]
     for text in guides:
         name, weight = _split_weight(text)
         properties.append(_property(name, space, known))

@@ -1,0 +1,85 @@
+"""`diffusionnag meta-train`: learn accuracies over many data sets, for those yet to come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def meta_train(
+    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    triplets: Annotated[
+        Path,
+        typer.Option(
+            help="Parquet file with columns arch, accuracy in %, and classes (a list of the names "
+            "of the classes that were told apart)."
+        ),
+    ],
+    images: Annotated[
+        Path, typer.Option(help="Images of those classes: a folder of classes or a Parquet file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the trained predictor.")],
+    held_out: Annotated[
+        int,
+        typer.Option(help="Triplets held out to measure the error; those first by split_order."),
+    ] = 400,
+    noise_aware: Annotated[
+        bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+) -> None:
+    """Meta-train a dataset-aware predictor on (data set, architecture, accuracy) triplets."""
+    import numpy as np
+
+    from diffusionnag.cli.console import command_line, messages, progress_bar, results
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.files import prepare_folder
+    from diffusionnag.images import read_images
+    from diffusionnag.model_card import About, machine, today
+    from diffusionnag.predictors.quality import spearman
+    from diffusionnag.spaces import get_search_space
+    from diffusionnag.transfer.dataset_encoding import encode_dataset
+    from diffusionnag.transfer.image_encoder import ImageEncoder
+    from diffusionnag.transfer.meta_training import meta_train, predict_triplets
+    from diffusionnag.transfer.triplets import read_triplets
+
+    search_space = get_search_space(space)
+    if held_out < 0:
+        raise DiffusionNAGError(f"--held-out is {held_out}; it must be 0 or more")
+    found = read_images(images)
+    data = read_triplets(triplets, search_space, found.classes, held_out)
+    prepare_folder(out)
+    encoder = ImageEncoder.from_pretrained()
+    encoding = encode_dataset(found, encoder, most_classes=None, seed=seed)
+    with progress_bar() as bar:
+        task = bar.add_task("meta-training", total=None, note="")
+        predictor = meta_train(
+            search_space,
+            data,
+            encoding,
+            encoder,
+            noise_aware=noise_aware,
+            seed=seed,
+            report=lambda step, steps: bar.update(task, completed=step, total=steps),
+        )
+    quality = {}
+    if held_out > 1:
+        mean = predict_triplets(predictor, data, data.held_out, encoding)
+        true = data.accuracies[data.held_out]
+        quality = {
+            "Spearman": spearman(mean, true),
+            "mean squared error": np.mean((mean - true) ** 2),
+        }
+    predictor.about = About(
+        command=command_line(),
+        data=f"{triplets.name}: {len(data.seen)} triplets",
+        date=today(),
+        machine=machine(),
+        quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},
+    )
+    predictor.save_pretrained(out)
+    for name, value in predictor.about.quality.items():
+        results.print(f"{name}: {value:.4g}")
+    messages.print(f"saved in {out}; use it with: diffusionnag transfer {space} --predictor {out}")

@@ -1,0 +1,152 @@
+"""A dataset-aware predictor f(D, A) (paper, Eq. 10), and what it predicts for one data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusionnag.checkpoint import locate, open_checkpoint, read_weights, write_checkpoint
+from diffusionnag.guidance.properties import Property
+from diffusionnag.model_card import About, model_card
+from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.transfer.dataset_encoding import DatasetEncoding
+from diffusionnag.transfer.image_encoder import ImageEncoder
+from diffusionnag.transfer.set_encoder import SetEncoder
+
+KIND = "dataset_aware"
+ARCHITECTURES = "architectures"
+"""The subfolder that holds the part that judges architectures."""
+PROPERTY = "accuracy"
+
+
+class DatasetAwarePredictor:
+    """The accuracy of architectures on a data set that is known by its images alone.
+
+    A set encoder says how high accuracies on a data set are, on the scale on which all measured
+    accuracies are standard normal; `architectures` says by how much each differs from that.
+    """
+
+    def __init__(
+        self,
+        search_space: SearchSpace,
+        image_encoder: ImageEncoder,
+        set_encoder: SetEncoder,
+        architectures: PropertyPredictor,
+        target: RankGaussian,
+    ) -> None:
+        self.search_space = search_space
+        self.image_encoder = image_encoder
+        self.set_encoder = set_encoder.eval().requires_grad_(False)
+        self.architectures = architectures
+        self.target = target
+        self.about = About()
+
+    def for_dataset(self, dataset: DatasetEncoding) -> TransferredPredictor:
+        """Return the predictor for one data set: a property to guide, limit and search by."""
+        with torch.no_grad():
+            level = self.set_encoder(dataset.codes[None], dataset.present[None])
+        return TransferredPredictor(self.architectures, self.target, float(level))
+
+    # -- saving and loading -----------------------------------------------------------------------
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the model into a folder; raises EnvironmentFailureError where that fails."""
+        space = self.search_space
+        config = {
+            "kind": "dataset_aware_predictor",
+            "search_space": space.name,
+            "nodes": list(space.nodes),
+            "operations": list(space.operations),
+            "image_encoder": self.image_encoder.name,
+            "about": asdict(self.about),
+        }
+        weights = dict(self.set_encoder.state_dict())
+        weights["target.values"] = torch.from_numpy(self.target.values)
+        weights["target.normal"] = torch.from_numpy(self.target.normal)
+        self.architectures.save_pretrained(folder / ARCHITECTURES)
+        write_checkpoint(folder, config, weights, self._card())
+
+    def _card(self) -> str:
+        name = self.search_space.name
+        return model_card(
+            title=f"Dataset-aware accuracy of {name} architectures",
+            summary="Predicts the accuracy of an architecture on a data set that it knows by some "
+            "of its images, and guides generation for that data set.",
+            usage=f"diffusionnag transfer {name} --data FOLDER_OF_CLASSES",
+            facts={
+                "search space": name,
+                "judges": "noised architectures"
+                if self.architectures.noise_aware
+                else "clean architectures",
+            },
+            about=self.about,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, search_space: SearchSpace | None = None
+    ) -> DatasetAwarePredictor:
+        """Load the predictor that ships for a search space, by its name, or one from a folder.
+
+        Raises DiffusionNAGError for an unknown name, a damaged folder, or another space's model.
+        """
+        folder = locate(KIND, str(name))
+        config, space = open_checkpoint(folder, "dataset_aware_predictor", search_space)
+        weights = read_weights(folder, config)
+        target = RankGaussian(
+            weights.pop("target.values").numpy(), weights.pop("target.normal").numpy()
+        )
+        image_encoder = ImageEncoder.from_pretrained()
+        set_encoder = SetEncoder(image_encoder.dimensions)
+        set_encoder.load_state_dict(weights)
+        architectures = PropertyPredictor.from_pretrained(
+            folder / ARCHITECTURES, search_space=None if search_space is None else space
+        )
+        predictor = cls(space, image_encoder, set_encoder, architectures, target)
+        predictor.about = About(**config["about"])
+        return predictor
+
+
+class TransferredPredictor(Property):
+    """Accuracy in % on one data set, whose `level` (a standard normal score) is known."""
+
+    property_name = PROPERTY
+
+    def __init__(
+        self, architectures: PropertyPredictor, target: RankGaussian, level: float
+    ) -> None:
+        self.search_space = architectures.search_space
+        self.architectures = architectures
+        self.target = target
+        self.level = level
+
+    @property
+    def noise_aware(self) -> bool:
+        """Whether it judges noised architectures A_t, given their noise level."""
+        return self.architectures.noise_aware
+
+    def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, standardised, each `batch`, of `batch x N x F`."""
+        return self.architectures.distribution(x, sigma)
+
+    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return the mean alone, `batch`, which takes less work."""
+        return self.architectures.standardised(x, sigma)
+
+    def to_standard(self, value: float) -> float:
+        """Return an accuracy in % as a standard normal score among architectures."""
+        normal = float(self.target.to_normal(np.array(value)))
+        return self.architectures.to_standard(normal - self.level)
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of the accuracy in %, each `batch` float64."""
+        mean, std = self.architectures.predict(architectures)
+        normal = mean + self.level
+        return self.target.to_value(normal), self.target.to_value_spread(normal, std)

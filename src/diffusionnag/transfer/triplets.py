@@ -1,0 +1,106 @@
+"""Triplets to learn from: an architecture, its accuracy, and the classes it was trained to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.files import write_atomically
+from diffusionnag.spaces import Architecture, SearchSpace
+
+FEWEST_TRIPLETS = 50
+CLASS_COLUMNS = ("classes", "imagenet_classes")
+
+
+@dataclass(frozen=True, eq=False)
+class Triplets:
+    """Architectures, accuracies in % (`count`), and the numbers of each one's classes.
+
+    `held_out` are the rows that are never learnt from.
+    """
+
+    architectures: list[Architecture]
+    accuracies: np.ndarray
+    classes: list[tuple[int, ...]]
+    held_out: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The rows to learn from."""
+        return np.setdiff1d(np.arange(len(self.accuracies)), self.held_out)
+
+
+def read_triplets(
+    path: Path, space: SearchSpace, class_names: Sequence[str], held_out: int
+) -> Triplets:
+    """Read a Parquet file of triplets: columns `arch`, `accuracy`, and `classes`.
+
+    `classes` (or `imagenet_classes`) lists, for each row, the names or numbers of the classes in
+    the image data set. A column `split_order` numbers the rows so that those to be held out come
+    first; without one they are drawn at random. Raises DiffusionNAGError for a file that is no such
+    table, and for an architecture, class or accuracy that cannot be used.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DiffusionNAGError(f"{path}: is missing or no Parquet file; check the path") from error
+    names = table.schema.names
+    class_column = next((name for name in CLASS_COLUMNS if name in names), None)
+    if class_column is None or not {"arch", "accuracy"} <= set(names):
+        raise DiffusionNAGError(
+            f"{path}: triplets have columns arch, accuracy and classes; it has {', '.join(names)}"
+        )
+    architectures = [space.parse(text) for text in table.column("arch").to_pylist()]
+    accuracies = np.array(table.column("accuracy").to_pylist(), dtype=np.float64)
+    if not np.isfinite(accuracies).all():
+        row = int(np.flatnonzero(~np.isfinite(accuracies))[0]) + 1
+        raise DiffusionNAGError(f"{path}: row {row} has no finite accuracy; leave it out")
+    number = {name: place for place, name in enumerate(class_names)}
+    classes = []
+    for row, listed in enumerate(table.column(class_column).to_pylist(), start=1):
+        unknown = [one for one in listed or [None] if str(one) not in number]
+        if unknown:
+            raise DiffusionNAGError(
+                f"{path}: row {row} names the class {unknown[0]!r}, of which there are no images"
+            )
+        classes.append(tuple(number[str(one)] for one in listed))
+    if len(architectures) - held_out < FEWEST_TRIPLETS:
+        raise DiffusionNAGError(
+            f"{path}: {len(architectures)} triplets, of which {held_out} are held out; at least "
+            f"{FEWEST_TRIPLETS} must be left to learn from"
+        )
+    if "split_order" in names:
+        order = np.array(table.column("split_order").to_pylist())
+    else:
+        order = np.random.default_rng(0).permutation(len(architectures))
+    return Triplets(architectures, accuracies, classes, order[:held_out])
+
+
+def write_triplets(
+    path: Path,
+    space: SearchSpace,
+    architectures: Sequence[Architecture],
+    accuracies: Sequence[float],
+    classes: Sequence[str],
+) -> None:
+    """Write what was measured on one data set, in %, as triplets: the result of a search, say.
+
+    `classes` are the names of the data set's classes. Raises EnvironmentFailureError where the
+    file cannot be written.
+    """
+    count = len(architectures)
+    table = pa.table(
+        {
+            "arch": [space.format(one) for one in architectures],
+            "accuracy": pa.array(accuracies, pa.float64()),
+            "classes": pa.array([list(classes)] * count, pa.list_(pa.string())),
+        }
+    )
+    with write_atomically(path) as temporary:
+        pq.write_table(table, temporary)

@@ -1,0 +1,169 @@
+"""Transfer to a new image data set: encoding its images, meta-training, and the commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import RunCli, assert_fails
+from PIL import Image
+
+from diffusionnag import DiffusionNAGError, get_search_space
+from diffusionnag.images import read_images
+from diffusionnag.predictors.quality import spearman
+from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.image_encoder import ImageEncoder
+from diffusionnag.transfer.meta_training import meta_train, predict_triplets
+from diffusionnag.transfer.predictor import DatasetAwarePredictor
+from diffusionnag.transfer.triplets import read_triplets, write_triplets
+
+CLASSES = ("ants", "bees", "cats")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of the test's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+def draw_images(folder: Path, classes: tuple[str, ...] = CLASSES, each: int = 4) -> Path:
+    """Write coloured noise of mixed sizes and modes, one folder a class."""
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(each):
+            size = int(rng.integers(20, 90))
+            values = rng.integers(0, 100 + 50 * label, (size, size + number, 3))
+            image = Image.fromarray(values.astype(np.uint8))
+            mode = ("RGB", "L", "CMYK")[number % 3]
+            suffix = "jpg" if mode == "CMYK" else "png"
+            image.convert(mode).save(folder / name / f"{number}.{suffix}")
+    return folder
+
+
+def test_encoding_depends_neither_on_names_nor_on_order(tmp_path: Path) -> None:
+    one = draw_images(tmp_path / "one")
+    other = tmp_path / "other"
+    for name, renamed in zip(CLASSES, ("z", "y", "x"), strict=True):
+        (other / renamed).mkdir(parents=True)
+        for number, file in enumerate(sorted((one / name).iterdir(), reverse=True)):
+            (other / renamed / f"{number}{file.suffix}").write_bytes(file.read_bytes())
+    encoder = ImageEncoder.from_pretrained()
+    first, second = (encode_dataset(read_images(path), encoder) for path in (one, other))
+    assert first.present.sum() == 12
+    assert torch.equal(first.codes, second.codes)
+    predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
+    levels = [predictor.for_dataset(encoding).level for encoding in (first, second)]
+    assert levels[0] == levels[1]
+
+
+def test_encoding_is_kept_and_a_damaged_copy_is_replaced(tmp_path: Path, cache: Path) -> None:
+    images = read_images(draw_images(tmp_path / "images"))
+    encoder = ImageEncoder.from_pretrained()
+    first = encode_dataset(images, encoder)
+    (kept,) = (cache / "diffusionnag").iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert torch.equal(encode_dataset(images, encoder).codes, first.codes)
+    size = kept.stat().st_size
+    assert size > 100
+    encode_dataset(images, encoder, seed=1)
+    assert len(list((cache / "diffusionnag").iterdir())) == 2
+
+
+def test_corrupt_images_are_counted_and_the_others_used(tmp_path: Path) -> None:
+    folder = draw_images(tmp_path / "images")
+    (folder / "ants" / "broken.png").write_bytes(b"no image")
+    encoding = encode_dataset(read_images(folder), ImageEncoder.from_pretrained())
+    assert encoding.skipped == 1
+    assert encoding.present.sum() == 12
+
+
+def test_of_many_classes_and_images_a_part_is_taken(tmp_path: Path) -> None:
+    images = read_images(draw_images(tmp_path / "images", tuple(map(str, range(9))), each=25))
+    encoding = encode_dataset(images, ImageEncoder.from_pretrained(), most_classes=5)
+    assert encoding.codes.shape == (5, 20, 224)
+
+
+@pytest.mark.parametrize(("classes", "each"), [(("only",), 5), (CLASSES, 1)])
+def test_transfer_prints_and_writes(
+    run_main: RunCli, tmp_path: Path, classes: tuple[str, ...], each: int
+) -> None:
+    folder = draw_images(tmp_path / "images", classes, each)
+    options = ("-n", 32, "--top", 3, "--limit", "params<=0.5M", "--out", "cells.jsonl")
+    result = run_main("transfer", "nasbench201", "--data", folder, *options)
+    assert result.returncode == 0, result.stderr
+    assert f"{len(classes)} classes" in result.stderr
+    records = [json.loads(line) for line in (tmp_path / "cells.jsonl").read_text().splitlines()]
+    assert len(records) == 32
+    assert all(record["properties"]["params"] <= 0.5 for record in records)
+    predicted = [record["properties"]["accuracy"] for record in records]
+    assert predicted == sorted(predicted, reverse=True)
+
+
+def test_transfer_says_what_is_wrong(run_main: RunCli, tmp_path: Path) -> None:
+    assert_fails(run_main("transfer", "nasbench201", "--data", "absent"), 2, "absent")
+    broken = tmp_path / "broken" / "ants"
+    broken.mkdir(parents=True)
+    (broken / "1.png").write_bytes(b"no image")
+    assert_fails(run_main("transfer", "nasbench201", "--data", broken.parent), 2, "can be read")
+    draw_images(tmp_path / "images")
+    assert_fails(run_main("transfer", "mnasnet", "--data", "images"), 2, "mnasnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "noise_aware"),
+    [("nasbench201", False), ("nasbench201", True), ("mobilenetv3", False)],
+)
+def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_aware: bool) -> None:
+    space = get_search_space(name)
+    names = tuple(map(str, range(12)))
+    images = read_images(draw_images(tmp_path / "images", names, each=2))
+    rng = np.random.default_rng(0)
+    architectures = space.sample(240, 0)
+    size = np.array([space.analytic_properties(one)["params"] for one in architectures])
+    encoder = ImageEncoder.from_pretrained()
+    encoding = encode_dataset(images, encoder, most_classes=None)
+    accuracies = 60 + 10 * (size - size.mean()) / size.std() + rng.normal(0, 1, 240)
+    write_triplets(tmp_path / "all.parquet", space, architectures, accuracies.tolist(), names[:5])
+    triplets = read_triplets(tmp_path / "all.parquet", space, images.classes, 60)
+    assert len(triplets.seen) == 180
+    predictor = meta_train(space, triplets, encoding, encoder, noise_aware=noise_aware, steps=40)
+    predictor.save_pretrained(tmp_path / "saved")
+    again = DatasetAwarePredictor.from_pretrained(tmp_path / "saved")
+    first, second = (
+        predict_triplets(one, triplets, triplets.held_out, encoding) for one in (predictor, again)
+    )
+    assert np.array_equal(first, second)
+    assert spearman(first, triplets.accuracies[triplets.held_out]) > 0.5
+
+
+def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    space = get_search_space("nasbench201")
+    architectures = space.sample(60, 0)
+    path = tmp_path / "triplets.parquet"
+    write_triplets(path, space, architectures, [50.0] * 59 + [float("nan")], ["ants"])
+    with pytest.raises(DiffusionNAGError, match="row 60 has no finite accuracy"):
+        read_triplets(path, space, CLASSES, 0)
+    write_triplets(path, space, architectures, [50.0] * 60, ["dogs"])
+    with pytest.raises(DiffusionNAGError, match="'dogs', of which there are no images"):
+        read_triplets(path, space, CLASSES, 0)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(DiffusionNAGError, match="no Parquet file"):
+        read_triplets(path, space, CLASSES, 0)
+
+
+def test_a_transferred_predictor_is_a_property(tmp_path: Path) -> None:
+    predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
+    images = read_images(draw_images(tmp_path / "images"))
+    accuracy = predictor.for_dataset(encode_dataset(images, predictor.image_encoder))
+    cells = get_search_space("nasbench201").sample(64, 0)
+    mean, std = accuracy.predict(cells)
+    assert (std > 0).all()
+    assert spearman(accuracy.normal_score(cells), mean) > 0.99
+    bound = accuracy >= float(np.median(mean))
+    assert abs(bound.keeps(cells).mean() - 0.5) < 0.1
