@@ -1,0 +1,84 @@
+"""Groups of architectures trained alike: resumable, and with the statistics of the textbook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import RunCli, assert_fails
+from test_network_training import SPACE, TASK, settings
+
+from diffusionnag.networks.comparison import (
+    Group,
+    p_value,
+    read_group,
+    summarise,
+    train_groups,
+)
+from diffusionnag.networks.training import Progress
+
+CELLS = tuple(SPACE.sample(3, seed=4))
+
+
+def write_group(path: Path, count: int = 3) -> Path:
+    lines = [json.dumps({"architecture": SPACE.format(cell)}) for cell in CELLS[:count]]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_statistics() -> None:
+    found = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
+    largest, mean, smallest = summarise(found)
+    assert (largest.mean, mean.mean, smallest.mean) == (6.0, 4.0, 2.0)
+    # The t distribution with two degrees of freedom has its 97.5th percentile at 4.303.
+    assert smallest.half == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
+    assert np.isnan(summarise(found[:, :1])[0].half)
+    assert p_value(found, found) == pytest.approx(1)
+    assert p_value(found, found + 100) < 0.001
+    assert np.isnan(p_value(found[:1], found))
+
+
+def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
+    groups = [Group("a", CELLS[:2]), Group("b", CELLS[1:2])]
+
+    def stop(done: int, total: int, progress: Progress) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "stopped", stop)
+    trained: set[int] = set()
+    again = train_groups(
+        SPACE,
+        groups,
+        TASK,
+        settings(1),
+        2,
+        tmp_path / "stopped",
+        lambda done, total, progress: trained.add(done),
+    )
+    assert trained == {1, 2, 3}
+    once = train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "once")
+    assert [one.tolist() for one in again] == [one.tolist() for one in once]
+    assert again[0].shape == (2, 2)
+    assert again[0][1].tolist() == again[1][0].tolist()
+
+
+def test_groups_are_the_first_of_a_file(tmp_path: Path) -> None:
+    group = read_group(write_group(tmp_path / "best.jsonl"), SPACE, 2)
+    assert group == Group("best", CELLS[:2])
+
+
+def test_wrong_groups_are_one_line(tmp_path: Path, run_main: RunCli) -> None:
+    write_group(tmp_path / "few.jsonl", 1)
+    (tmp_path / "broken.jsonl").write_text("{")
+    for name, message in {
+        "few.jsonl": "holds 1 architectures, not 2",
+        "broken.jsonl": "no file of architectures",
+        "missing.jsonl": "cannot read missing.jsonl",
+    }.items():
+        wanted = ("--data", "images", "--groups", name, "--top", 2, "--out", "out")
+        assert_fails(run_main("compare", "nasbench201", *wanted), 2, message)
+        assert not (tmp_path / "out").exists()
