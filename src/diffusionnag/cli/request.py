@@ -111,13 +111,19 @@ def parse_bound(text: str, option: str) -> tuple[str, int, float]:
     return name, 1 if match["relation"] == "<=" else -1, value
 
 
+def read_property(name: str, space: SearchSpace) -> Property:
+    """Return an analytic property of the space, a shipped predictor, or one in a folder or hub.
+
+    Raises DiffusionNAGError for an unknown name.
+    """
+    analytic = space.analytic_properties(space.sample(1, 0)[0])
+    shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
+    if name in analytic and not shipped:
+        return AnalyticProperty(space, name)
+    return PropertyPredictor.from_pretrained(name, search_space=space)
+
+
 def _property(name: str, space: SearchSpace, known: dict[str, Property]) -> Property:
-    """Return an analytic property of the space, a shipped predictor, or one in a folder or hub."""
     if name not in known:
-        analytic = space.analytic_properties(space.sample(1, 0)[0])
-        shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
-        if name in analytic and not shipped:
-            known[name] = AnalyticProperty(space, name)
-        else:
-            known[name] = PropertyPredictor.from_pretrained(name, search_space=space)
+        known[name] = read_property(name, space)
     return known[name]

@@ -67,7 +67,15 @@ def search(
         typer.Option(help="Candidates: guided (if left out), mutation, mutation+random or random."),
     ] = None,
     warm_up: Annotated[
-        int | None, typer.Option(help="Uniform draws before the first proposal; 5 if left out.")
+        int | None, typer.Option(help="Measurements before the first proposal; 5 if left out.")
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure what this property predicts to be best at first, in place of random draws: "
+            "a shipped predictor such as cifar10, an analytic property, or the folder of a predictor.",
+            metavar="NAME_OR_FOLDER",
+        ),
     ] = None,
     limit: Annotated[
         list[str] | None,
@@ -154,6 +162,7 @@ def search(
             acquisition=acquisition,
             strategy=strategy,
             warm_up=warm_up,
+            start_from=start_from,
             generator=generator,
             seed=seed,
             storage=shared,

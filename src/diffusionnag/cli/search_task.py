@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from diffusionnag.cli.request import parse_bound, parse_request
+from diffusionnag.cli.request import parse_bound, parse_request, read_property
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
 from diffusionnag.search.command_objective import CommandObjective
@@ -37,6 +37,7 @@ class SearchTask:
     acquisition: str | None = None
     strategy: str | None = None
     warm_up: int | None = None
+    start_from: str | None = None
     generator: str | None = None
     seed: int = 0
     storage: str | None = None
@@ -65,6 +66,7 @@ class SearchTask:
         generator = None
         if self.generator is not None:
             generator = Generator.from_pretrained(self.generator, search_space=space)
+        start = None if self.start_from is None else read_property(self.start_from, space)
         limits = parse_request([], self.limits, self.limit_probability, space).limits
         return new_searcher(
             self.searcher,
@@ -74,6 +76,7 @@ class SearchTask:
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
+            start_from=start,
             generator=generator,
         )
 

@@ -1,4 +1,4 @@
-"""Random draws: what is measured before there is anything to learn from."""
+"""Draws: what is measured before there is anything to learn from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
-from diffusionnag.guidance import Bound
+from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
-from diffusionnag.guidance.terms import Sum
+from diffusionnag.guidance.terms import Sum, merit
 from diffusionnag.spaces import Architecture, SearchSpace
 
 COMPARED = 256
@@ -18,7 +18,7 @@ COMPARED = 256
 ATTEMPTS = 20
 """Rounds of random draws before what is left of a space is looked for in other ways."""
 GENERATED = 64
-"""Architectures generated within limits that hardly any random draw keeps."""
+"""Architectures generated where hardly any random draw keeps the limits, or under a predictor."""
 
 
 def draw_apart(
@@ -39,6 +39,23 @@ def draw_apart(
         return draw_untaken(space, taken, rng, limits, generator)
     used = space.encode(list(taken)).sum(0) if taken else np.zeros(space.allowed.shape)
     return drawn[int((space.encode(drawn) * used).sum((1, 2)).argmin())]
+
+
+def draw_promising(
+    guide: Guidance,
+    taken: Collection[Architecture],
+    seed: int,
+    limits: Sequence[Bound],
+    generator: Generator,
+) -> Architecture | None:
+    """Return the best by a guide, of architectures generated under it, that is not taken.
+
+    The same ones are generated with the same seed; None once all of them are taken. Raises
+    DiffusionNAGError as `Generator.sample` does.
+    """
+    found = generator.sample(GENERATED, guide=Sum((guide, *limits)), seed=seed)
+    left = [one for one in found if one not in taken]
+    return left[int(merit(guide, generator.search_space, left).argmax())] if left else None
 
 
 def draw_untaken(

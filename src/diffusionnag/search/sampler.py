@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
-from diffusionnag.guidance import Bound
+from diffusionnag.guidance import Bound, Property, maximize
+from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
 from diffusionnag.search.draws import draw_untaken
 from diffusionnag.search.proposal import CANDIDATES, Proposer, Proposes
@@ -25,6 +26,7 @@ from diffusionnag.search.trials import (
     given_parameters,
     parameters_of,
     recorded_architecture,
+    sign_of,
     without_interrupted,
     worst_case,
 )
@@ -106,12 +108,14 @@ class ArchitectureSampler(BaseSampler):
         ]
         taken = {one for _, one in others}
         if len(measured) < self.warm_up:
-            return self._draw(taken, rng)
+            return self._draw(study, taken, rng)
         running = [one for other, one in others if not other.state.is_finished()]
         lies = [worst_case(one, measured) for one in running]
         return self._proposer.propose(measured + lies, taken, rng)
 
-    def _draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+    def _draw(
+        self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
+    ) -> Architecture:
         return draw_untaken(self.search_space, taken, rng)
 
     def _others(self, study: Study, trial: FrozenTrial) -> list[tuple[FrozenTrial, Architecture]]:
@@ -151,11 +155,15 @@ class ArchitectureSampler(BaseSampler):
 class DiffusionNAGSampler(ArchitectureSampler):
     """Bayesian optimisation over the architectures of a space, candidates being generated.
 
-    The warm-up spreads its draws over the operations of each node. Then a Gaussian process is
-    fitted on what was measured, candidates are generated under its guidance, and the acquisition
-    function chooses among them. Of several objectives, that is the expected gain in hypervolume;
-    constraints of the trials (Optuna's `set_constraint`) are learnt as well, and every proposal
-    keeps the `limits`. Raises DiffusionNAGError for a warm-up below 5, and as `Proposer` does.
+    The warm-up spreads its draws over the operations of each node. Given a property to
+    `start_from`, such as a predictor of the accuracy on another data set, it measures architectures
+    generated under its guidance instead, the best predicted first; the property stands for the
+    first objective, in the direction of that. Then a Gaussian process is fitted on what was
+    measured, candidates are generated under its guidance, and the acquisition function chooses
+    among them. Of several objectives, that is the expected gain in hypervolume; constraints of the
+    trials (Optuna's `set_constraint`) are learnt as well, and every proposal keeps the `limits`.
+    Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
+    does.
     """
 
     def __init__(
@@ -168,6 +176,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         warm_up: int = WARM_UP,
         candidates: int = CANDIDATES,
         limits: Sequence[Bound] = (),
+        start_from: Property | None = None,
         seed: int = 0,
     ) -> None:
         if warm_up < FEWEST_ARCHITECTURES:
@@ -175,11 +184,15 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 f"a warm-up of {warm_up} is too short to learn from; take at least "
                 f"{FEWEST_ARCHITECTURES}"
             )
-        if generator is None and strategy == "guided":
+        if start_from is not None:
+            # Fails for a property of another space, before anything is measured.
+            limits_of(maximize(start_from), search_space)
+        if generator is None and (strategy == "guided" or start_from is not None):
             generator = Generator.from_pretrained(search_space.name, search_space=search_space)
         self._own = Proposer(
             search_space, generator, strategy, acquisition, candidates, limits=tuple(limits)
         )
+        self._start_from = start_from
         super().__init__(search_space, self._own, warm_up=warm_up, seed=seed)
 
     def check_study(self, study: Study) -> None:
@@ -190,5 +203,12 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 "several leave it at EI, the expected gain in hypervolume"
             )
 
-    def _draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
+    def _draw(
+        self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
+    ) -> Architecture:
+        if self._start_from is not None:
+            guide = maximize(self._start_from, sign_of(study.directions[0]))
+            promising = self._own.draw_promising(guide, taken, self.seed)
+            if promising is not None:
+                return promising
         return self._own.draw_apart(taken, rng)

@@ -43,8 +43,8 @@ class Measured:
         cls, architecture: Architecture, trial: FrozenTrial, directions: Sequence[StudyDirection]
     ) -> Measured:
         """Return what a complete trial of a study with these directions measured."""
-        signs = [1 if one == StudyDirection.MAXIMIZE else -1 for one in directions]
-        values = (sign * value for sign, value in zip(signs, trial.values, strict=True))
+        pairs = zip(directions, trial.values, strict=True)
+        values = (sign_of(direction) * value for direction, value in pairs)
         return cls(architecture, tuple(values), trial.constraints)
 
     @property
@@ -57,6 +57,11 @@ class Measured:
     def violation(self) -> float:
         """By how much the constraints are broken in all, 0 where none is."""
         return sum(max(value, 0.0) for value in self.constraints.values())
+
+
+def sign_of(direction: StudyDirection) -> int:
+    """Return 1 where more is better, -1 where less is."""
+    return 1 if direction == StudyDirection.MAXIMIZE else -1
 
 
 def worst_case(architecture: Architecture, measured: Sequence[Measured]) -> Measured:

@@ -1,0 +1,140 @@
+"""A search that starts from what is known of another property."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import optuna
+import pytest
+from conftest import RunCli, assert_fails
+
+from diffusionnag import (
+    Architecture,
+    DiffusionNAGError,
+    Generator,
+    PropertyPredictor,
+    get_search_space,
+)
+from diffusionnag.guidance import AnalyticProperty, limit
+from diffusionnag.search import DiffusionNAGSampler, MeasurementError, optuna_objective
+from diffusionnag.search.sampler import WARM_UP
+
+SPACE = get_search_space("nasbench201")
+PARAMS = AnalyticProperty(SPACE, "params")
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def params(architecture: Architecture) -> float:
+    return SPACE.analytic_properties(architecture)["params"]
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.from_pretrained("nasbench201")
+
+
+@pytest.fixture(scope="module")
+def predictor() -> PropertyPredictor:
+    """A predictor of how many 3x3 convolutions a cell has, from 40 cells."""
+    cells = list(dict.fromkeys(SPACE.sample(40, seed=0)))
+    counts = [SPACE.operation_names(cell).count("nor_conv_3x3") for cell in cells]
+    return PropertyPredictor(SPACE, "convolutions").fit(cells, counts)
+
+
+def warmed_up(
+    sampler: DiffusionNAGSampler,
+    *,
+    direction: Literal["maximize", "minimize"] = "maximize",
+    failing: Sequence[int] = (),
+) -> list[Architecture]:
+    study = optuna.create_study(sampler=sampler, direction=direction)
+    found: list[Architecture] = []
+
+    def measure(architecture: Architecture) -> float:
+        found.append(architecture)
+        if len(found) in failing:
+            raise MeasurementError("it did not train")
+        return params(architecture)
+
+    objective = optuna_objective(SPACE, measure)
+    study.optimize(objective, WARM_UP + len(failing), catch=(MeasurementError,))
+    return found
+
+
+def test_the_best_predicted_are_measured_first(
+    generator: Generator, predictor: PropertyPredictor
+) -> None:
+    found = warmed_up(DiffusionNAGSampler(SPACE, generator=generator, start_from=predictor))
+    predicted = predictor.predict(found)[0]
+    assert len(set(found)) == WARM_UP
+    assert (np.diff(predicted) <= 0).all()
+    everything = predictor.predict(SPACE.sample(2_000, seed=1))[0]
+    assert predicted.min() > np.quantile(everything, 0.95)
+
+
+def test_less_is_predicted_where_less_is_better(generator: Generator) -> None:
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, start_from=PARAMS)
+    smallest = warmed_up(sampler, direction="minimize")
+    sizes = [params(one) for one in smallest]
+    assert sizes == sorted(sizes)
+    assert max(sizes) < np.quantile([params(one) for one in SPACE.sample(500, seed=0)], 0.1)
+
+
+def test_limits_are_kept_from_the_first_measurement(
+    generator: Generator, predictor: PropertyPredictor
+) -> None:
+    sampler = DiffusionNAGSampler(
+        SPACE, generator=generator, start_from=predictor, limits=[limit(PARAMS, at_most=0.6)]
+    )
+    assert max(params(one) for one in warmed_up(sampler)) <= 0.6
+
+
+def test_the_next_best_takes_the_place_of_what_failed(
+    generator: Generator, predictor: PropertyPredictor
+) -> None:
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, start_from=predictor)
+    smooth, bumpy = warmed_up(sampler), warmed_up(sampler, failing=(1, 3))
+    assert bumpy[:WARM_UP] == smooth
+    assert len(set(bumpy)) == WARM_UP + 2
+    assert (np.diff(predictor.predict(bumpy)[0]) <= 0).all()
+
+
+def test_a_property_of_another_space_is_refused(generator: Generator) -> None:
+    other = AnalyticProperty(get_search_space("mobilenetv3"), "params")
+    with pytest.raises(DiffusionNAGError, match="mobilenetv3"):
+        DiffusionNAGSampler(SPACE, generator=generator, start_from=other)
+
+
+def test_a_search_starts_from_a_shipped_predictor_or_a_folder(
+    run_main: RunCli, tmp_path: Path, predictor: PropertyPredictor
+) -> None:
+    predictor.save_pretrained(tmp_path / "convolutions")
+    (tmp_path / "count.py").write_text(
+        "def count(architecture):\n    return float(architecture.operations.count(4))\n"
+    )
+    best = {}
+    for start in ("convolutions", "cifar10"):
+        options = ("--objective", "python:count.py:count", "--trials", WARM_UP)
+        result = run_main("search", "nasbench201", *options, "--start-from", start)
+        assert result.returncode == 0, result.stderr
+        best[start] = float(result.stdout.rpartition("best: ")[2].partition(",")[0])
+    assert best["convolutions"] >= 5
+    assert best["cifar10"] >= 3
+
+
+WRONG = {
+    "name": ("--start-from cifar11", "cifar10"),
+    "searcher": ("--start-from cifar10 --searcher rea", "rea has no option start-from"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_start_that_cannot_be_is_one_line(run_main: RunCli, tmp_path: Path, case: str) -> None:
+    (tmp_path / "count.py").write_text("def count(architecture):\n    return 1.0\n")
+    options, message = WRONG[case]
+    objective = ("--objective", "python:count.py:count")
+    assert_fails(run_main("search", "nasbench201", *objective, *options.split()), 2, message)
