@@ -94,7 +94,7 @@ def meta_train(
             ]
         )
     left = (normal[rows] - levels).double().numpy()
-    chosen, means = _averaged([triplets.architectures[row] for row in rows], left)
+    chosen, means = averaged([triplets.architectures[row] for row in rows], left)
     architectures = PropertyPredictor(space, PROPERTY, noise_aware=noise_aware)
     architectures.fit(chosen, means, seed=seed)
     return DatasetAwarePredictor(space, image_encoder, set_encoder, architectures, target)
@@ -132,7 +132,7 @@ def _padded(classes: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
     return members, real
 
 
-def _averaged(
+def averaged(
     architectures: Sequence[Architecture], values: np.ndarray
 ) -> tuple[list[Architecture], np.ndarray]:
     """Return each distinct architecture once, with the mean of its values."""
