@@ -43,7 +43,16 @@ def test_help_names_every_command_and_needs_no_torch(
         assert result.returncode == 0, result.stderr
     learning = ("train-generator", "train-predictor", "meta-train", "transfer", "search")
     networks = ("train", "compare", "export", "measure")
-    commands = ("generate", "spaces", "info", "tables", "import", "experiment", *learning, *networks)
+    commands = (
+        "generate",
+        "spaces",
+        "info",
+        "tables",
+        "import",
+        "experiment",
+        *learning,
+        *networks,
+    )
     result = run_cli("--help")
     listed = {line.split()[1] for line in result.stdout.splitlines() if len(line.split()) > 1}
     assert listed >= set(commands)

@@ -167,3 +167,11 @@ def test_a_transferred_predictor_is_a_property(tmp_path: Path) -> None:
     assert spearman(accuracy.normal_score(cells), mean) > 0.99
     bound = accuracy >= float(np.median(mean))
     assert abs(bound.keeps(cells).mean() - 0.5) < 0.1
+
+
+def test_a_predictor_of_another_image_encoder_is_refused(tmp_path: Path) -> None:
+    predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
+    predictor.image_encoder.name = "another"
+    predictor.save_pretrained(tmp_path / "saved")
+    with pytest.raises(DiffusionNAGError, match="codes of another image encoder"):
+        DatasetAwarePredictor.from_pretrained(tmp_path / "saved")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.checkpoint import locate, open_checkpoint, read_weights, write_checkpoint
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
 from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.property_predictor import PropertyPredictor
@@ -95,7 +96,8 @@ class DatasetAwarePredictor:
     ) -> DatasetAwarePredictor:
         """Load the predictor that ships for a search space, by its name, or one from a folder.
 
-        Raises DiffusionNAGError for an unknown name, a damaged folder, or another space's model.
+        Raises DiffusionNAGError for an unknown name, a damaged folder, another space's model, or one
+        that learnt from another image encoder.
         """
         folder = locate(KIND, str(name))
         config, space = open_checkpoint(folder, "dataset_aware_predictor", search_space)
@@ -104,6 +106,11 @@ class DatasetAwarePredictor:
             weights.pop("target.values").numpy(), weights.pop("target.normal").numpy()
         )
         image_encoder = ImageEncoder.from_pretrained()
+        if config["image_encoder"] != image_encoder.name:
+            raise DiffusionNAGError(
+                f"{folder} learnt from the codes of another image encoder than the one that ships; "
+                "meta-train it again"
+            )
         set_encoder = SetEncoder(image_encoder.dimensions)
         set_encoder.load_state_dict(weights)
         architectures = PropertyPredictor.from_pretrained(
