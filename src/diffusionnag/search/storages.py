@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import (
     ArgumentError,
     IntegrityError,
@@ -73,13 +75,18 @@ def _open_journal(path: str) -> BaseStorage:
 def _open_database(
     url: str, text: str, queue_again: Callable[[Study, FrozenTrial], None]
 ) -> BaseStorage:
+    is_file = url.startswith("sqlite")
+
     def create() -> BaseStorage:
-        return RDBStorage(
+        storage = RDBStorage(
             url,
-            engine_kwargs={"connect_args": {"timeout": LOCKED}} if url.startswith("sqlite") else {},
+            engine_kwargs={"connect_args": {"timeout": LOCKED}} if is_file else {},
             heartbeat_interval=HEARTBEAT,
             heartbeat_stale_trial_callback=queue_again,
         )
+        if is_file:
+            _lock_before_reading(storage.engine)
+        return storage
 
     try:
         for attempt in range(1, CREATIONS):
@@ -101,6 +108,21 @@ def _open_database(
         ) from error
     except RuntimeError as error:
         raise DiffusionNAGError(f"{text}: {first_line(error)}") from error
+
+
+def _lock_before_reading(engine: Engine) -> None:
+    """Let each transaction lock an SQLite file before it reads.
+
+    Otherwise two processes may both read that a trial waits, and both run it.
+    """
+    event.listen(engine, "connect", _leave_transactions_alone)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    # Connections that are open already would go on as before.
+    engine.dispose()
+
+
+def _leave_transactions_alone(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
 
 
 def unusable(storage: str | None, error: Exception) -> EnvironmentFailureError:
