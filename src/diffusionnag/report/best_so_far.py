@@ -39,7 +39,7 @@ def plot_best_so_far(
 ) -> None:
     """Draw each measured value (`count`, in order) and the best until then, as SVG, PNG or PDF.
 
-    The first `warm_up`, drawn uniformly, lie on grey. Of values that are not `allowed` (`count`
+    The first `warm_up` lie on grey. Of values that are not `allowed` (`count`
     bool) none is the best, and their points are hollow. A few values far from all others are only
     counted. Raises DiffusionNAGError without values, for another suffix, and where matplotlib is
     missing.
@@ -88,7 +88,7 @@ def _note(warm_up: int, outside: int, hollow: bool) -> str:
     if hollow:
         parts.append("hollow: not allowed")
     if warm_up:
-        parts.append("grey: uniform draws")
+        parts.append("grey: the warm-up")
     if outside:
         parts.append(f"{outside:,} further out, not shown")
     return "; ".join(parts)
