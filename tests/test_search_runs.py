@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diffusionnag.confidence import interval
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments import EXPERIMENTS, get_experiment
-from diffusionnag.experiments.search_curves import better, interval
+from diffusionnag.experiments.search_curves import better
 from diffusionnag.experiments.search_runs import Benchmark, Outcome, Run, Searcher, run_searches
 from diffusionnag.report import plot_curves
 

@@ -59,9 +59,8 @@ def compare(
     settings.check()
     prepare_folder(out)
     task = load_task(data, search_space, test=test, resolution=resolution, subset=subset)
-    skipped = task.training.skipped + task.held_out.skipped
-    if skipped:
-        messages.print(f"skipped {skipped:,} images that cannot be read")
+    if task.skipped:
+        messages.print(f"skipped {task.skipped:,} images that cannot be read")
     with progress_bar() as bar:
         training = bar.add_task("training", total=None, note="")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,26 +124,17 @@ def search(
     ] = None,
 ) -> None:
     """Search by Bayesian optimisation: measure, learn, generate candidates, measure the best."""
-    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.cli.console import require_packages
 
-    if importlib.util.find_spec("optuna") is None or importlib.util.find_spec("botorch") is None:
-        raise DiffusionNAGError(
-            "a search needs Optuna and BoTorch: pip install 'diffusionnag[search]'"
-        )
+    require_packages("search", "optuna", "botorch")
+    from diffusionnag.cli.generation import check_output
     from diffusionnag.cli.search_task import SearchTask
-    from diffusionnag.files import check_writable
-    from diffusionnag.report.figure import check_picture
+    from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.search.storages import shared_storage
 
-    if top < 0:
-        raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
-    if out is not None:
-        check_writable(out)
-    if plot is not None:
-        check_picture(plot)
-        check_writable(plot)
-        if len(objective or ()) > MOST_DRAWN:
-            raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
+    check_output(top, out, plot)
+    if plot is not None and len(objective or ()) > MOST_DRAWN:
+        raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
     with shared_storage(storage, workers) as shared:
         task = SearchTask(
             space,

@@ -89,9 +89,8 @@ def train(
             report=lambda done, total: bar.update(decoding, completed=done, total=total),
         )
         bar.remove_task(decoding)
-        skipped = task.training.skipped + task.held_out.skipped
-        if skipped:
-            messages.print(f"skipped {skipped:,} images that cannot be read")
+        if task.skipped:
+            messages.print(f"skipped {task.skipped:,} images that cannot be read")
         training = bar.add_task("training", total=None, note="")
 
         def report(progress: Progress) -> None:

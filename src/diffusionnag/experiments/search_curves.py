@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from diffusionnag.confidence import interval
 from diffusionnag.experiments.result_table import ResultTable
 from diffusionnag.experiments.search_benchmarks import (
     DATASETS,
@@ -26,7 +27,6 @@ from diffusionnag.report import plot_curves
 from diffusionnag.search.acquisition import ACQUISITIONS
 
 SHOWN = (20, 50, 100)
-CONFIDENCE = 0.95
 
 Curves = Mapping[Searcher, np.ndarray]
 """The best so far after each trial, `seeds x trials`, of each searcher."""
@@ -40,16 +40,10 @@ def figure3(report: Callable[[str], None]) -> ResultTable:
         big_space(),
     ]
     curves = {one.name: _curves(one, SEARCHERS, report) for one in benchmarks}
-    guided, *others = STRATEGY_SEARCHERS
-    rows = []
-    for benchmark, of_searchers in curves.items():
-        for searcher, runs in of_searchers.items():
-            p = better(of_searchers[guided], runs) if searcher in others else "-"
-            rows.append((benchmark, searcher.label, *_figures(runs), p))
     return ResultTable(
         title="Best so far by number of measured architectures (paper, Figure 3)",
         columns=("benchmark", "searcher", *_headings(), "p"),
-        rows=tuple(rows),
+        rows=_rows(curves),
         notes=(
             "Accuracy in % of the best so far; on NAS-Bench-201 the test accuracy after 200 epochs, "
             "also where validation accuracy after 12 epochs was searched; on MnasNet ImageNet top-1 "
@@ -66,16 +60,10 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
     for acquisition in ACQUISITIONS:
         searchers = [Searcher(one.name, one.strategy, acquisition) for one in STRATEGY_SEARCHERS]
         curves[acquisition] = _curves(big_space(), searchers, report)
-    rows = []
-    for acquisition, of_searchers in curves.items():
-        guided, *_ = of_searchers.values()
-        for searcher, runs in of_searchers.items():
-            p = "-" if runs is guided else better(guided, runs)
-            rows.append((acquisition, searcher.label, *_figures(runs), p))
     return ResultTable(
         title="Strategies and acquisition functions in the big space (paper, Figure 4)",
         columns=("acquisition", "candidates", *_headings(), "p"),
-        rows=tuple(rows),
+        rows=_rows(curves),
         notes=(
             "ImageNet top-1 in % of the best so far among MnasNet networks, by the surrogate "
             f"(results/surrogate.md). Mean and 95 % interval of {len(SEEDS)} seeds.",
@@ -97,12 +85,6 @@ def better(ours: np.ndarray, others: np.ndarray) -> str:
     return f"{p:.3f}"
 
 
-def interval(runs: np.ndarray) -> np.ndarray:
-    """Return half the width of the 95 % interval of the mean of `seeds x trials`, `trials`."""
-    t = stats.t.ppf(0.5 + CONFIDENCE / 2, len(runs) - 1)
-    return t * runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
-
-
 def _curves(
     benchmark: Benchmark, searchers: Sequence[Searcher], report: Callable[[str], None]
 ) -> dict[Searcher, np.ndarray]:
@@ -112,6 +94,18 @@ def _curves(
         searcher: np.array([found[run].best_so_far(TRIALS) for run in group])
         for searcher, group in runs.items()
     }
+
+
+def _rows(curves: Mapping[str, Curves]) -> tuple[tuple[str, ...], ...]:
+    """Return a row for each searcher; strategies are compared with the first of their group."""
+    rows = []
+    for group, of_searchers in curves.items():
+        guided, *_ = of_searchers.values()
+        for searcher, runs in of_searchers.items():
+            compared = searcher.strategy is not None and runs is not guided
+            p = better(guided, runs) if compared else "-"
+            rows.append((group, searcher.label, *_figures(runs), p))
+    return tuple(rows)
 
 
 def _headings() -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Benchmark:
 
     def is_goal(self, value: float) -> bool:
         """Return whether a searched value is the best of the table."""
-        return self.decimals is not None and round(value, self.decimals) >= self.goal
+        return round(value, self.decimals) >= self.goal
 
 
 @dataclass(frozen=True)

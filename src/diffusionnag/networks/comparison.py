@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from diffusionnag.confidence import interval
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.files import write_atomically
 from diffusionnag.networks.task import ImageTask, train_architecture
@@ -18,7 +19,6 @@ from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.training_state import STATE_FILE
 
 ACCURACY_FILE = "accuracy.json"
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,7 @@ def _accuracy(
 def summarise(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
     """Return max, mean and min over architectures, each averaged over seeds."""
     statistics = (accuracies.max(0), accuracies.mean(0), accuracies.min(0))
-    return tuple(map(_interval, statistics))  # type: ignore[return-value]
-
-
-def _interval(values: np.ndarray) -> Interval:
-    if len(values) < 2:
-        return Interval(float(values.mean()), float("nan"))
-    factor = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)
-    return Interval(float(values.mean()), float(factor * values.std(ddof=1) / np.sqrt(len(values))))
+    return tuple(Interval(float(one.mean()), float(interval(one))) for one in statistics)  # type: ignore[return-value]
 
 
 def p_value(first: np.ndarray, second: np.ndarray) -> float:

@@ -34,6 +34,11 @@ class ImageTask:
     held_out: Pixels
     resolution: int
 
+    @property
+    def skipped(self) -> int:
+        """How many images could not be read."""
+        return self.training.skipped + self.held_out.skipped
+
     def fingerprint(self) -> str:
         """Return a number in hexadecimal that tells this task from others."""
         total = hashlib.sha256()

@@ -171,16 +171,11 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _covariance(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
-    distances = [_squared_distances(one, other) for one, other in zip(a, b, strict=True)]
-    return _from_distances(distances, kernel)
-
-
-def _from_distances(distances: list[Tensor], kernel: Tensor) -> Tensor:
-    groups = len(distances)
+    groups = len(a)
     variances, lengths = kernel[:groups], kernel[groups:-1]
     parts = [
-        torch.exp(variance - 0.5 * distance * torch.exp(-2 * length))
-        for distance, variance, length in zip(distances, variances, lengths, strict=True)
+        torch.exp(variance - 0.5 * _squared_distances(one, other) * torch.exp(-2 * length))
+        for one, other, variance, length in zip(a, b, variances, lengths, strict=True)
     ]
     return functools.reduce(operator.add, parts)
 
