@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diffusionnag.experiments.search_runs import Benchmark, Run, Searcher
+from diffusionnag.search.acquisition import ACQUISITIONS
 from diffusionnag.search.proposal import STRATEGIES
 
 SEEDS = tuple(range(10))
@@ -12,7 +13,7 @@ TRIALS = 100
 CAP, MODEL_CAP = 500, 150
 """When a search for the best cell is given up; one that fits a model at each step ends earlier."""
 
-STRATEGY_SEARCHERS = tuple(Searcher("diffusionnag", strategy=one) for one in STRATEGIES)
+STRATEGY_SEARCHERS = tuple(Searcher("diffusionnag", one, ACQUISITIONS[0]) for one in STRATEGIES)
 FREE_BASELINES = tuple(Searcher(one) for one in ("random", "rea", "reinforce", "local-search"))
 MODEL_BASELINES = tuple(
     Searcher(one) for one in ("bananas", "gp-ucb", "nas-bowl", "tpe", "optuna-gp")
