@@ -14,7 +14,7 @@ from conftest import RunCli, assert_fails
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.networks import TrainedNetwork, build_network
 from diffusionnag.networks.exporting import export_network
-from diffusionnag.networks.measuring import measure_latency
+from diffusionnag.networks.measuring import LatencySettings, measure_latencies
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -112,5 +112,5 @@ def test_wrong_requests_are_one_line(
 def test_measuring_leaves_the_number_of_threads_alone() -> None:
     before = torch.get_num_threads()
     network = build_network(SPACE, SPACE.parse(CELL))
-    measure_latency(network, 8, threads=before + 1, repeats=1)
+    measure_latencies([network], 8, LatencySettings(threads=before + 1, repeats=1))
     assert torch.get_num_threads() == before

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import safetensors
 import safetensors.torch
 from torch import Tensor
@@ -33,19 +34,37 @@ def shipped_folder(kind: str, name: str) -> Path | None:
     return folder if (folder / CONFIG_FILE).is_file() else None
 
 
+def own_folder(kind: str, name: str) -> Path:
+    """Return the folder, there or not, of a model that is about this machine."""
+    return platformdirs.user_data_path("diffusionnag") / kind / name
+
+
 def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
     """Return the names of the checkpoints of a kind inside the package, of one space or of all."""
-    parent = Path(str(files("diffusionnag"))) / "checkpoints" / kind
+    return _names(Path(str(files("diffusionnag"))) / "checkpoints" / kind, search_space)
+
+
+def own_names(kind: str, search_space: str) -> list[str]:
+    """Return the names of the models of a kind that are about this machine, of one space."""
+    return _names(own_folder(kind, ""), search_space)
+
+
+def _names(parent: Path, search_space: str | None) -> list[str]:
     folders = sorted(path.parent for path in parent.glob(f"*/{CONFIG_FILE}"))
     if search_space is None:
         return [folder.name for folder in folders]
-    configs = {folder.name: json.loads((folder / CONFIG_FILE).read_text()) for folder in folders}
-    return [name for name, config in configs.items() if config["search_space"] == search_space]
+    return [one.name for one in folders if read_config(one)["search_space"] == search_space]
 
 
-def shipped_property(name: str) -> str:
-    """Return the property that a shipped predictor predicts."""
-    folder = shipped_folder("predictors", name)
+def installed_folder(kind: str, name: str) -> Path | None:
+    """Return the folder of a model inside the package, or else of one about this machine, or None."""
+    own = own_folder(kind, name)
+    return shipped_folder(kind, name) or (own if (own / CONFIG_FILE).is_file() else None)
+
+
+def predicted_property(name: str) -> str:
+    """Return the property that a predictor of the package, or of this machine, predicts."""
+    folder = installed_folder("predictors", name)
     assert folder is not None
     return str(read_config(folder)["property"])
 
@@ -66,7 +85,7 @@ def locate(kind: str, name: str, **hub_options: Any) -> Path:
     if not re.fullmatch(HUB_ID, name):
         raise DiffusionNAGError(
             f"no model {name!r} among the shipped {kind} ({_nearest_names(kind, name)}), and no "
-            "folder of that name"
+            f"folder of that name{_where_latencies_come_from(name)}"
         )
     from huggingface_hub import snapshot_download
 
@@ -78,6 +97,11 @@ def locate(kind: str, name: str, **hub_options: Any) -> Path:
             f"there is no folder {name!r}, and the Hugging Face hub did not give a model of that "
             f"name: {reason}"
         ) from error
+
+
+def _where_latencies_come_from(name: str) -> str:
+    """Return a hint for a name that may be meant for a latency of this machine."""
+    return "; `diffusionnag profile` measures this machine" if name.startswith("latency:") else ""
 
 
 def _nearest_names(kind: str, name: str) -> str:

@@ -17,6 +17,7 @@ from diffusionnag.cli.export import export, measure
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
 from diffusionnag.cli.meta_train import meta_train
+from diffusionnag.cli.profile import profile
 from diffusionnag.cli.search import search
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.tables import tables
@@ -46,6 +47,7 @@ app.command()(train)
 app.command()(compare)
 app.command()(export)
 app.command()(measure)
+app.command()(profile)
 app.command("meta-train")(meta_train)
 app.command()(tables)
 app.add_typer(import_table, name="import")
@@ -92,8 +94,8 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail(
-            "interrupted; train-generator and train go on from their last checkpoint, and search from "
-            "its --storage, when run again",
+            "interrupted; train-generator and train go on from their last checkpoint, search from "
+            "its --storage, and compare and profile after what is finished, when run again",
             1,
         )
     except BrokenPipeError:

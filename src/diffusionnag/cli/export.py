@@ -77,16 +77,15 @@ def measure(
         count_network,
         network_family,
     )
-    from diffusionnag.networks.measuring import measure_latency, peak_memory
+    from diffusionnag.networks.measuring import LatencySettings, measure_latencies, peak_memory
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
     size = check_resolution(search_space, resolution)
     chosen = search_space.parse(architecture)
     network = build_network(search_space, chosen, classes=classes, width=width)
-    latency = measure_latency(
-        network, size, backend=backend, threads=threads, batch=batch, repeats=repeats
-    )
+    settings = LatencySettings(backend, threads, batch, repeats)
+    (latency,) = measure_latencies([network], size, settings)
     cost = count_network(network, size, network_family(search_space).convention)
     results.print(
         f"latency: {latency.median:.3f} ms, the middle half {latency.lower_quartile:.3f} to "

@@ -44,7 +44,7 @@ def info(
 ) -> None:
     """Describe a search space and draw an architecture of it, as text and as a picture."""
     from diffusionnag.benchmarks import known_tables
-    from diffusionnag.checkpoint import shipped_names, shipped_property
+    from diffusionnag.checkpoint import own_names, predicted_property, shipped_names
     from diffusionnag.cli.console import messages, results, unit
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space
@@ -53,10 +53,13 @@ def info(
     if architecture is None:
         description = (search_space.__doc__ or "").strip()
         results.print(f"{search_space.name}: {description}\n", markup=False)
-        predictors = shipped_names("predictors", search_space.name)
-        if predictors:
-            names = ", ".join(shipped_property(name) for name in predictors)
-            results.print(f"shipped predictors: {names}\n", markup=False)
+        for origin, predictors in {
+            "shipped predictors": shipped_names("predictors", search_space.name),
+            "predictors about this machine": own_names("predictors", search_space.name),
+        }.items():
+            if predictors:
+                names = ", ".join(map(predicted_property, predictors))
+                results.print(f"{origin}: {names}\n", markup=False)
         chosen = search_space.sample(1, seed)[0]
     else:
         chosen = search_space.parse(architecture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -41,8 +40,8 @@ def train_predictor(
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import check_writable, prepare_folder
     from diffusionnag.model_card import About, machine, today
-    from diffusionnag.predictors.cross_validation import held_out_parts, predict_held_out
-    from diffusionnag.predictors.property_predictor import PropertyPredictor
+    from diffusionnag.predictors.cross_validation import held_out_parts
+    from diffusionnag.predictors.fitting import fit_judged, how_judged
     from diffusionnag.predictors.quality import prediction_quality
     from diffusionnag.report import plot_scatter
     from diffusionnag.report.figure import check_picture
@@ -54,7 +53,6 @@ def train_predictor(
     measured = clean_measurements(table, search_space, column)
     count = len(measured.values)
     parts = held_out_parts(count, folds, seed)
-    how = "cross-validated" if len(parts) > 1 else "on a held-out tenth"
     if plot is not None:
         if not parts:
             raise DiffusionNAGError(
@@ -70,35 +68,22 @@ def train_predictor(
 
     with progress_bar() as bar:
         task = bar.add_task("fitting", total=len(parts) + 1, note="")
-        fits = itertools.count()
-
-        def fitted(rows: np.ndarray) -> PropertyPredictor:
-            done = next(fits)
-            note = f"without part {done + 1}, to measure the error" if done < len(parts) else "all"
-            bar.update(task, completed=done, note=note)
-            predictor = PropertyPredictor(search_space, column, noise_aware=noise_aware)
-            return predictor.fit(
-                [measured.architectures[row] for row in rows],
-                measured.values[rows],
-                seed=seed,
-                report=lambda step, steps: bar.update(task, completed=done + step / steps),
-            )
-
-        def predict(seen: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return fitted(seen).predict([measured.architectures[row] for row in part])
-
-        held_out = predict_held_out(predict, measured.values, parts)
-        predictor = fitted(np.arange(count))
-
-    found = prediction_quality(held_out.mean, held_out.std, held_out.true) if parts else {}
-    quality = {name: value for name, value in found.items() if np.isfinite(value)}
+        predictor, held_out = fit_judged(
+            search_space,
+            column,
+            measured,
+            parts,
+            noise_aware=noise_aware,
+            seed=seed,
+            report=lambda done, note: bar.update(task, completed=done, note=note),
+        )
     predictor.about = About(
         command=command_line(),
         data=f"{table.name}: {len(table.architectures)} rows, {count} distinct architectures with "
         f"a value of {column}",
         date=today(),
         machine=machine(),
-        quality={f"{name}, {how}": value for name, value in quality.items()},
+        quality=predictor.about.quality,
     )
     predictor.save_pretrained(out)
     for name, value in predictor.about.quality.items():
@@ -107,8 +92,9 @@ def train_predictor(
         messages.print(f"{count} architectures are too few to hold any out and measure the error")
     messages.print(f"saved in {out}; use it with: diffusionnag generate {space} --guide {out}")
     if plot is not None:
-        shown = (name for name in ("Spearman", "mean absolute error") if name in quality)
-        caption = [f"{name} {quality[name]:.3g}" for name in shown]
+        found = prediction_quality(held_out.mean, held_out.std, held_out.true)
+        shown = ((name, found[name]) for name in ("Spearman", "mean absolute error"))
+        caption = [f"{name} {value:.3g}" for name, value in shown if np.isfinite(value)]
         plot_scatter(
             held_out.true,
             held_out.mean,
@@ -116,6 +102,8 @@ def train_predictor(
             std=held_out.std,
             name=column,
             title=f"{column} of {search_space.name} architectures",
-            caption=", ".join([*caption, f"{len(held_out.true):,} architectures {how}"]),
+            caption=", ".join(
+                [*caption, f"{len(held_out.true):,} architectures {how_judged(parts)}"]
+            ),
         )
         messages.print(f"drawn into {plot}")

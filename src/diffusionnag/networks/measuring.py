@@ -1,4 +1,4 @@
-"""Latency of a network on this very machine."""
+"""Latency of networks on this very machine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from diffusionnag.networks.exporting import export_network, onnx_session, run_se
 
 BACKENDS = ("torch", "onnxruntime")
 WARM_UP = 10
-REPEATS = 50
 
 
 @dataclass(frozen=True)
@@ -32,52 +31,71 @@ class Latency:
     upper_quartile: float
 
 
-def measure_latency(
-    network: nn.Module,
-    resolution: int,
-    *,
-    backend: str = "torch",
-    threads: int = 1,
-    batch: int = 1,
-    repeats: int = REPEATS,
-) -> Latency:
-    """Return the latency of a network on the CPU, after ten runs to warm up.
+@dataclass(frozen=True)
+class LatencySettings:
+    """What runs a network on the CPU, on how many images at a time, and how often it is timed."""
 
-    Raises DiffusionNAGError for an unknown backend, and for less than one thread, image or repeat.
+    backend: str = "torch"
+    threads: int = 1
+    batch: int = 1
+    repeats: int = 50
+
+    def check(self) -> None:
+        """Raise DiffusionNAGError for an unknown backend, or less than one of anything."""
+        if self.backend not in BACKENDS:
+            raise DiffusionNAGError(f"no backend {self.backend!r}; known: {', '.join(BACKENDS)}")
+        for name in ("threads", "batch", "repeats"):
+            value = getattr(self, name)
+            if value < 1:
+                raise DiffusionNAGError(f"{name} is {value}; it must be at least 1")
+
+
+def measure_latencies(
+    networks: Sequence[nn.Module], resolution: int, settings: LatencySettings
+) -> list[Latency]:
+    """Return the latency of each network on the CPU, after ten runs to warm up.
+
+    They run in turn, so that a change of the machine's speed hits all alike. Raises
+    DiffusionNAGError as `LatencySettings.check` does.
     """
-    if backend not in BACKENDS:
-        raise DiffusionNAGError(f"no backend {backend!r}; known: {', '.join(BACKENDS)}")
-    for name, value in {"threads": threads, "batch": batch, "repeats": repeats}.items():
-        if value < 1:
-            raise DiffusionNAGError(f"{name} is {value}; it must be at least 1")
-    x = torch.randn(batch, 3, resolution, resolution, generator=torch.Generator().manual_seed(0))
-    milliseconds = []
-    with _runner(network.cpu().eval(), resolution, backend, threads) as run, torch.inference_mode():
-        for _ in range(WARM_UP):
-            run(x)
-        for _ in range(repeats):
+    settings.check()
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(settings.batch, 3, resolution, resolution, generator=rng)
+    with ExitStack() as stack, torch.inference_mode():
+        stack.enter_context(_threads(settings.threads))
+        runs = [
+            stack.enter_context(_runner(network.cpu().eval(), resolution, settings))
+            for network in networks
+        ]
+        milliseconds = np.empty((WARM_UP + settings.repeats, len(runs)))
+        for repeat, network in np.ndindex(milliseconds.shape):
             started = time.perf_counter()
-            run(x)
-            milliseconds.append(1e3 * (time.perf_counter() - started))
-    lower, median, upper = np.quantile(milliseconds, (0.25, 0.5, 0.75)).tolist()
-    return Latency(median, lower, upper)
+            runs[network](x)
+            milliseconds[repeat, network] = 1e3 * (time.perf_counter() - started)
+    quartiles = np.quantile(milliseconds[WARM_UP:], (0.25, 0.5, 0.75), axis=0)
+    return [Latency(median, lower, upper) for lower, median, upper in quartiles.T.tolist()]
 
 
 @contextmanager
 def _runner(
-    network: nn.Module, resolution: int, backend: str, threads: int
+    network: nn.Module, resolution: int, settings: LatencySettings
 ) -> Iterator[Callable[[torch.Tensor], object]]:
-    if backend == "onnxruntime":
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
-            export_network(network, resolution, path)
-            session = onnx_session(path, threads)
-            yield lambda x: run_session(session, x)
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    if settings.backend == "torch":
         yield network
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_network(network, resolution, path)
+        session = onnx_session(path, settings.threads)
+        yield lambda x: run_session(session, x)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
 

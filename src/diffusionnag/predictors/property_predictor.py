@@ -13,10 +13,10 @@ from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from diffusionnag.checkpoint import (
+    installed_folder,
     locate,
     open_checkpoint,
     read_weights,
-    shipped_folder,
     write_checkpoint,
 )
 from diffusionnag.errors import DiffusionNAGError
@@ -276,14 +276,14 @@ class PropertyPredictor(Property, ModelHubMixin):
         search_space: SearchSpace | None = None,
         **hub_options: Any,
     ) -> PropertyPredictor:
-        """Load a predictor: a shipped one by name, a folder, or a model on the hub.
+        """Load a predictor: a shipped one or one about this machine by name, a folder, or one on the hub.
 
-        A shipped one is named by its property when `search_space` is given, else `space-property`.
+        One of the first two is named by its property when `search_space` is given, else `space-property`.
         Raises DiffusionNAGError for an unknown name, a damaged folder, or another space's model.
         """
         qualified = checkpoint_name(search_space.name, str(name)) if search_space else str(name)
-        shipped = shipped_folder(KIND, qualified)
-        folder = shipped or locate(KIND, str(name), **hub_options)
+        installed = installed_folder(KIND, qualified)
+        folder = installed or locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         settings = config["model"]
         kind = settings.pop("kind")

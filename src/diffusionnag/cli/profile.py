@@ -1,0 +1,116 @@
+"""`diffusionnag profile`: the latencies of this machine, and a predictor of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from diffusionnag.cli.export import ONNX_PACKAGES
+
+FOLDS = 5
+
+
+def profile(
+    space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
+    count: Annotated[int, typer.Option("-n", help="How many architectures to measure.")] = 200,
+    name: Annotated[
+        str, typer.Option(help="What `latency:NAME` is called in guides and limits.")
+    ] = "here",
+    backend: Annotated[str, typer.Option(help="torch or onnxruntime.")] = "torch",
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    batch: Annotated[int, typer.Option(help="Images at a time.")] = 1,
+    repeats: Annotated[int, typer.Option(help="Times that each is measured.")] = 50,
+    resolution: Annotated[
+        int | None, typer.Option(help="Pixels; the benchmark's own if left out.")
+    ] = None,
+    width: Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same architectures.")] = 0,
+) -> None:
+    """Measure random networks on this machine and learn to predict latencies; run again, it goes on.
+
+    Then `--limit latency:here<=5` keeps to 5 ms in all commands that take limits.
+    """
+    import numpy as np
+
+    from diffusionnag.cli.console import (
+        command_line,
+        messages,
+        progress_bar,
+        require_packages,
+        results,
+    )
+
+    if backend == "onnxruntime":
+        require_packages("export", *ONNX_PACKAGES)
+    from diffusionnag.benchmarks import clean_measurements
+    from diffusionnag.checkpoint import own_folder, shipped_folder
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.model_card import About, machine, today
+    from diffusionnag.networks import check_resolution
+    from diffusionnag.networks.measuring import LatencySettings
+    from diffusionnag.networks.profiling import (
+        TABLE_FILE,
+        ProfileSettings,
+        latency_name,
+        profile_space,
+    )
+    from diffusionnag.predictors.cross_validation import held_out_parts
+    from diffusionnag.predictors.fitting import fit_judged
+    from diffusionnag.predictors.property_predictor import (
+        FEWEST_ARCHITECTURES,
+        KIND,
+        checkpoint_name,
+    )
+    from diffusionnag.spaces import get_search_space
+
+    search_space = get_search_space(space)
+    size = check_resolution(search_space, resolution)
+    settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), size, width)
+    column = latency_name(name)
+    if shipped_folder(KIND, checkpoint_name(space, column)):
+        raise DiffusionNAGError(f"{column} is a shipped predictor; give this one another --name")
+    if count < FEWEST_ARCHITECTURES:
+        raise DiffusionNAGError(
+            f"-n is {count}; at least {FEWEST_ARCHITECTURES} are needed to learn from"
+        )
+    folder = own_folder(KIND, checkpoint_name(space, column))
+    with progress_bar() as bar:
+        task = bar.add_task("measuring", total=count, note="")
+        table = profile_space(
+            search_space,
+            column,
+            count,
+            folder,
+            settings,
+            seed=seed,
+            report=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        measured = clean_measurements(table, search_space, column)
+        parts = held_out_parts(len(measured.values), FOLDS, seed)
+        bar.reset(task, description="fitting", total=len(parts) + 1)
+        predictor, _ = fit_judged(
+            search_space,
+            column,
+            measured,
+            parts,
+            seed=seed,
+            report=lambda done, note: bar.update(task, completed=done, note=note),
+        )
+    predictor.about = About(
+        command=command_line(),
+        data=f"{len(measured.values)} random architectures, measured on this machine",
+        date=today(),
+        machine=machine(),
+        quality=predictor.about.quality,
+    )
+    predictor.save_pretrained(folder)
+    for measure, value in predictor.about.quality.items():
+        results.print(f"{measure}: {value:.4g}")
+    quartiles = np.quantile(measured.values, (0.25, 0.5, 0.75))
+    lower, middle, upper = (f"{value:.3g}" for value in quartiles)
+    results.print(f"median {middle} ms, the middle half {lower} to {upper} ms")
+    results.print(f"latencies: {folder / TABLE_FILE}", markup=False)
+    messages.print(
+        f"use it with: diffusionnag generate {space} --limit '{column}<={lower}'", markup=False
+    )

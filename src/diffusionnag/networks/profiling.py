@@ -1,0 +1,146 @@
+"""Latencies of a space's networks on this very machine, as a table that grows."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diffusionnag.benchmarks.table import Table, read_table, write_table
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.files import prepare_folder, write_atomically
+from diffusionnag.networks.building import build_network, check_resolution, check_width
+from diffusionnag.networks.measuring import LatencySettings, measure_latencies
+from diffusionnag.seeds import check_seed
+from diffusionnag.spaces import Architecture, SearchSpace
+
+TABLE_FILE = "latencies.parquet"
+SETTINGS_FILE = "profile.json"
+MEASURED, REFERENCE = "measured_ms", "reference_ms"
+COMPARED = 101
+"""Random architectures of which the one with the median of multiply-adds is the reference."""
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """What is measured: networks of so many pixels and of this width, each as `latency` says."""
+
+    latency: LatencySettings
+    resolution: int
+    width: float = 1.0
+
+
+def latency_name(name: str) -> str:
+    """Return what the latency on a machine of this name is called, `latency:NAME`.
+
+    Raises DiffusionNAGError for a name that is not made of letters, digits, `_` and `-`.
+    """
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise DiffusionNAGError(f"the name {name!r} should be made of letters, digits, _ and -")
+    return f"latency:{name}"
+
+
+def measure_beside_reference(
+    space: SearchSpace, architecture: Architecture, settings: ProfileSettings
+) -> tuple[float, float]:
+    """Return the latencies in ms of an architecture and, measured in turn with it, of a reference.
+
+    The reference is the same one in every call, so that other work on the machine shows.
+    """
+    drawn = space.sample(COMPARED, 0)
+    drawn.sort(key=lambda one: space.analytic_properties(one)["macs"])
+    networks = [
+        build_network(space, one, width=settings.width)
+        for one in (architecture, drawn[COMPARED // 2])
+    ]
+    own, reference = measure_latencies(networks, settings.resolution, settings.latency)
+    return own.median, reference.median
+
+
+def profile_space(
+    space: SearchSpace,
+    column: str,
+    count: int,
+    folder: Path,
+    settings: ProfileSettings,
+    *,
+    seed: int = 0,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
+    """Return a table of `count` random architectures, or more if the folder holds more.
+
+    Its `column` holds each latency in ms as it would be at the machine's usual speed: as measured
+    (`measured_ms`), times the reference's median over all rows, over the reference's latency just then
+    (`reference_ms`). Each row is kept in `folder` once it is measured, and a later call goes on with
+    them. Raises DiffusionNAGError for a count the space does not have, impossible settings, and a
+    folder that holds a profile of other settings or of another machine.
+    """
+    settings.latency.check()
+    check_resolution(space, settings.resolution)
+    check_width(space, settings.width)
+    if not 1 <= count <= space.size:
+        raise DiffusionNAGError(
+            f"cannot measure {count} architectures; ask for 1 to all {space.size} of {space.name}"
+        )
+    prepare_folder(folder)
+    _check_identity(folder, {"search_space": space.name, "column": column, **asdict(settings)})
+    path, rows = folder / TABLE_FILE, dict[Architecture, tuple[float, float]]()
+    if path.exists():
+        table = read_table(path)
+        pairs = zip(table.column(MEASURED).tolist(), table.column(REFERENCE).tolist(), strict=True)
+        rows = dict(zip(map(space.parse, table.architectures), pairs, strict=True))
+    while len(rows) < count:
+        report(len(rows), count)
+        architecture = _draw_other(space, rows, check_seed(seed))
+        rows[architecture] = measure_beside_reference(space, architecture, settings)
+        write_table(_steadied(space, column, rows), path)
+    report(len(rows), count)
+    return _steadied(space, column, rows)
+
+
+def _check_identity(folder: Path, wanted: dict[str, object]) -> None:
+    """Note what the profile of a folder is about, or raise DiffusionNAGError if it is another."""
+    wanted |= {"machine": platform.node(), "torch": torch.__version__}
+    wanted = json.loads(json.dumps(wanted))
+    path = folder / SETTINGS_FILE
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DiffusionNAGError(
+                f"{path} is damaged; delete {folder} to measure again"
+            ) from error
+        if found != wanted:
+            raise DiffusionNAGError(
+                f"{folder} holds a profile of other settings or another machine; delete it, or give "
+                "this one another --name"
+            )
+        return
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+
+def _draw_other(space: SearchSpace, taken: Collection[Architecture], seed: int) -> Architecture:
+    """Return a random architecture that is not taken; which one, follows from how many are."""
+    rng = np.random.default_rng([seed, len(taken)])
+    while True:
+        (drawn,) = space.sample(1, rng)
+        if drawn not in taken:
+            return drawn
+
+
+def _steadied(
+    space: SearchSpace, column: str, rows: dict[Architecture, tuple[float, float]]
+) -> Table:
+    measured, reference = np.array(list(rows.values())).T
+    columns = {
+        column: measured * np.median(reference) / reference,
+        MEASURED: measured,
+        REFERENCE: reference,
+    }
+    return Table("profile", tuple(map(space.format, rows)), columns)
