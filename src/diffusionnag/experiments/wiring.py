@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -13,9 +14,13 @@ from diffusionnag.metrics import generation_quality, operation_counts
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
-CASES = (("nasbench_graph", 16), ("nasbench_graph", 48), ("nasbench101", 16))
+CASES = (("nasbench_graph", 16), ("nasbench_graph", 48), ("nasbench101", 16), ("darts", 16))
 """Spaces whose generators are shipped, and the solver steps."""
 SAMPLES = 10_000
+REFERENCE = 500_000
+"""Uniform draws that stand for a space which is too large to be walked through."""
+FEWEST_EXPECTED = 5
+"""Kinds that fewer are expected of say nothing in a chi-square test."""
 
 
 def wiring(report: Callable[[str], None]) -> ResultTable:
@@ -36,8 +41,9 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
         quality = generation_quality(space, drawn, generator.training_set)
         valid = [one for one in drawn if space.is_valid(one)]
         after = 100 * (len(valid) + len(mended)) / SAMPLES
-        expected = 100 * space.size / SAMPLES * (1 - (1 - 1 / space.size) ** SAMPLES)
-        everything = np.concatenate(list(space.enumerate_operations()))
+        met = -math.expm1(SAMPLES * math.log1p(-1 / space.size))
+        expected = 100 * space.size / SAMPLES * met
+        everything = _whole_space(space)
         rows.append(
             (
                 *(name, str(steps), f"{quality.validity:.2f}", f"{after:.2f}"),
@@ -57,10 +63,16 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
             "Shipped generators, unguided, seed 0. Validity is that of the network itself; mending "
             "takes the likeliest valid architecture under its probabilities. Isomorphic "
             "architectures count as one.",
-            "p: chi-square of the frequencies against those of the whole space; of numbers of edges "
-            "where there are too many wirings to count each.",
+            "p: chi-square of the frequencies against those of the whole space (of darts, 500,000 "
+            "uniform draws); of numbers of edges where there are too many wirings to count each.",
         ),
     )
+
+
+def _whole_space(space: SearchSpace) -> np.ndarray:
+    if space.is_enumerable:
+        return np.concatenate(list(space.enumerate_operations()))
+    return space.sample_operations(REFERENCE, np.random.default_rng(0))
 
 
 def _p_of_wirings(
@@ -68,13 +80,13 @@ def _p_of_wirings(
 ) -> float:
     from scipy.stats import chisquare
 
-    few = len(space.wiring.nodes) < 10
     present = space.wiring.presence(everything)
-    kinds = map(bytes, present) if few else present.sum(1).tolist()
-    expected = Counter(kinds)
     shown = space.wiring.presence(np.array([one.operations for one in drawn]))
-    found = Counter(map(bytes, shown) if few else shown.sum(1).tolist())
-    kept = [kind for kind, count in expected.items() if count * len(drawn) >= 5 * len(everything)]
+    expected, found = Counter(map(bytes, present)), Counter(map(bytes, shown))
+    if len(expected) * FEWEST_EXPECTED > len(drawn):
+        expected, found = Counter(present.sum(1).tolist()), Counter(shown.sum(1).tolist())
+    fewest = FEWEST_EXPECTED * len(everything) / len(drawn)
+    kept = [kind for kind, count in expected.items() if count >= fewest]
     counts = np.array([found[kind] for kind in kept])
     shares = np.array([expected[kind] for kind in kept])
     return float(chisquare(counts, shares / shares.sum() * counts.sum()).pvalue)
