@@ -42,7 +42,7 @@ def test_help_names_every_command_and_needs_no_torch(
         result = run_cli(*arguments)
         assert result.returncode == 0, result.stderr
     learning = ("train-generator", "train-predictor", "meta-train", "transfer", "search")
-    networks = ("train", "compare", "export", "measure")
+    networks = ("train", "compare", "export", "measure", "report")
     commands = (
         "generate",
         "spaces",
@@ -94,7 +94,11 @@ def test_generate_shows_writes_and_draws(run_cli: RunCli, tmp_path: Path) -> Non
     outputs = ("--out", "cells.jsonl", "--plot", "plot.png")
     result = run_cli("generate", "nasbench201", *wanted, *outputs)
     assert result.returncode == 0, result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"cells.jsonl", "plot.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "cells.jsonl",
+        "cells.run.json",
+        "plot.png",
+    }
 
     records = [json.loads(line) for line in (tmp_path / "cells.jsonl").read_text().splitlines()]
     cells = [SPACE.parse(record["architecture"]) for record in records]

@@ -34,11 +34,6 @@ def progress_bar() -> Progress:
     )
 
 
-def unit(property_name: str) -> str:
-    """Return what to write behind an analytic property: parameters and MACs come in millions."""
-    return " M" if property_name in ("params", "macs") else ""
-
-
 def command_line() -> str:
     """Return the command being run, as one would type it."""
     return shlex.join(["diffusionnag", *sys.argv[1:]])

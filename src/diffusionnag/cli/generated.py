@@ -12,13 +12,17 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from diffusionnag.benchmarks import measured_table
-from diffusionnag.cli.console import unit
+from diffusionnag.cli.console import command_line
 from diffusionnag.cli.request import Request
 from diffusionnag.files import write_atomically
 from diffusionnag.guidance import AnalyticProperty
+from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.metrics import GenerationQuality
+from diffusionnag.model_card import About, machine, today
+from diffusionnag.run_record import RunRecord, write_run_record
 from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces.cost import unit
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,30 @@ def write_json_lines(generated: Evaluation, path: Path, on_front: np.ndarray | N
         lines.append(json.dumps(record) + "\n")
     with write_atomically(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def write_origin(
+    path: Path, quality: GenerationQuality, request: Request, uniform: Evaluation
+) -> None:
+    """Write beside a file what was asked for, what the network drew, and uniform random draws."""
+    allowed = set(within_limits(request.limits, uniform.architectures))
+    rows = [row for row, one in enumerate(uniform.architectures) if one in allowed]
+    random = uniform.rows(np.array(rows, dtype=np.intp))
+    pairs = zip(request.properties, request.weights, strict=True)
+    record = RunRecord(
+        search_space=uniform.space.name,
+        about=About(
+            command=command_line(),
+            date=today(),
+            machine=machine(),
+            quality={f"{name} of what the network drew, %": x for name, x in vars(quality).items()},
+        ),
+        goals={one.property_name: 1 if weight > 0 else -1 for one, weight in pairs},
+        limits=tuple(bound.describe() for bound in request.limits),
+        random={name: x.tolist() for name, x in (random.analytic | random.mean).items()},
+        random_true={name: x.tolist() for name, x in random.true.items()},
+    )
+    write_run_record(path, record)
 
 
 def plot_property(

@@ -11,6 +11,7 @@ from diffusionnag.cli.generated import (
     plot_property,
     ranking_table,
     write_json_lines,
+    write_origin,
 )
 from diffusionnag.cli.request import Request
 from diffusionnag.errors import DiffusionNAGError
@@ -82,6 +83,7 @@ def generate_guided(
     results.print(metrics_table(quality, samples, generated, uniform, request))
     if out is not None:
         write_json_lines(generated, out)
+        write_origin(out, quality, request, uniform)
         messages.print(f"{len(samples)} architectures written to {out}")
     if plot is not None:
         unguided = model.sample(count, solver=solver, steps=steps, seed=seed)

@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 from rich.markup import escape
 
-from diffusionnag.cli.console import messages, results, unit
-from diffusionnag.cli.generated import Evaluation, metrics_table, ranking_table, write_json_lines
+from diffusionnag.cli.console import messages, results
+from diffusionnag.cli.generated import (
+    Evaluation,
+    metrics_table,
+    ranking_table,
+    write_json_lines,
+    write_origin,
+)
 from diffusionnag.cli.request import Request
 from diffusionnag.generator import Generator
 from diffusionnag.guidance.feasibility import within_limits
@@ -17,6 +23,7 @@ from diffusionnag.metrics import generation_quality
 from diffusionnag.pareto import Front, Objectives, check_hypervolume, generate_front, hypervolume
 from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture
+from diffusionnag.spaces.cost import unit
 
 SURVEYED = 1_000
 """Uniform draws, the same in every run, whose worst values a hypervolume is measured from."""
@@ -66,6 +73,7 @@ def generate_pareto(
     results.print(table)
     if out is not None:
         write_json_lines(generated, out, front.on_front)
+        write_origin(out, quality, request, uniform)
         messages.print(f"{len(samples)} architectures written to {out}")
     if plot is not None:
         _plot(plot, front, objectives, within_limits(request.limits, surveyed), here, request)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diffusionnag.checkpoint import shipped_names
-from diffusionnag.cli.console import unit
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, limit, maximize
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.spaces.cost import unit
 
 BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<relation><=|>=)\s*(?P<value>[^<>=]+?)\s*")
 MILLIONS = {"k": 1e-3, "M": 1.0, "G": 1e3}

@@ -165,12 +165,15 @@ def _run_and_show(
     task: SearchTask, workers: int, top: int, out: Path | None, plot: Path | None
 ) -> None:
     from diffusionnag.cli.console import messages, progress_bar
-    from diffusionnag.cli.searched import draw_search, note_of, show_best, write_measured
+    from diffusionnag.cli.searched import draw_search, note_of, origin_of, show_best, write_measured
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.search.study import count_finished, last_failure, measured_trials
+    from diffusionnag.run_record import write_run_record
+    from diffusionnag.search.study import count_finished, last_failure, measured_trials, note_origin
     from diffusionnag.search.workers import run_workers
 
     opened = task.open()
+    origin = origin_of(opened)
+    note_origin(opened.study, origin)
     before = count_finished(opened.study)
     if before:
         messages.print(f"going on with {before} finished trials of this study", markup=False)
@@ -198,6 +201,7 @@ def _run_and_show(
     show_best(opened.space, opened.problem, found, top)
     if out is not None:
         write_measured(opened.space, opened.problem, found, out)
+        write_run_record(out, origin)
         messages.print(f"written to {out}", markup=False)
     if plot is not None:
         title = f"Search of {opened.space.name} by {task.searcher}"

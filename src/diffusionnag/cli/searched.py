@@ -11,13 +11,16 @@ from optuna.trial import FrozenTrial
 from rich.markup import escape
 from rich.table import Table
 
-from diffusionnag.cli.console import messages, results, unit
+from diffusionnag.cli.console import command_line, messages, results
 from diffusionnag.files import write_atomically
+from diffusionnag.model_card import About, machine, today
 from diffusionnag.pareto import choose, hypervolume, non_dominated
+from diffusionnag.run_record import RunRecord
 from diffusionnag.search.problem import Problem
-from diffusionnag.search.study import is_feasible
+from diffusionnag.search.study import Search, is_feasible
 from diffusionnag.search.trials import METRICS, recorded_architecture
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.spaces.cost import unit
 
 
 def show_best(
@@ -141,6 +144,18 @@ def write_measured(
         lines.append(json.dumps(record) + "\n")
     with write_atomically(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def origin_of(search: Search) -> RunRecord:
+    """Return what a search was asked for."""
+    goals = zip(search.problem.objectives, search.problem.signs.tolist(), strict=True)
+    return RunRecord(
+        search_space=search.space.name,
+        about=About(command=command_line(), date=today(), machine=machine()),
+        goals=dict(goals),
+        limits=tuple(one.describe() for one in search.problem.constraints),
+        warm_up=search.sampler.warm_up,
+    )
 
 
 def draw_search(

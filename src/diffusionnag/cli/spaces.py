@@ -45,9 +45,10 @@ def info(
     """Describe a search space and draw an architecture of it, as text and as a picture."""
     from diffusionnag.benchmarks import known_tables
     from diffusionnag.checkpoint import own_names, predicted_property, shipped_names
-    from diffusionnag.cli.console import messages, results, unit
+    from diffusionnag.cli.console import messages, results
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.spaces.cost import unit
 
     search_space = get_search_space(space)
     if architecture is None:

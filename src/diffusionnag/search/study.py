@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import optuna
@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.run_record import RunRecord
 from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler
@@ -33,6 +34,8 @@ PAUSE = 0.2
 """Seconds to wait while other processes run the last trials."""
 SUBJECT = "diffusionnag"
 """The user attribute of a study that says which space and objective it is about."""
+ORIGIN = "origin"
+"""The user attribute of a study that holds the record of the run that last went on with it."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,14 @@ def open_study(
         )
     sampler.check_study(study)
     return study
+
+
+def note_origin(study: Study, record: RunRecord) -> None:
+    """Note in a study what was asked for; raises EnvironmentFailureError where that fails."""
+    try:
+        study.set_user_attr(ORIGIN, asdict(record))
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise unusable("of the study", error) from error
 
 
 def run_study(

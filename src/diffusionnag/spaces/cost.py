@@ -35,6 +35,7 @@ __all__ = [
     "mnasnet_cost",
     "mobilenetv3_cost",
     "nasbench201_cost",
+    "unit",
 ]
 
 
@@ -301,3 +302,8 @@ def _strided(size: int, stride: int) -> int:
 def _require_count(what: str, items: Sequence[object], count: int) -> None:
     if len(items) != count:
         raise DiffusionNAGError(f"The number of {what} is {count}, not {len(items)}.")
+
+
+def unit(property_name: str) -> str:
+    """Return what to write behind an analytic property: parameters and MACs come in millions."""
+    return " M" if property_name in ("params", "macs") else ""
