@@ -18,6 +18,7 @@ from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
 from diffusionnag.cli.meta_train import meta_train
 from diffusionnag.cli.profile import profile
+from diffusionnag.cli.report import report
 from diffusionnag.cli.search import search
 from diffusionnag.cli.spaces import info, spaces
 from diffusionnag.cli.tables import tables
@@ -48,6 +49,7 @@ app.command()(compare)
 app.command()(export)
 app.command()(measure)
 app.command()(profile)
+app.command()(report)
 app.command("meta-train")(meta_train)
 app.command()(tables)
 app.add_typer(import_table, name="import")

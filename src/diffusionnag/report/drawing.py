@@ -51,7 +51,8 @@ COLOURS = (
     *("#77AADD", "#EE8866", "#EEDD88", "#FFAABB", "#99DDFF", "#44BB99", "#BBCC33", "#AAAA00"),
     *("#BBCCEE", "#FFCCCC", "#CCDDAA", "#EEEEBB", "#CCEEFF"),
 )
-FAINT, ALARM = "#B8B8B8", "#CC3311"
+FAINT, ALARM, GIVEN = "#B8B8B8", "#CC3311", "#EEEEEE"
+"""What is absent, what is undecided, and nodes without a choice."""
 NAME_SIZE, OPERATION_SIZE, STRING_SIZE = 7.5, 10.0, 8.0
 PADDING = 0.12
 LOW_BOX, HIGH_BOX = 0.36, 0.5
@@ -132,7 +133,7 @@ def _plan(space: SearchSpace, architecture: Architecture) -> _Plan:
     fills = [
         COLOURS[architecture.operations[node] % len(COLOURS)]
         if space.allowed[node].sum() > 1
-        else "#EEEEEE"
+        else GIVEN
         for node in nodes
     ]
     label_width = labels + 2 * PADDING if labels else 0.0

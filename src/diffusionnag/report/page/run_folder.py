@@ -1,0 +1,132 @@
+"""What a folder of runs holds: architectures, studies and models, found by what they are."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diffusionnag.checkpoint import CONFIG_FILE, read_config
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.model_card import About
+from diffusionnag.networks.history import HISTORY_FILE
+from diffusionnag.report.page.architecture_set import (
+    ArchitectureSet,
+    printable,
+    read_architectures,
+)
+
+ARCHITECTURES, STUDIES = (".jsonl",), (".db", ".sqlite", ".sqlite3", ".log")
+"""Suffixes of files that may hold either."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder: what it is, where it came from, and how it was trained.
+
+    `subject` is what it predicts, or the architecture of a network; `accuracy` is that of each
+    epoch in %, empty for a model that is no network.
+    """
+
+    name: str
+    kind: str
+    search_space: str
+    subject: str
+    about: About
+    accuracy: np.ndarray
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """All that a folder and the folders in it hold, the oldest first, and what could not be read."""
+
+    name: str
+    found: tuple[ArchitectureSet | Model, ...]
+    left_out: tuple[str, ...]
+
+
+def read_run_folder(folder: Path) -> RunFolder:
+    """Return what a folder holds; files that are damaged, or something else, are named in it.
+
+    Raises EnvironmentFailureError for a folder that cannot be read, and DiffusionNAGError where
+    nothing of ours is in it.
+    """
+    found: list[ArchitectureSet | Model] = []
+    left_out = []
+    for path in _files(folder):
+        try:
+            found += _read(path)
+        except (DiffusionNAGError, OSError) as error:
+            left_out.append(printable(f"{path.relative_to(folder)}: {error}"))
+    if not found:
+        raise DiffusionNAGError(
+            f"{folder} holds nothing to report: neither architectures (.jsonl), nor studies (.db, "
+            ".log), nor models" + "".join(f"; {one}" for one in left_out[:1])
+        )
+    return RunFolder(printable(folder.resolve().name), _each_once(found), tuple(left_out))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, and of those in it, the oldest first."""
+    try:
+        folders = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+        files = [path for one in folders for path in one.iterdir() if path.is_file()]
+        shown = [path for path in files if not path.relative_to(folder).name.startswith(".")]
+        yield from sorted(shown, key=lambda path: (path.stat().st_mtime_ns, path))
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {folder}: {error.strerror or error}") from error
+
+
+def _read(path: Path) -> Sequence[ArchitectureSet | Model]:
+    """Return what a file holds, nothing where it is none of those that may hold something."""
+    if path.name == CONFIG_FILE:
+        return [_read_model(path.parent)]
+    if path.suffix in ARCHITECTURES:
+        return [read_architectures(path)]
+    if path.suffix not in STUDIES:
+        return []
+    if importlib.util.find_spec("optuna") is None:
+        raise DiffusionNAGError("it needs Optuna: pip install 'diffusionnag[search]'")
+    from diffusionnag.report.page.studies import read_studies
+
+    return read_studies(path)
+
+
+def _read_model(folder: Path) -> Model:
+    config = read_config(folder)
+    try:
+        return Model(
+            name=printable(folder.name),
+            kind=printable(config["kind"]).replace("_", " "),
+            search_space=printable(config["search_space"]),
+            subject=printable(config.get("architecture") or config.get("property") or ""),
+            about=About(**config["about"]),
+            accuracy=_accuracy(folder / HISTORY_FILE),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DiffusionNAGError("it is no model of this library") from error
+
+
+def _accuracy(path: Path) -> np.ndarray:
+    """Return the accuracy after each epoch, in %."""
+    if not path.is_file():
+        return np.zeros(0)
+    with path.open(newline="", encoding="utf-8") as file:
+        return np.array([float(row["accuracy"]) for row in csv.DictReader(file)])
+
+
+def _each_once(found: Sequence[ArchitectureSet | Model]) -> tuple[ArchitectureSet | Model, ...]:
+    """Leave out the files that a search wrote beside its study, which tells the same."""
+
+    def command(one: ArchitectureSet | Model) -> str:
+        return one.record.about.command if isinstance(one, ArchitectureSet) and one.record else ""
+
+    def is_file(one: ArchitectureSet | Model) -> bool:
+        return Path(one.name).suffix in ARCHITECTURES
+
+    studied = {command(one) for one in found if not is_file(one)} - {""}
+    return tuple(one for one in found if not (is_file(one) and command(one) in studied))

@@ -1,0 +1,83 @@
+"""Studies of `search` in a file, opened only to be read."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.model_card import About
+from diffusionnag.report.page.architecture_set import ArchitectureSet
+from diffusionnag.run_record import RunRecord, parse_run_record
+from diffusionnag.search.storages import open_storage
+from diffusionnag.search.study import ORIGIN, SUBJECT, is_feasible, measured_trials
+from diffusionnag.search.trials import ARCHITECTURE, METRICS
+
+SQLITE = (".db", ".sqlite", ".sqlite3")
+"""Suffixes of SQLite files; any other is a journal."""
+
+
+def read_studies(path: Path) -> list[ArchitectureSet]:
+    """Return what each study in a file measured; those of other programs are left out.
+
+    Raises DiffusionNAGError for a file that holds no studies, or cannot be opened.
+    """
+    if path.suffix in SQLITE and not _holds_studies(path):
+        raise DiffusionNAGError("it holds no studies")
+    text = f"sqlite:///{path}" if path.suffix in SQLITE else f"journal:{path}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        storage = open_storage(text, lambda study, trial: None)
+        names = optuna.get_all_study_names(storage)
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+    ours = [study for study in studies if SUBJECT in study.user_attrs]
+    found = [_measured(path, study) for study in ours if measured_trials(study)]
+    if not found:
+        raise DiffusionNAGError("it holds no study with a finished trial")
+    return found
+
+
+def _holds_studies(path: Path) -> bool:
+    """Return whether an SQLite file has Optuna's tables, which opening it would else create."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'")
+            return found.fetchone() is not None
+    except sqlite3.Error:
+        return False
+
+
+def _measured(path: Path, study: Study) -> ArchitectureSet:
+    trials = measured_trials(study)
+    record = _record(study)
+    names = list(record.goals)
+    rows = [_row(trial, names) for trial in trials if ARCHITECTURE in trial.user_attrs]
+    title = path.name if study.study_name == study.user_attrs[SUBJECT] else study.study_name
+    return ArchitectureSet.of(title, rows, record)
+
+
+def _record(study: Study) -> RunRecord:
+    """Return what a study was asked for; of one that an earlier version wrote, what it tells."""
+    if ORIGIN in study.user_attrs:
+        return parse_run_record(study.user_attrs[ORIGIN])
+    signs = [1 if one == StudyDirection.MAXIMIZE else -1 for one in study.directions]
+    names = ["value"] if len(signs) == 1 else [f"value {at + 1}" for at in range(len(signs))]
+    space, _, subject = str(study.user_attrs[SUBJECT]).partition(" ")
+    return RunRecord(space, About(data=subject), dict(zip(names, signs, strict=True)))
+
+
+def _row(trial: FrozenTrial, objectives: list[str]) -> dict[str, Any]:
+    values = dict(zip(objectives, trial.values, strict=True))
+    return {
+        "architecture": trial.user_attrs[ARCHITECTURE],
+        "properties": trial.user_attrs.get(METRICS, {}) | values,
+        "trial": trial.number,
+        "allowed": is_feasible(trial),
+    }
