@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import RunCli, assert_fails
-from test_network_training import SPACE, TASK, settings
+from test_network_training import SPACE, TASK, settings, write_images
 
 from diffusionnag.networks.comparison import (
     Group,
@@ -82,3 +82,20 @@ def test_wrong_groups_are_one_line(tmp_path: Path, run_main: RunCli) -> None:
         wanted = ("--data", "images", "--groups", name, "--top", 2, "--out", "out")
         assert_fails(run_main("compare", "nasbench201", *wanted), 2, message)
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "groups", ["--groups a.jsonl b.jsonl", "--groups a.jsonl --groups b.jsonl"]
+)
+def test_groups_are_compared_in_one_table(tmp_path: Path, run_main: RunCli, groups: str) -> None:
+    write_group(tmp_path / "a.jsonl")
+    write_group(tmp_path / "b.jsonl", 2)
+    images = write_images(tmp_path / "images.parquet")
+    short = ["--resolution", "8", "--epochs", "1", "--top", "2", "--seeds", "1", "--out", "out"]
+    result = run_main("compare", "nasbench201", *groups.split(), "--data", images, *short)
+    assert result.returncode == 0, result.stderr
+    header, a, b, explained = result.stdout.splitlines()
+    assert header.split()[:4] == ["group", "max", "mean", "min"]
+    assert a.split()[1:4] == b.split()[1:4]
+    assert (a.split()[-1], float(b.split()[-1])) == ("-", 1.0)
+    assert "2 architectures a group" in explained

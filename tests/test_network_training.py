@@ -153,9 +153,8 @@ def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path) -> None:
 # -- the command ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """The stripes as a Parquet file, one image of which is broken."""
+def write_images(path: Path) -> Path:
+    """Write the stripes as a Parquet file, one image of which is broken."""
 
     def encode(image: np.ndarray) -> bytes:
         buffer = io.BytesIO()
@@ -164,8 +163,13 @@ def images(tmp_path: Path) -> Path:
 
     encoded = [encode(image) for image in TASK.training.values]
     table = {"image": [*encoded, b"broken"], "label": [*TASK.training.labels.tolist(), 0]}
-    pq.write_table(pa.table(table), tmp_path / "images.parquet")
-    return tmp_path / "images.parquet"
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "images.parquet")
 
 
 def arguments(images: Path, out: str) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from diffusionnag import __version__
-from diffusionnag.cli.compare import compare
+from diffusionnag.cli.compare import TakesGroups, compare
 from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.export import export, measure
 from diffusionnag.cli.generate import generate
@@ -45,7 +45,7 @@ app.command()(info)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
 app.command()(train)
-app.command()(compare)
+app.command(cls=TakesGroups)(compare)
 app.command()(export)
 app.command()(measure)
 app.command()(profile)

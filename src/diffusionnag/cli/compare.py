@@ -6,6 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
+
+GROUPS = "--groups"
+
+
+class TakesGroups(TyperCommand):
+    """A command whose `--groups` takes all words up to the next option: `--groups a.jsonl b.jsonl`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each of its words, the form that the parser knows."""
+        written: list[str] = []
+        for place, word in enumerate(args):
+            further = place > 1 and written[-2] == GROUPS and not word.startswith("-")
+            written += [GROUPS, word] if further else [word]
+        return super().parse_args(ctx, written)
 
 
 def compare(
@@ -14,7 +29,10 @@ def compare(
         Path, typer.Option(help="Images: a folder with one folder a class, or a .parquet file.")
     ],
     groups: Annotated[
-        list[Path], typer.Option(help="File of architectures, as --out writes; repeat it.")
+        list[Path],
+        typer.Option(
+            GROUPS, help="Files of architectures, as --out writes.", metavar="FILE.jsonl..."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trainings.")],
     test: Annotated[
