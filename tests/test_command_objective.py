@@ -96,7 +96,7 @@ def test_a_search_by_a_command(run_main: RunCli, tmp_path: Path) -> None:
     records = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
     assert len(records) == 8
     total = sum(record["properties"]["hours"] for record in records)
-    assert f"simulated cost: hours {total:g}" in result.stdout
+    assert f"cost: hours {total:g}" in result.stdout
     allowed = [record for record in records if record["allowed"]]
     assert records[: len(allowed)] == allowed
     accuracies = [record["properties"]["accuracy"] for record in allowed]

@@ -22,8 +22,9 @@ def search(
         list[str] | None,
         typer.Option(
             help="What to measure: table:TABLE:COLUMN, the table being a .parquet, .csv or .jsonl "
-            "file or an installed one; surrogate:TABLE:COLUMN, learnt from all rows of one; or "
-            "python:FILE.py:FUNCTION, which is given an architecture. =min behind it to lower it. May "
+            "file or an installed one; surrogate:TABLE:COLUMN, learnt from all rows of one; "
+            "python:FILE.py:FUNCTION, which is given an architecture; or training:IMAGES,epochs=20, "
+            "the accuracy after training. =min behind it to lower it. May "
             "be repeated: the search is then for their front, and the name of another column, or of "
             "another value that the function returns or --evaluate prints, will do.",
             metavar="TEXT[=max|=min]",
@@ -51,6 +52,12 @@ def search(
     trials: Annotated[
         int, typer.Option(help="How many to measure, with those of an earlier run.")
     ] = 100,
+    pruner: Annotated[
+        str,
+        typer.Option(
+            help="hyperband, asha or median: end trainings early that fall behind at the same epoch."
+        ),
+    ] = "none",
     searcher: Annotated[
         str,
         typer.Option(
@@ -127,6 +134,8 @@ def search(
     from diffusionnag.cli.console import require_packages
 
     require_packages("search", "optuna", "botorch")
+    if any(text.startswith("training:") for text in objective or ()):
+        require_packages("train", "lightning_fabric", "tensorboard")
     from diffusionnag.cli.generation import check_output
     from diffusionnag.cli.search_task import SearchTask
     from diffusionnag.errors import DiffusionNAGError
@@ -144,6 +153,7 @@ def search(
             retries=retries,
             cost=cost,
             trials=trials,
+            pruner=pruner,
             minimize=minimize,
             constraints=tuple(constraint or ()),
             limits=tuple(limit or ()),
@@ -164,11 +174,24 @@ def search(
 def _run_and_show(
     task: SearchTask, workers: int, top: int, out: Path | None, plot: Path | None
 ) -> None:
-    from diffusionnag.cli.console import messages, progress_bar
-    from diffusionnag.cli.searched import draw_search, note_of, origin_of, show_best, write_measured
+    from diffusionnag.cli.console import messages, progress_bar, results
+    from diffusionnag.cli.searched import (
+        cost_of,
+        draw_search,
+        note_of,
+        origin_of,
+        show_best,
+        write_measured,
+    )
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.run_record import write_run_record
-    from diffusionnag.search.study import count_finished, last_failure, measured_trials, note_origin
+    from diffusionnag.search.study import (
+        count_finished,
+        last_failure,
+        measured_trials,
+        note_origin,
+        pruned_trials,
+    )
     from diffusionnag.search.workers import run_workers
 
     opened = task.open()
@@ -182,7 +205,7 @@ def _run_and_show(
         line = bar.add_task("measuring", total=task.trials, completed=before, note="")
 
         def show(current: Study) -> None:
-            note = note_of(opened.problem, measured_trials(current))
+            note = note_of(opened.problem, current)
             bar.update(line, completed=count_finished(current), note=note)
 
         show(opened.study)
@@ -192,12 +215,17 @@ def _run_and_show(
             run_workers(opened, task.open, workers, show)
 
     found = measured_trials(opened.study)
-    failed = count_finished(opened.study) - len(found)
+    pruned = len(pruned_trials(opened.study))
+    if pruned:
+        messages.print(f"{pruned} trials were pruned")
+    failed = count_finished(opened.study) - len(found) - pruned
     if failed:
         reason = last_failure(opened.study)
         messages.print(f"{failed} trials gave no value; the last: {reason}", markup=False)
     if not found:
         raise DiffusionNAGError("no trial gave a value; check the objective")
+    if opened.problem.cost is not None:
+        results.print(cost_of(opened.problem, opened.study), markup=False)
     show_best(opened.space, opened.problem, found, top)
     if out is not None:
         write_measured(opened.space, opened.problem, found, out)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optuna.pruners import BasePruner, NopPruner
+
 from diffusionnag.cli.request import parse_bound, parse_request, read_property
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
 from diffusionnag.search.command_objective import CommandObjective
+from diffusionnag.search.objectives import RUNNING
 from diffusionnag.search.problem import Problem, read_problem
+from diffusionnag.search.pruning import new_pruner
 from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import Search, check_trials, open_study
@@ -33,6 +37,7 @@ class SearchTask:
     constraints: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     limit_probability: float = 0.5
+    pruner: str = "none"
     searcher: str = "diffusionnag"
     acquisition: str | None = None
     strategy: str | None = None
@@ -59,6 +64,7 @@ class SearchTask:
             directions=problem.directions,
             storage=self.storage,
             name=self.study,
+            pruner=self._pruner(problem),
         )
         return Search(problem, sampler, study, self.trials)
 
@@ -79,6 +85,15 @@ class SearchTask:
             start_from=start,
             generator=generator,
         )
+
+    def _pruner(self, problem: Problem) -> BasePruner:
+        pruner = new_pruner(self.pruner)
+        reports = problem.kind in RUNNING and len(problem.objectives) == 1
+        if not reports and not isinstance(pruner, NopPruner):
+            raise DiffusionNAGError(
+                "--pruner is for one objective that reports while it is measured, training: or python:"
+            )
+        return pruner
 
     def _problem(self, space: SearchSpace) -> Problem:
         bounds = [parse_bound(text, "--constraint") for text in self.constraints]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 from rich.markup import escape
 from rich.table import Table
@@ -16,8 +17,9 @@ from diffusionnag.files import write_atomically
 from diffusionnag.model_card import About, machine, today
 from diffusionnag.pareto import choose, hypervolume, non_dominated
 from diffusionnag.run_record import RunRecord
+from diffusionnag.search.objectives import LOOKED_UP
 from diffusionnag.search.problem import Problem
-from diffusionnag.search.study import Search, is_feasible
+from diffusionnag.search.study import Search, is_feasible, measured_trials
 from diffusionnag.search.trials import METRICS, recorded_architecture
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.spaces.cost import unit
@@ -29,8 +31,6 @@ def show_best(
     """Print the `top` best of trials that have a value, of several objectives those on the front."""
     values = signed_values(problem, trials)
     kept = feasible_rows(trials)
-    if problem.cost is not None:
-        results.print(escape(cost_of(problem, trials)))
     if problem.constraints:
         bounds = " and ".join(one.describe() for one in problem.constraints)
         results.print(f"{len(kept)} of {len(trials)} measured keep {escape(bounds)}")
@@ -50,11 +50,12 @@ def show_best(
     results.print(f"hypervolume: {volume:.6g}, from the worst measured: {escape(corner)}")
 
 
-def note_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
+def note_of(problem: Problem, study: Study) -> str:
     """Return what stands behind the progress bar: the best value so far, or the size of the front."""
+    trials = measured_trials(study)
     if not trials:
         return ""
-    cost = "" if problem.cost is None else f", {cost_of(problem, trials)}"
+    cost = "" if problem.cost is None else f", {cost_of(problem, study)}"
     kept = [trial for trial in trials if is_feasible(trial)]
     if not kept:
         return f"none allowed so far{cost}"
@@ -64,11 +65,15 @@ def note_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
     return f"best so far {problem.signs[0] * values.max():.6g}{cost}"
 
 
-def cost_of(problem: Problem, trials: Sequence[FrozenTrial]) -> str:
-    """Return in words what the measurements of trials that have a value would have cost in all."""
+def cost_of(problem: Problem, study: Study) -> str:
+    """Return in words what all measurements cost, those that were pruned included.
+
+    Values that were looked up would have cost it.
+    """
     assert problem.cost is not None
-    total = sum(trial.user_attrs[METRICS][problem.cost] for trial in trials)
-    return f"simulated cost: {problem.cost} {total:.6g}"
+    metrics = [trial.user_attrs.get(METRICS, {}) for trial in study.get_trials(deepcopy=False)]
+    total = sum(one.get(problem.cost, 0.0) for one in metrics)
+    return f"{'simulated ' * (problem.kind in LOOKED_UP)}cost: {problem.cost} {total:.6g}"
 
 
 def front_volume(problem: Problem, trials: Sequence[FrozenTrial]) -> tuple[float, str]:

@@ -12,13 +12,9 @@ from scipy import stats
 
 from diffusionnag.confidence import interval
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
-from diffusionnag.networks.task import ImageTask, train_architecture
+from diffusionnag.networks.task import ImageTask, kept_accuracy
 from diffusionnag.networks.training import Progress, TrainingSettings
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.training_state import STATE_FILE
-
-ACCURACY_FILE = "accuracy.json"
 
 
 @dataclass(frozen=True)
@@ -75,52 +71,18 @@ def train_groups(
     for number, architecture in enumerate(distinct):
         for seed in range(seeds):
             done = number * seeds + seed
-            accuracies[architecture, seed] = _accuracy(
+            accuracies[architecture, seed] = kept_accuracy(
                 space,
                 architecture,
                 task,
                 replace(settings, seed=seed),
                 folder / f"{number}-seed{seed}",
-                lambda progress, done=done: report(done, total, progress),
+                report=lambda progress, done=done: report(done, total, progress),
             )
     return [
         np.array([[accuracies[one, seed] for seed in range(seeds)] for one in group.architectures])
         for group in groups
     ]
-
-
-def _accuracy(
-    space: SearchSpace,
-    architecture: Architecture,
-    task: ImageTask,
-    settings: TrainingSettings,
-    folder: Path,
-    report: Callable[[Progress], None],
-) -> float:
-    """Return the accuracy in % after training, or that of an earlier call that finished it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ACCURACY_FILE
-    identity = {
-        "architecture": space.format(architecture),
-        "images": task.fingerprint(),
-        "settings": repr(settings),
-    }
-    if path.exists():
-        try:
-            found = json.loads(path.read_text())
-            accuracy = float(found.pop("accuracy"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DiffusionNAGError(f"{path} is damaged; delete it to train again") from error
-        if found != identity:
-            raise DiffusionNAGError(
-                f"{folder} holds a training of other settings; use the same or another folder"
-            )
-        return accuracy
-    _, history = train_architecture(space, architecture, task, settings, folder, report=report)
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(identity | {"accuracy": history[-1].accuracy}))
-    (folder / STATE_FILE).unlink(missing_ok=True)
-    return history[-1].accuracy
 
 
 def summarise(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.files import write_atomically
 from diffusionnag.images import Pixels, read_images, read_pixels
 from diffusionnag.networks.building import build_network, check_resolution
 from diffusionnag.networks.history import EpochResult
 from diffusionnag.networks.trained import TrainedNetwork
 from diffusionnag.networks.training import (
+    Progress,
     TrainingSettings,
     normalisation,
     train_network,
 )
 from diffusionnag.seeds import numpy_generator
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.training_state import STATE_FILE
 
+ACCURACY_FILE = "accuracy.json"
 HELD_OUT_SHARE = 0.1
 """Of the images of a data set that comes without a part for testing."""
 
@@ -117,3 +122,45 @@ def train_architecture(
         space, architecture, network.eval(), task.classes, task.resolution, mean, std, width
     )
     return trained, history
+
+
+def kept_accuracy(
+    space: SearchSpace,
+    architecture: Architecture,
+    task: ImageTask,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> float:
+    """Return the accuracy in % after training, or that of an earlier call that finished it.
+
+    The training is kept in `folder`, and a later call goes on with it. Raises DiffusionNAGError
+    where that holds a training of other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ACCURACY_FILE
+    identity = {
+        "architecture": space.format(architecture),
+        "images": task.fingerprint(),
+        "settings": repr(settings),
+    }
+    if path.exists():
+        try:
+            found = json.loads(path.read_text())
+            accuracy = float(found.pop("accuracy"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DiffusionNAGError(f"{path} is damaged; delete it to train again") from error
+        if found != identity:
+            raise DiffusionNAGError(
+                f"{folder} holds a training of other settings; use the same or another folder"
+            )
+        return accuracy
+    _, history = train_architecture(
+        space, architecture, task, settings, folder, device=device, report=report
+    )
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(identity | {"accuracy": history[-1].accuracy}))
+    (folder / STATE_FILE).unlink(missing_ok=True)
+    return history[-1].accuracy

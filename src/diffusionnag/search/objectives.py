@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,17 @@ from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_ar
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.user_code import import_user_code
 
-Measure = Callable[[Architecture], float | Mapping[str, float]]
-"""What measures an architecture: its value, or several values by name."""
-KINDS = ("table", "surrogate", "python")
+Measure = Callable[..., float | Mapping[str, float]]
+"""What measures an architecture: its value, or several values by name.
+
+It is called with the architecture, and with Optuna's trial if it has a parameter `trial`.
+"""
+KINDS = ("table", "surrogate", "python", "training")
+LOOKED_UP = ("table", "surrogate")
+RUNNING = ("python", "training")
+"""Kinds that measure, and so may report while they do, and return several values by name."""
+ACCURACY, TRAIN_SECONDS = "accuracy", "train_seconds"
+"""The values that training measures."""
 
 
 class MeasurementError(Exception):
@@ -27,18 +36,24 @@ class MeasurementError(Exception):
 
 
 def read_objective(text: str, space: SearchSpace) -> Measure:
-    """Return what measures: `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN` or `python:FILE.py:FUNCTION`.
+    """Return what measures: one of four kinds, as the text says.
 
-    A table is a file or an installed one. An architecture that it does not have raises
-    MeasurementError; a surrogate learns from its rows, and has a value for each. Raises DiffusionNAGError for
-    any other text; for a table that is missing, damaged, of another space, or without the column;
-    and for code that cannot be loaded, or has no such function.
+    They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION` and
+    `training:IMAGES` (see `read_training`). A table is a file or an installed one. An architecture
+    that it does not have raises MeasurementError; a surrogate learns from its rows, and has a value
+    for each. Raises DiffusionNAGError for any other text; for a table that is missing, damaged, of
+    another space, or without the column; for code that cannot be loaded, or has no such function;
+    and for images that cannot be used.
     """
     kind, source, name = split_objective(text, space)
     if kind == "table":
         return _table_objective(source, name, space)
     if kind == "surrogate":
         return _surrogate_objective(source, name, space)
+    if kind == "training":
+        from diffusionnag.search.training_objective import read_training
+
+        return read_training(source, space)
     found = getattr(import_user_code(source, text), name, None)
     if not callable(found):
         raise DiffusionNAGError(f"{source} defines no function {name!r}")
@@ -46,7 +61,7 @@ def read_objective(text: str, space: SearchSpace) -> Measure:
 
 
 def split_objective(text: str, space: SearchSpace) -> tuple[str, str, str]:
-    """Return the kind, the table or file, and the column or function of an objective's text.
+    """Return the kind, the table, file or images, and the column or function of an objective's text.
 
     Raises DiffusionNAGError for any other text.
     """
@@ -55,13 +70,15 @@ def split_objective(text: str, space: SearchSpace) -> tuple[str, str, str]:
         source, name = _split_table(rest, space)
         if kind == "python":
             source, _, name = rest.rpartition(":")
+        elif kind == "training":
+            source, name = rest, ACCURACY
         if source and name:
             return kind, source, name
     raise DiffusionNAGError(
         f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
         "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, "
-        "'surrogate:mnasnet_imagenet:imagenet_top1' for what is learnt from one, or "
-        "'python:measure.py:accuracy' for a function"
+        "'surrogate:mnasnet_imagenet:imagenet_top1' for what is learnt from one, "
+        "'python:measure.py:accuracy' for a function, or 'training:images,epochs=20' for training"
     )
 
 
@@ -120,7 +137,7 @@ def optuna_objective(
     def objective(trial: Trial) -> float | tuple[float, ...]:
         try:
             architecture = suggest_architecture(trial, space)
-            found = measure(architecture)
+            found = ask(measure, architecture, trial)
             if not isinstance(found, Mapping):
                 return _finite(found)
             metrics = {name: float(value) for name, value in found.items()}
@@ -140,6 +157,17 @@ def optuna_objective(
         return values
 
     return objective
+
+
+def ask(
+    measure: Measure, architecture: Architecture, trial: Trial | None
+) -> float | Mapping[str, float]:
+    """Return what is measured of an architecture; the trial is given to what has a place for it."""
+    try:
+        wanted = "trial" in inspect.signature(measure).parameters
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        wanted = False
+    return measure(architecture, trial=trial) if wanted else measure(architecture)
 
 
 def _finite(value: float, name: str = "the value") -> float:

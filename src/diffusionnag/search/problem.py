@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from optuna.trial import Trial
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.command_objective import CommandObjective
 from diffusionnag.search.constraints import Constraint
 from diffusionnag.search.objectives import (
+    RUNNING,
+    TRAIN_SECONDS,
     Measure,
     MeasurementError,
+    ask,
     read_objective,
     split_objective,
 )
@@ -21,6 +25,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 """What may stand behind an objective's `=`, and what Optuna calls it."""
+COMMAND = "command"
 PRINTED = "value"
 """The name of what a command measures that prints a number without one."""
 
@@ -30,7 +35,8 @@ class Problem:
     """Which measured values, by name, are objectives, which are constrained, and what measures them.
 
     `directions` are Optuna's, one for each objective; `subject` says all of it in one line. `cost`
-    is a measured value that is summed, to tell what the measurements cost.
+    is a measured value that is summed, to tell what the measurements cost, or would have cost.
+    `kind` is that of the first objective, or `command`.
     """
 
     subject: str
@@ -39,6 +45,7 @@ class Problem:
     directions: tuple[Direction, ...]
     constraints: tuple[Constraint, ...]
     cost: str | None = None
+    kind: str = COMMAND
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -52,14 +59,14 @@ class Problem:
         """Which way each objective is better: 1 for more, -1 for less."""
         return np.array([1 if one == "maximize" else -1 for one in self.directions])
 
-    def measure(self, architecture: Architecture) -> dict[str, float]:
-        """Return every measured value by name.
+    def measure(self, architecture: Architecture, trial: Trial | None = None) -> dict[str, float]:
+        """Return every measured value by name; `trial` is for measures that ask for it.
 
         Raises MeasurementError where one that is asked for is missing.
         """
         metrics: dict[str, float] = {}
         for name, measure in self.measures.items():
-            found = measure(architecture)
+            found = ask(measure, architecture, trial)
             metrics |= found if isinstance(found, Mapping) else {name: found}
         for name in self.needed:
             if name not in metrics:
@@ -84,8 +91,9 @@ def read_problem(
     the sign of its bound (1 for an upper one) and the bound. `minimize` is the direction of a
     single objective that states none. With a `command`, a name alone is one of the values that it
     prints, and without objectives the number that it prints is the only one. `cost` is a text as a
-    constraint has it. Raises DiffusionNAGError as `read_objective` does, for an objective that is
-    there twice, and where there is nothing to measure.
+    constraint has it; training costs its seconds unless another is given. Raises DiffusionNAGError
+    as `read_objective` does, for an objective that is there twice, and where there is nothing to
+    measure.
     """
     if not objectives and command is None:
         raise DiffusionNAGError(
@@ -94,6 +102,7 @@ def read_problem(
     objectives = objectives or (PRINTED,)
     texts: dict[str, str] = {}
     first = None if command is not None else _split_direction(objectives[0])[0]
+    kind = COMMAND if first is None else split_objective(first, space)[0]
 
     def name_of(text: str) -> str:
         name, text = _expand(text, first, space)
@@ -116,7 +125,8 @@ def read_problem(
         if names.count(name) > 1:
             raise DiffusionNAGError(f"the objective {name} is there twice")
     bounds = [Constraint(name_of(text), sign, bound) for text, sign, bound in constraints]
-    summed = None if cost is None else name_of(cost)
+    usual_cost = TRAIN_SECONDS if kind == "training" else None
+    summed = usual_cost if cost is None else name_of(cost)
     subject = " and ".join(text for text, _ in stated)
     if bounds:
         subject += f" with {' and '.join(one.describe() for one in bounds)}"
@@ -125,7 +135,7 @@ def read_problem(
         subject += f" by {command.command}"
         measures[PRINTED] = command
     measures |= {name: read_objective(text, space) for name, text in texts.items() if text}
-    return Problem(subject, measures, tuple(names), tuple(directions), tuple(bounds), summed)
+    return Problem(subject, measures, tuple(names), tuple(directions), tuple(bounds), summed, kind)
 
 
 def _split_direction(text: str) -> tuple[str, str]:
@@ -137,8 +147,8 @@ def _split_direction(text: str) -> tuple[str, str]:
 def _expand(text: str, first: str | None, space: SearchSpace) -> tuple[str, str]:
     """Return the name of what a text measures, and the text that `read_objective` reads for it.
 
-    Without one the value is among those that the function of the first objective returns, or,
-    where `first` is None, that a command prints.
+    Without one the value is among those that the function or training of the first objective
+    returns, or, where `first` is None, that a command prints.
     """
     try:
         return split_objective(text, space)[2], text
@@ -148,4 +158,4 @@ def _expand(text: str, first: str | None, space: SearchSpace) -> tuple[str, str]
     if first is None:
         return text, ""
     kind, source, _ = split_objective(first, space)
-    return text, "" if kind == "python" else f"{kind}:{source}:{text}"
+    return text, "" if kind in RUNNING else f"{kind}:{source}:{text}"

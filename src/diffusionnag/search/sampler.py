@@ -120,7 +120,9 @@ class ArchitectureSampler(BaseSampler):
 
     def _others(self, study: Study, trial: FrozenTrial) -> list[tuple[FrozenTrial, Architecture]]:
         """Return the other trials that have an architecture, with it."""
-        trials = without_interrupted(study.get_trials(deepcopy=False))
+        # Under a Hyperband pruner the study shows one bracket of the trials only; the storage has all.
+        stored = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        trials = without_interrupted(stored)
         pairs = (
             (other, recorded_architecture(self.search_space, other))
             for other in trials

@@ -10,6 +10,7 @@ from functools import partial
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.pruners import BasePruner, NopPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -67,10 +68,12 @@ def open_study(
     directions: Sequence[Direction] = ("maximize",),
     storage: str | None = None,
     name: str | None = None,
+    pruner: BasePruner | None = None,
 ) -> Study:
     """Return the study of that name in a storage (see `open_storage`), new or to be gone on with.
 
-    Without a name it is called by its space and `objective`. Trials of a process that was killed
+    Without a name it is called by its space and `objective`; without a pruner no trial is pruned.
+    Trials of a process that was killed
     are queued again. Raises DiffusionNAGError for a URL that is none, for a study of another space,
     objective or directions, and for more objectives than the sampler can search for;
     EnvironmentFailureError for a storage that cannot be used.
@@ -84,6 +87,7 @@ def open_study(
             study = optuna.create_study(
                 storage=storage and open_storage(storage, partial(queue_again, space)),
                 sampler=sampler,
+                pruner=pruner or NopPruner(),
                 study_name=name or subject,
                 directions=list(directions),
                 load_if_exists=True,
@@ -191,6 +195,11 @@ def measured_trials(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
+def pruned_trials(study: Study) -> list[FrozenTrial]:
+    """Return the trials that were ended early because others did better at the same step."""
+    return study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+
+
 def is_feasible(trial: FrozenTrial) -> bool:
     """Return whether a trial keeps its constraints."""
     return all(value <= 0 for value in trial.constraints.values())
@@ -203,10 +212,7 @@ def value_of(trial: FrozenTrial) -> float:
 
 
 def last_failure(study: Study) -> str:
-    """Return why the last trial that gave no value gave none."""
-    lost = [
-        trial
-        for trial in finished(study.get_trials(deepcopy=False))
-        if trial.state != TrialState.COMPLETE
-    ]
-    return str(lost[-1].user_attrs.get(FAILURE, "it was pruned")) if lost else ""
+    """Return why the last trial that failed did so."""
+    trials = finished(study.get_trials(deepcopy=False))
+    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+    return str(failed[-1].user_attrs.get(FAILURE, "")) if failed else ""
