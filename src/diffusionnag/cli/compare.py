@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -14,7 +14,7 @@ GROUPS = "--groups"
 class TakesGroups(TyperCommand):
     """A command whose `--groups` takes all words up to the next option: `--groups a.jsonl b.jsonl`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each of its words, the form that the parser knows."""
         written: list[str] = []
         for place, word in enumerate(args):
@@ -59,7 +59,6 @@ def compare(
     require_packages("train", "lightning_fabric", "PIL", "tensorboard", "scipy")
     from diffusionnag.files import prepare_folder
     from diffusionnag.networks.comparison import (
-        Interval,
         p_value,
         read_group,
         summarise,
@@ -88,14 +87,10 @@ def compare(
 
         accuracies = train_groups(search_space, read, task, settings, seeds, out, report)
 
-    def shown(interval: Interval) -> str:
-        half = f" ± {interval.half:.2f}" if interval.half == interval.half else ""
-        return f"{interval.mean:.2f}{half}"
-
     table = Table("group", "max", "mean", "min", f"p against {escape(read[0].name)}", box=None)
     for place, (group, found) in enumerate(zip(read, accuracies, strict=True)):
         p = "-" if place == 0 else f"{p_value(accuracies[0], found):.3g}"
-        table.add_row(escape(group.name), *map(shown, summarise(found)), p)
+        table.add_row(escape(group.name), *map(str, summarise(found)), p)
     results.print(table)
     results.print(
         f"accuracy in % on {len(task.held_out.labels):,} held-out images: {top} architectures a "

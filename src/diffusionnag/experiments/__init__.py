@@ -31,6 +31,7 @@ EXPERIMENTS = {
     "table2-search": "table2_search:table2_search",
     "figure3": "search_curves:figure3",
     "figure4": "search_curves:figure4",
+    "transfer-training": "transfer_training:transfer_training",
     "latency-here": "latency_here:latency_here",
     "dataset-aware": "dataset_aware:dataset_aware",
 }

@@ -32,6 +32,10 @@ class Interval:
     mean: float
     half: float
 
+    def __str__(self) -> str:
+        half = "" if np.isnan(self.half) else f" ± {self.half:.2f}"
+        return f"{self.mean:.2f}{half}"
+
 
 def read_group(path: Path, space: SearchSpace, top: int) -> Group:
     """Return the first `top` architectures of a file that `generate` or `search` wrote.
