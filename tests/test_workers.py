@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from diffusionnag.search import (
     suggest_architecture,
 )
 from diffusionnag.search.signs_of_life import PROCESS, is_dead, queue_dead, this_process
+from diffusionnag.search.storages import open_storage
 from diffusionnag.search.study import count_finished, last_failure, open_study, run_study
 
 SPACE = get_search_space("nasbench201")
@@ -108,12 +110,20 @@ def test_a_killed_worker_loses_nothing(folder: Path, storage: str) -> None:
     assert_none_is_lost_or_twice(folder, storage)
 
 
+def forget(storage: str) -> None:
+    """Delete what an earlier test may have left on a server that stays."""
+    with contextlib.suppress(KeyError):
+        optuna.delete_study(study_name=STUDY, storage=open_storage(storage, lambda *_: None))
+
+
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[str]:
     """The URL of a PostgreSQL server: one that is there, or one of the system's own packages."""
     named = os.environ.get("DIFFUSIONNAG_POSTGRES")
     if named:
+        forget(named)
         yield named
+        forget(named)
         return
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'diffusionnag[postgres]'")
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

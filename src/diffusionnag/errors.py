@@ -11,3 +11,7 @@ class EnvironmentFailureError(DiffusionNAGError):
     """The world failed, not the request: no disk, no permission, no network."""
 
     exit_code = 1
+
+
+class SpaceExhaustedError(DiffusionNAGError):
+    """Every architecture of a space that can be found within the limits has been proposed."""

@@ -214,11 +214,14 @@ def _run_and_show(
         else:
             run_workers(opened, task.open, workers, show)
 
-    found = measured_trials(opened.study)
+    found, ended = measured_trials(opened.study), count_finished(opened.study)
+    if ended < task.trials:
+        kept = " within the limits" if task.limits else ""
+        messages.print(f"after {ended} trials nothing was left to propose{kept}", markup=False)
     pruned = len(pruned_trials(opened.study))
     if pruned:
         messages.print(f"{pruned} trials were pruned")
-    failed = count_finished(opened.study) - len(found) - pruned
+    failed = ended - len(found) - pruned
     if failed:
         reason = last_failure(opened.study)
         messages.print(f"{failed} trials gave no value; the last: {reason}", markup=False)

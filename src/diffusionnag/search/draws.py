@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.errors import SpaceExhaustedError
 from diffusionnag.generator import Generator
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
@@ -68,7 +68,7 @@ def draw_untaken(
     """Return a uniform draw that is not taken and keeps the limits.
 
     In a space too big to be enumerated, where hardly anything keeps them, it is generated instead,
-    given a generator. Raises DiffusionNAGError when nothing is left that can be found.
+    given a generator. Raises SpaceExhaustedError when nothing is left that can be found.
     """
     for _ in range(ATTEMPTS):
         for drawn in within_limits(limits, space.sample(8, rng)):
@@ -84,7 +84,7 @@ def draw_untaken(
     left = within_limits(limits, [one for one in rest if one not in taken])
     if not left:
         kept = " and ".join(limit.describe() for limit in limits)
-        raise DiffusionNAGError(
+        raise SpaceExhaustedError(
             f"every architecture of {space.name} that can be found{f' with {kept}' if kept else ''} "
             "has been proposed"
         )

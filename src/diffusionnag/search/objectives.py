@@ -12,7 +12,7 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
 from diffusionnag.benchmarks import Table, clean_measurements, known_tables, read_table
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
 from diffusionnag.search.constraints import Constraint
 from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -131,7 +131,7 @@ def optuna_objective(
     Where `measure` returns several values by name, those of the `objectives` are the trial's, the
     `constraints` become Optuna's, and all are kept in the user attribute `metrics`. A measurement
     that fails in any way raises MeasurementError, for `catch`, with the reason in the trial's user
-    attribute `failure`.
+    attribute `failure`; a sampler that has nothing left to propose ends it by SpaceExhaustedError.
     """
 
     def objective(trial: Trial) -> float | tuple[float, ...]:
@@ -145,7 +145,7 @@ def optuna_objective(
             trial.set_user_attr(METRICS, metrics)
             for one in constraints:
                 trial.set_constraint(one.describe(), _finite(one.excess(metrics), one.name))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SpaceExhaustedError):
             trial.set_user_attr(INTERRUPTED, True)
             raise
         except TrialPruned:

@@ -45,8 +45,8 @@ class Proposes(Protocol):
     ) -> Architecture:
         """Return an architecture that is not `taken`; `measured` comes in the order of the trials.
 
-        All that is remembered of earlier proposals is what was measured. Raises DiffusionNAGError
-        when the whole space is taken.
+        All that is remembered of earlier proposals is what was measured. Raises
+        SpaceExhaustedError when the whole space is taken.
         """
         ...
 
@@ -90,7 +90,7 @@ class Proposer:
         """Return the candidate with most to gain that is not `taken`, and keeps the limits.
 
         A uniform draw as long as there is nothing to learn from: fewer than 5 measured, or all of
-        one value. Raises DiffusionNAGError when all that keeps the limits is taken.
+        one value. Raises SpaceExhaustedError when all that keeps the limits is taken.
         """
         learned = learn(self.space, measured, self.surrogate, rng)
         if learned is None:
@@ -106,7 +106,7 @@ class Proposer:
     def draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
         """Return a draw that is not `taken` and keeps the limits, uniform where that is possible.
 
-        Raises DiffusionNAGError when all that keeps them is taken.
+        Raises SpaceExhaustedError when all that keeps them is taken.
         """
         return draw_untaken(self.space, taken, rng, self.limits, self.generator)
 

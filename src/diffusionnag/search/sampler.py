@@ -89,7 +89,10 @@ class ArchitectureSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the parameters of the architecture proposed for a trial."""
+        """Return the parameters of the architecture proposed for a trial.
+
+        Raises SpaceExhaustedError when none is left.
+        """
         if not search_space:
             return {}
         rng = np.random.default_rng([self.seed, trial.number])

@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
 from diffusionnag.run_record import RunRecord
 from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
@@ -126,8 +126,9 @@ def run_study(
     """Run trials until so many are finished, those of earlier runs and other processes included.
 
     `objective` is what Optuna calls. A trial whose measurement failed counts, one that was
-    interrupted does not. `report` is called after each. Raises DiffusionNAGError for fewer than 1
-    trial or more than the space has.
+    interrupted does not. `report` is called after each. It ends earlier where the sampler has
+    nothing left to propose. Raises DiffusionNAGError for fewer than 1 trial or more than the space
+    has.
     """
     space = sampler.search_space
     check_trials(space, trials)
@@ -142,6 +143,8 @@ def run_study(
                 else:
                     time.sleep(PAUSE)
                 report(study)
+    except SpaceExhaustedError:
+        return
     except (StorageInternalError, SQLAlchemyError) as error:
         raise unusable("of the study", error) from error
 
