@@ -157,6 +157,52 @@ def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         read_triplets(path, space, CLASSES, 0)
 
 
+def test_a_finished_study_is_learnt_from(run_main: RunCli, tmp_path: Path) -> None:
+    draw_images(tmp_path / "images")
+    objective = ("--objective", "python:measure.py:top1", "--searcher", "random", "--seed", 1)
+    (tmp_path / "measure.py").write_text(
+        "def top1(architecture):\n"
+        "    return {'top1': 50.0 + sum(architecture.operations), 'loss': -1.0}\n"
+    )
+    kept = ("--storage", "sqlite:///kept.db")
+    searched = run_main("search", "nasbench201", *objective, *kept, "--trials", 60)
+    assert searched.returncode == 0, searched.stderr
+    written = run_main("triplets", "nasbench201", *kept, "--images", "images", "--out", "a.parquet")
+    assert written.returncode == 0, written.stderr
+    assert "60 architectures, 3 classes" in written.stderr
+    space = get_search_space("nasbench201")
+    triplets = read_triplets(tmp_path / "a.parquet", space, CLASSES, 0)
+    sums = [50.0 + sum(one.operations) for one in triplets.architectures]
+    assert triplets.accuracies.tolist() == sums
+    assert set(triplets.classes) == {(0, 1, 2)}
+
+    draw_images(tmp_path / "others", ("x", "y"), each=2)
+    write_triplets(tmp_path / "b.parquet", space, space.sample(20, 3), [70.0] * 20, ["x"])
+    both = ("--triplets", "a.parquet", "--triplets", "b.parquet")
+    images = ("--images", "images", "--images", "others")
+    options = (*both, *images, "--held-out", 10, "--out", "predictor")
+    learnt = run_main("meta-train", "nasbench201", *options)
+    assert learnt.returncode == 0, learnt.stderr
+    assert DatasetAwarePredictor.from_pretrained(tmp_path / "predictor").about.data == (
+        "a.parquet, b.parquet: 70 triplets"
+    )
+
+    command = ("triplets", "nasbench201", "--images", "images", "--out", "c.parquet")
+    absent = ("--storage", "sqlite:///absent.db")
+    assert_fails(run_main(*command, *absent), 2, "no file absent.db")
+    assert_fails(run_main(*command, *kept, "--study", "other"), 2, "no study 'other'; it has")
+    assert_fails(run_main(*command, *kept, "--accuracy", "top5"), 2, "measured loss, top1")
+    assert_fails(run_main(*command, *kept, "--accuracy", "loss"), 2, "no accuracies in %")
+    assert_fails(run_main(*command, *kept, "--out", "c.csv"), 2, ".parquet")
+    assert_fails(
+        run_main("meta-train", "nasbench201", *both, *images, "--images", "images", "--out", "p"),
+        2,
+        "--images is there 3 times, --triplets 2 times",
+    )
+    assert not (tmp_path / "c.parquet").exists()
+    assert not (tmp_path / "absent.db").exists()
+
+
 def test_a_transferred_predictor_is_a_property(tmp_path: Path) -> None:
     predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
     images = read_images(draw_images(tmp_path / "images"))

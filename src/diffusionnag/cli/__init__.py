@@ -26,6 +26,7 @@ from diffusionnag.cli.train import train
 from diffusionnag.cli.train_generator import train_generator
 from diffusionnag.cli.train_predictor import train_predictor
 from diffusionnag.cli.transfer import transfer
+from diffusionnag.cli.triplets import triplets
 from diffusionnag.errors import DiffusionNAGError
 
 INTERRUPTED = 130
@@ -51,6 +52,7 @@ app.command()(measure)
 app.command()(profile)
 app.command()(report)
 app.command("meta-train")(meta_train)
+app.command()(triplets)
 app.command()(tables)
 app.add_typer(import_table, name="import")
 app.command()(experiment)

@@ -11,19 +11,26 @@ import typer
 def meta_train(
     space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
     triplets: Annotated[
-        Path,
+        list[Path],
         typer.Option(
             help="Parquet file with columns arch, accuracy in %, and classes (a list of the names "
-            "of the classes that were told apart)."
+            "of the classes that were told apart). May be repeated.",
         ),
     ],
     images: Annotated[
-        Path, typer.Option(help="Images of those classes: a folder of classes or a Parquet file.")
+        list[str],
+        typer.Option(
+            help="Images of those classes: a folder of classes or a Parquet file. Once for each "
+            "--triplets, in their order, or once for all."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trained predictor.")],
     held_out: Annotated[
         int,
-        typer.Option(help="Triplets held out to measure the error; those first by split_order."),
+        typer.Option(
+            help="Triplets of the first file held out to measure the error; those first by "
+            "split_order."
+        ),
     ] = 400,
     noise_aware: Annotated[
         bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
@@ -36,20 +43,33 @@ def meta_train(
     from diffusionnag.cli.console import command_line, messages, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
-    from diffusionnag.images import read_images
+    from diffusionnag.images import join_image_sets, read_images
     from diffusionnag.model_card import About, machine, today
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset
     from diffusionnag.transfer.image_encoder import ImageEncoder
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets
-    from diffusionnag.transfer.triplets import read_triplets
+    from diffusionnag.transfer.triplets import join_triplets, read_triplets
 
     search_space = get_search_space(space)
     if held_out < 0:
         raise DiffusionNAGError(f"--held-out is {held_out}; it must be 0 or more")
-    found = read_images(images)
-    data = read_triplets(triplets, search_space, found.classes, held_out)
+    if len(images) not in (1, len(triplets)):
+        raise DiffusionNAGError(
+            f"--images is there {len(images)} times, --triplets {len(triplets)} times; give the "
+            "images of each file of triplets in the same order"
+        )
+    sources = {name: read_images(name) for name in images}
+    starts = np.cumsum([0, *(len(one.classes) for one in sources.values())])
+    first_class = dict(zip(sources, starts.tolist(), strict=False))
+    described_by = images if len(images) > 1 else images * len(triplets)
+    parts = [
+        read_triplets(path, search_space, sources[name].classes, 0 if place else held_out)
+        for place, (path, name) in enumerate(zip(triplets, described_by, strict=True))
+    ]
+    data = join_triplets(parts, [first_class[name] for name in described_by])
+    found = join_image_sets(list(sources.values()))
     prepare_folder(out)
     encoder = ImageEncoder.from_pretrained()
     encoding = encode_dataset(found, encoder, most_classes=None, seed=seed)
@@ -74,7 +94,7 @@ def meta_train(
         }
     predictor.about = About(
         command=command_line(),
-        data=f"{triplets.name}: {len(data.seen)} triplets",
+        data=f"{', '.join(one.name for one in triplets)}: {len(data.seen)} triplets",
         date=today(),
         machine=machine(),
         quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},

@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "few-labels": "few_labels:few_labels",
     "wiring": "wiring:wiring",
     "graph-guided": "graph_guided:graph_guided",
+    "graph-search": "graph_search:graph_search",
     "image-encoder": "image_encoder:image_encoder",
     "surrogate": "surrogate:surrogate",
     "table2-search": "table2_search:table2_search",

@@ -31,8 +31,8 @@ KEPT = Path("runs") / "searches"
 class Benchmark:
     """What a search of a table raises, and what is reported of the best it has found so far.
 
-    With `decimals` a run ends when it has measured the best of the table, to so many of them;
-    otherwise, and at last, after so many `trials`.
+    With `decimals` a run ends when it has measured one of the `goals` best of the table, to so
+    many of them; otherwise, and at last, after so many `trials`.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Benchmark:
     reported: str
     trials: int
     decimals: int | None = None
+    goals: int = 1
 
     @functools.cached_property
     def goal(self) -> float:
@@ -50,10 +51,10 @@ class Benchmark:
         _, table, column = self.searched.split(":")
         space = get_search_space(self.space)
         measured = clean_measurements(required_table(self.space, table), space, column)
-        return round(float(measured.values.max()), self.decimals)
+        return round(float(np.sort(measured.values)[-self.goals]), self.decimals)
 
     def is_goal(self, value: float) -> bool:
-        """Return whether a searched value is the best of the table."""
+        """Return whether a searched value is among the best of the table."""
         return round(value, self.decimals) >= self.goal
 
 
@@ -102,6 +103,18 @@ class Outcome:
         first = np.array([np.flatnonzero(self.searched == value)[0] for value in best])
         curve = self.reported[first][:trials]
         return np.pad(curve, (0, trials - len(curve)), mode="edge")
+
+
+def median_to_goal(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> str:
+    """Return median and range of the measurements until the goal, where a run is given up at `cap`."""
+    counts = np.sort(
+        [len(one.searched) if benchmark.is_goal(one.searched[-1]) else np.inf for one in outcomes]
+    )
+
+    def shown(value: float) -> str:
+        return f"{value:g}" if np.isfinite(value) else f"> {cap}"
+
+    return f"{shown(float(np.median(counts)))} ({shown(counts[0])} to {shown(counts[-1])})"
 
 
 def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run, Outcome]:

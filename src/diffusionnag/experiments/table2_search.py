@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Callable
 
 from diffusionnag.experiments.result_table import ResultTable
 from diffusionnag.experiments.search_benchmarks import (
@@ -17,7 +15,7 @@ from diffusionnag.experiments.search_benchmarks import (
     runs_of,
     test_accuracy,
 )
-from diffusionnag.experiments.search_runs import run_searches
+from diffusionnag.experiments.search_runs import median_to_goal, run_searches
 
 PUBLISHED = {"bananas": "46 / 88", "gp-ucb": "58 / not in 100"}
 """The paper's Table 2."""
@@ -34,14 +32,14 @@ def table2_search(report: Callable[[str], None]) -> ResultTable:
     found = run_searches([run for group in runs.values() for run in group], report)
     rows = []
     for searcher in SEARCHERS:
-        counts = []
-        for benchmark in benchmarks:
-            values = [found[run].searched for run in runs[searcher, benchmark]]
-            counts.append([len(one) if benchmark.is_goal(one[-1]) else None for one in values])
         cap = runs[searcher, benchmarks[0]][0].trials
+        counts = [
+            median_to_goal(one, [found[run] for run in runs[searcher, one]], cap)
+            for one in benchmarks
+        ]
         name = f"{searcher.label} candidates" if searcher in STRATEGY_SEARCHERS else searcher.label
         published = PUBLISHED.get(searcher.label, "-")
-        rows.append((name, *(_median(one, cap) for one in counts), published))
+        rows.append((name, *counts, published))
     goals = ", ".join(f"{one.goal} % on {one.name}" for one in benchmarks)
     return ResultTable(
         title="Measurements until the best NAS-Bench-201 cell is found (paper, Table 2)",
@@ -56,13 +54,3 @@ def table2_search(report: Callable[[str], None]) -> ResultTable:
             "Paper, transferred from other data sets: DiffusionNAG 1 / 2, TNAS 29 / 59.",
         ),
     )
-
-
-def _median(counts: Sequence[int | None], cap: int) -> str:
-    """Return the median and the range of counts, None standing for more than the cap."""
-    known = np.sort([np.inf if count is None else count for count in counts])
-
-    def shown(value: float) -> str:
-        return f"{value:g}" if np.isfinite(value) else f"> {cap}"
-
-    return f"{shown(float(np.median(known)))} ({shown(known[0])} to {shown(known[-1])})"

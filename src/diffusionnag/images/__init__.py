@@ -1,6 +1,6 @@
 """Image data sets of the user's own: found, decoded one by one, brought to one size."""
 
-from diffusionnag.images.dataset import ImageSet, Pixels, read_pixels
+from diffusionnag.images.dataset import ImageSet, Pixels, join_image_sets, read_pixels
 from diffusionnag.images.sources import read_images
 
-__all__ = ["ImageSet", "Pixels", "read_images", "read_pixels"]
+__all__ = ["ImageSet", "Pixels", "join_image_sets", "read_images", "read_pixels"]

@@ -24,7 +24,8 @@ def mnasnet_network(
     """Return a network, from images `batch x 3 x H x W` to logits `batch x classes`.
 
     `blocks` holds (expansion, kernel size, layers, squeeze-and-excitation 0 or 1) of the seven
-    blocks. Activations are ReLU, as in MnasNet; counts do not tell them apart.
+    blocks. Activations are ReLU, as in MnasNet; which ones Accel-NASBench trained with cannot be told
+    from its table, whose counts leave them out.
     """
     channels = MNASNET_STEM
     layers: list[nn.Module] = [convolution_norm(IMAGE_CHANNELS, channels, 3, stride=2)]

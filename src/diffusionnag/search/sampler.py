@@ -63,6 +63,7 @@ class ArchitectureSampler(BaseSampler):
         self.seed = check_seed(seed)
         self._proposer = proposer
         self._distributions = distributions_of(search_space)
+        self._parsed: dict[str, Architecture | None] = {}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Note which process runs a trial, so that others can tell when it dies."""
@@ -126,12 +127,17 @@ class ArchitectureSampler(BaseSampler):
         # Under a Hyperband pruner the study shows one bracket of the trials only; the storage has all.
         stored = study._storage.get_all_trials(study._study_id, deepcopy=False)
         trials = without_interrupted(stored)
-        pairs = (
-            (other, recorded_architecture(self.search_space, other))
-            for other in trials
-            if other.number != trial.number
-        )
+        pairs = ((other, self._recorded(other)) for other in trials if other.number != trial.number)
         return [(other, one) for other, one in pairs if one is not None]
+
+    def _recorded(self, trial: FrozenTrial) -> Architecture | None:
+        """Return a trial's architecture; each trial asks for those of all others, so it is kept."""
+        text = trial.user_attrs.get(ARCHITECTURE)
+        if not isinstance(text, str):
+            return recorded_architecture(self.search_space, trial)
+        if text not in self._parsed:
+            self._parsed[text] = recorded_architecture(self.search_space, trial)
+        return self._parsed[text]
 
     def _claim(self, study: Study, trial: FrozenTrial, architecture: Architecture) -> bool:
         """Note a trial's architecture, and tell whether no other trial has the same one.

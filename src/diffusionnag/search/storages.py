@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -44,6 +45,20 @@ def shared_storage(storage: str | None, workers: int) -> Iterator[str | None]:
         return
     with tempfile.TemporaryDirectory(prefix="diffusionnag-search-") as folder:
         yield f"{JOURNAL}{folder}/study.log"
+
+
+def open_existing_storage(text: str) -> BaseStorage:
+    """Return a storage to read studies from; where it is a file, that must be there already.
+
+    Raises DiffusionNAGError where it is not, and as `open_storage` does.
+    """
+    kept_in_file = (JOURNAL, "sqlite:///")
+    path = next((text.removeprefix(one) for one in kept_in_file if text.startswith(one)), None)
+    if text.endswith(".log"):
+        path = text.removeprefix(JOURNAL)
+    if path is not None and not Path(path).is_file():
+        raise DiffusionNAGError(f"no file {path}, so there is no study in it; check --storage")
+    return open_storage(text, lambda study, trial: None)
 
 
 def open_storage(text: str, queue_again: Callable[[Study, FrozenTrial], None]) -> BaseStorage:

@@ -21,15 +21,17 @@ from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.signs_of_life import queue_again, queue_dead
-from diffusionnag.search.storages import open_storage, unusable
+from diffusionnag.search.storages import open_existing_storage, open_storage, unusable
 from diffusionnag.search.trials import (
     FAILURE,
     INTERRUPTED,
+    METRICS,
     Direction,
     finished,
+    recorded_architecture,
     without_interrupted,
 )
-from diffusionnag.spaces import SearchSpace
+from diffusionnag.spaces import Architecture, SearchSpace
 
 PAUSE = 0.2
 """Seconds to wait while other processes run the last trials."""
@@ -114,6 +116,57 @@ def note_origin(study: Study, record: RunRecord) -> None:
         study.set_user_attr(ORIGIN, asdict(record))
     except (StorageInternalError, SQLAlchemyError) as error:
         raise unusable("of the study", error) from error
+
+
+def read_study(storage: str, name: str | None = None) -> Study:
+    """Return a study that is in a storage already; without a name the only one.
+
+    Raises DiffusionNAGError where there is none of that name, or without a name several, and
+    otherwise as `open_study`.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        opened = open_existing_storage(storage)
+        names = optuna.get_all_study_names(opened)
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name not in names:
+            wanted = "tell which study by --study" if name is None else f"no study {name!r}"
+            raise DiffusionNAGError(
+                f"{storage}: {wanted}; it has {', '.join(map(repr, names)) or 'none'}"
+            )
+        return optuna.load_study(study_name=name, storage=opened)
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise unusable(storage, error) from error
+
+
+def measured_values(
+    study: Study, space: SearchSpace, name: str | None = None
+) -> tuple[list[Architecture], list[float]]:
+    """Return the architectures that a study measured, and the value of that name of each.
+
+    Without a name it is the value of the only objective. Raises DiffusionNAGError for a study of
+    another space or of several objectives, and where nothing of that name was measured.
+    """
+    if name is None and len(study.directions) > 1:
+        raise DiffusionNAGError("the study has several objectives; name one of its values")
+    trials = measured_trials(study)
+    known = {one for trial in trials for one in trial.user_attrs.get(METRICS, {})}
+    if name is not None and name not in known:
+        listed = ", ".join(sorted(known)) or "values without names"
+        raise DiffusionNAGError(f"the study measured no {name!r}; it measured {listed}")
+
+    def value(trial: FrozenTrial) -> float | None:
+        return value_of(trial) if name is None else trial.user_attrs.get(METRICS, {}).get(name)
+
+    pairs = [(recorded_architecture(space, trial), value(trial)) for trial in trials]
+    found = [(one, float(value)) for one, value in pairs if one is not None and value is not None]
+    if not found:
+        raise DiffusionNAGError(
+            f"the study {study.study_name!r} has measured no {space.name} architecture"
+        )
+    architectures, values = zip(*found, strict=True)
+    return list(architectures), list(values)
 
 
 def run_study(

@@ -70,16 +70,40 @@ def read_triplets(
                 f"{path}: row {row} names the class {unknown[0]!r}, of which there are no images"
             )
         classes.append(tuple(number[str(one)] for one in listed))
-    if len(architectures) - held_out < FEWEST_TRIPLETS:
+    if len(architectures) < held_out:
         raise DiffusionNAGError(
-            f"{path}: {len(architectures)} triplets, of which {held_out} are held out; at least "
-            f"{FEWEST_TRIPLETS} must be left to learn from"
+            f"{path}: {len(architectures)} triplets, of which {held_out} cannot be held out"
         )
     if "split_order" in names:
         order = np.array(table.column("split_order").to_pylist())
     else:
         order = np.random.default_rng(0).permutation(len(architectures))
     return Triplets(architectures, accuracies, classes, order[:held_out])
+
+
+def join_triplets(parts: Sequence[Triplets], first_classes: Sequence[int]) -> Triplets:
+    """Return the triplets of several files as one.
+
+    `first_classes` is, for each file, the number that the first class of its images has among the
+    classes of all. Raises DiffusionNAGError where fewer than 50 are left to learn from.
+    """
+    starts = np.cumsum([0, *(len(one.architectures) for one in parts)])
+    joined = Triplets(
+        [architecture for one in parts for architecture in one.architectures],
+        np.concatenate([one.accuracies for one in parts]),
+        [
+            tuple(first + label for label in labels)
+            for one, first in zip(parts, first_classes, strict=True)
+            for labels in one.classes
+        ],
+        np.concatenate([start + one.held_out for one, start in zip(parts, starts, strict=False)]),
+    )
+    if len(joined.seen) < FEWEST_TRIPLETS:
+        raise DiffusionNAGError(
+            f"{len(joined.accuracies)} triplets, of which {len(joined.held_out)} are held out; at "
+            f"least {FEWEST_TRIPLETS} must be left to learn from"
+        )
+    return joined
 
 
 def write_triplets(
@@ -91,9 +115,14 @@ def write_triplets(
 ) -> None:
     """Write what was measured on one data set, in %, as triplets: the result of a search, say.
 
-    `classes` are the names of the data set's classes. Raises EnvironmentFailureError where the
-    file cannot be written.
+    `classes` are the names of the data set's classes. Raises DiffusionNAGError for accuracies that
+    are no percentages, EnvironmentFailureError where the file cannot be written.
     """
+    lowest, highest = np.nanmin(accuracies), np.nanmax(accuracies)
+    if lowest < 0 or highest > 100 or highest <= 1:
+        raise DiffusionNAGError(
+            f"values from {lowest:g} to {highest:g} are no accuracies in %, which triplets hold"
+        )
     count = len(architectures)
     table = pa.table(
         {

@@ -1,0 +1,49 @@
+"""`diffusionnag triplets`: what a search has measured, for `meta-train` to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def triplets(
+    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    storage: Annotated[str, typer.Option(help="Where search kept the study.", metavar="URL")],
+    images: Annotated[
+        str,
+        typer.Option(help="Images that were trained on: a folder of classes or a Parquet file."),
+    ],
+    out: Annotated[Path, typer.Option(help="Parquet file of triplets to write.")],
+    study: Annotated[
+        str | None, typer.Option(help="Name of the study; the only one if left out.")
+    ] = None,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the measured value that is the accuracy in %; the only objective if left "
+            "out."
+        ),
+    ] = None,
+) -> None:
+    """Write the architectures and accuracies of a study as triplets of its data set."""
+    from diffusionnag.cli.console import messages, require_packages
+
+    require_packages("search", "optuna", "botorch")
+    from diffusionnag.benchmarks.table import check_table_path
+    from diffusionnag.images import read_images
+    from diffusionnag.search.study import measured_values, read_study
+    from diffusionnag.spaces import get_search_space
+    from diffusionnag.transfer.triplets import write_triplets
+
+    search_space = get_search_space(space)
+    check_table_path(out)
+    classes = read_images(images).classes
+    found = measured_values(read_study(storage, study), search_space, accuracy)
+    write_triplets(out, search_space, *found, classes)
+    messages.print(
+        f"written to {out}: {len(found[0])} architectures, {len(classes)} classes; learn from them "
+        f"with: diffusionnag meta-train {space} --triplets {out} --images {images} --out FOLDER",
+        markup=False,
+    )
