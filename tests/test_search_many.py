@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import RunCli, assert_fails
 
 from diffusionnag import get_search_space
@@ -58,7 +59,16 @@ def dominated(accuracies: np.ndarray, latencies: np.ndarray) -> float:
 
 @pytest.mark.usefixtures("data_folder")
 def test_a_front_is_wider_than_any_of_as_many_random_ones(run_main: RunCli, tmp_path: Path) -> None:
-    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 40)
+    options = (
+        "--objective",
+        ACCURACY,
+        "--objective",
+        f"{LATENCY}=min",
+        "--trials",
+        40,
+        "--seed",
+        1,
+    )
     result = run_main("search", "nasbench201", *options, "--out", "found.jsonl")
     assert result.returncode == 0, result.stderr
     accuracies, latencies = drawn(40 * 40)
@@ -137,3 +147,16 @@ def test_a_search_ends_where_the_limits_leave_nothing(run_main: RunCli, tmp_path
         assert "after 8 trials nothing was left to propose within the limits" in result.stderr
         lines = (tmp_path / "found.jsonl").read_text().splitlines()
         assert len({json.loads(line)["architecture"] for line in lines}) == 8 == len(lines)
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_the_seed_alone_decides_a_front(run_main: RunCli, tmp_path: Path) -> None:
+    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 20)
+    options += ("--strategy", "mutation+random")
+    found = []
+    for name in ("one.jsonl", "two.jsonl"):
+        result = run_main("search", "nasbench201", *options, "--out", name)
+        assert result.returncode == 0, result.stderr
+        found.append((tmp_path / name).read_text())
+        torch.rand(3)
+    assert found[0] == found[1]

@@ -51,7 +51,9 @@ def hypervolume_gain(
     def excess(place: int, bound: float) -> Any:
         return lambda values: values[..., len(objectives) + place] - bound
 
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        # BoTorch prunes by draws of its own, which follow from the state of the whole process.
+        torch.manual_seed(seed)
         # Covariances of what is known well are singular but for rounding.
         warnings.simplefilter("ignore", NumericalWarning)
         gain = logei.qLogNoisyExpectedHypervolumeImprovement(
