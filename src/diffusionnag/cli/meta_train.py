@@ -82,7 +82,9 @@ def meta_train(
             encoder,
             noise_aware=noise_aware,
             seed=seed,
-            report=lambda step, steps: bar.update(task, completed=step, total=steps),
+            report=lambda stage, step, steps: bar.update(
+                task, description=stage, completed=step, total=steps
+            ),
         )
     quality = {}
     if held_out > 1:
