@@ -233,7 +233,8 @@ def test_an_interrupted_trial_counts_as_never_begun(tmp_path: Path) -> None:
     run_study(study, sampler, optuna_objective(SPACE, interrupted), 12)
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert len(complete) == 12
-    assert len(calls) == 13
+    assert calls[5] == calls[4]
+    assert len(set(calls)) == 12
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

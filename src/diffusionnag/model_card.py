@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import platform
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -16,6 +18,7 @@ class About:
     data: str = ""
     date: str = ""
     machine: str = ""
+    commit: str = ""
     quality: dict[str, float] = field(default_factory=dict)
     """Measured figures by name; the name says the unit and on what it was measured."""
 
@@ -44,6 +47,7 @@ def model_card(
     ]
     origin = {
         "trained by": f"`{about.command}`" if about.command else "a call of the library",
+        "commit": about.commit,
         "data": about.data,
         "date": about.date,
         "machine": about.machine,
@@ -66,3 +70,18 @@ def machine() -> str:
     import torch
 
     return f"{platform.machine()}, {torch.get_num_threads()} CPU cores, torch {torch.__version__}"
+
+
+def commit() -> str:
+    """Return the commit of the code that runs, `+` marking uncommitted changes, or `unknown`."""
+    package = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(package), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", str(package))
+        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

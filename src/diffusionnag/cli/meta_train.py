@@ -44,7 +44,7 @@ def meta_train(
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
     from diffusionnag.images import join_image_sets, read_images
-    from diffusionnag.model_card import About, machine, today
+    from diffusionnag.model_card import About, commit, machine, today
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset
@@ -82,7 +82,9 @@ def meta_train(
             encoder,
             noise_aware=noise_aware,
             seed=seed,
-            report=lambda step, steps: bar.update(task, completed=step, total=steps),
+            report=lambda stage, step, steps: bar.update(
+                task, description=stage, completed=step, total=steps
+            ),
         )
     quality = {}
     if held_out > 1:
@@ -97,6 +99,7 @@ def meta_train(
         data=f"{', '.join(one.name for one in triplets)}: {len(data.seen)} triplets",
         date=today(),
         machine=machine(),
+        commit=commit(),
         quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},
     )
     predictor.save_pretrained(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from diffusionnag.benchmarks import Table, known_tables
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.files import write_atomically
+from diffusionnag.model_card import commit
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,6 @@ def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:
     if len(finite) < 2:
         return "-"
     return f"{np.mean(finite):.{decimals}f} ± {np.std(finite, ddof=1):.{decimals}f}"
-
-
-def commit() -> str:
-    """Return the commit of the code that runs, `+` marking uncommitted changes, or `unknown`."""
-    folder = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--", str(folder.parent))
-        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:

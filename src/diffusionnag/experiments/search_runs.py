@@ -16,7 +16,8 @@ import optuna
 import torch
 
 from diffusionnag.benchmarks.measurements import clean_measurements
-from diffusionnag.experiments.result_table import commit, required_table
+from diffusionnag.experiments.result_table import required_table
+from diffusionnag.model_card import commit
 from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of

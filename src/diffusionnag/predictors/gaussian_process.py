@@ -34,9 +34,10 @@ class FeatureGroups(Protocol):
 
 @dataclass(frozen=True)
 class GaussianProcessConfig:
-    """The number of labelled architectures that a saved process was fitted on."""
+    """How many labelled architectures a process is fitted on, and whether some were measured often."""
 
     labelled: int
+    repeated: bool = False
 
 
 class GaussianProcess(nn.Module):
@@ -44,13 +45,15 @@ class GaussianProcess(nn.Module):
 
     `kernel` holds each group's log variance, then each group's log length, then the log noise
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
-    The groups are the path features, unless others are given.
+    The groups are the path features, unless others are given. Where architectures were measured
+    several times, `repeats` (`labelled`) says how often: the noise of a mean is the smaller.
     """
 
     operations: Tensor
     weights: Tensor
     kernel: Tensor
     centre: Tensor
+    repeats: Tensor | None
 
     def __init__(
         self,
@@ -68,12 +71,13 @@ class GaussianProcess(nn.Module):
         self.register_buffer("weights", torch.zeros(labelled, dtype=double))
         self.register_buffer("kernel", torch.zeros(2 * self.features.groups + 1, dtype=double))
         self.register_buffer("centre", torch.zeros((), dtype=double))
+        self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior mean and standard deviation (noise included) of `batch x N x F`."""
         known, inverse = self._prepared(x)
-        covariance = _covariance(self.features(x), known, self.kernel.to(x))
+        covariance = covariance_of(self.features(x), known, self.kernel.to(x))
         mean = covariance @ self.weights.to(x) + self.centre.to(x)
         prior = self.kernel[: self.features.groups].exp().sum() + self.kernel[-1].exp()
         explained = (covariance @ inverse).square().sum(1)
@@ -82,7 +86,7 @@ class GaussianProcess(nn.Module):
     def mean(self, x: Tensor) -> Tensor:
         """Return the posterior mean alone, `batch`; a third of the work of both."""
         known, _ = self._prepared(x)
-        return _covariance(self.features(x), known, self.kernel.to(x)) @ self.weights.to(x) + (
+        return covariance_of(self.features(x), known, self.kernel.to(x)) @ self.weights.to(x) + (
             self.centre.to(x)
         )
 
@@ -90,17 +94,17 @@ class GaussianProcess(nn.Module):
         """Return posterior mean, `batch`, and covariance, `batch x batch`, without the noise."""
         known, inverse = self._prepared(x)
         features, kernel = self.features(x), self.kernel.to(x)
-        covariance = _covariance(features, known, kernel)
+        covariance = covariance_of(features, known, kernel)
         mean = covariance @ self.weights.to(x) + self.centre.to(x)
         explained = covariance @ inverse
-        return mean, _covariance(features, features, kernel) - explained @ explained.T
+        return mean, covariance_of(features, features, kernel) - explained @ explained.T
 
     def _prepared(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the labelled features, and the transposed inverse Cholesky factor, as x is."""
         if x.dtype not in self._known or self._known[x.dtype][1].device != x.device:
             with torch.no_grad():
                 known = self.features(self._one_hot())
-                factor = torch.linalg.cholesky(_noisy(known, self.kernel))
+                factor = torch.linalg.cholesky(noisy_covariance(known, self.kernel, self.repeats))
                 identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
                 inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
             self._known[x.dtype] = ([group.to(x) for group in known], inverse.to(x))
@@ -115,33 +119,44 @@ def fit_gaussian_process(
 ) -> None:
     """Fit in place on one-hot x `labelled x N x F` and target `labelled`.
 
-    Kernel parameters maximise the marginal likelihood (Rasmussen & Williams 2006, Eq. 5.8) times a
-    weak prior, on at most 400 architectures.
+    The kernel is fitted on the first 400 architectures at most.
     """
-    known = process.features(x.double())
-    target = target.double()
-    centre = target.mean()
-    part = [group[:FITTED_ON] for group in known]
-    distances = torch.stack([_squared_distances(group, group) for group in part])
+    known, target = process.features(x.double()), target.double()
+    kernel = fit_kernel([group[:FITTED_ON] for group in known], target[:FITTED_ON], report)
+    with torch.no_grad():
+        process.kernel.copy_(kernel)
+        process.centre.copy_(target.mean())
+        process.operations.copy_(x.argmax(-1))
+        process.weights.copy_(weights_of(known, kernel, target))
+
+
+def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int], None]) -> Tensor:
+    """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
+
+    They maximise the marginal likelihood of target `labelled` (Rasmussen & Williams 2006, Eq. 5.8)
+    times a weak prior.
+    """
+    distances = torch.stack([_squared_distances(group, group) for group in known])
     lengths = [0.5 * math.log(float(one.mean()) + 1e-9) for one in distances]
     groups = len(known)
     kernel = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
     centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
     widths = torch.tensor([1.5] * groups + [1.0] * groups + [1.5], dtype=torch.float64)
     optimiser = torch.optim.Adam([kernel], lr=LEARNING_RATE)
-    residual = (target[:FITTED_ON] - centre)[:, None]
+    residual = (target - target.mean())[:, None]
     with torch.no_grad():
         for iteration in range(ITERATIONS):
             prior = (kernel - centres) / widths.square()
             kernel.grad = _likelihood_gradient(distances, kernel, residual) + prior
             optimiser.step()
             report(iteration + 1, ITERATIONS)
-    with torch.no_grad():
-        process.kernel.copy_(kernel)
-        process.centre.copy_(centre)
-        process.operations.copy_(x.argmax(-1))
-        factor = torch.linalg.cholesky(_noisy(known, process.kernel))
-        process.weights.copy_(torch.cholesky_solve((target - centre)[:, None], factor)[:, 0])
+    return kernel
+
+
+def weights_of(known: list[Tensor], kernel: Tensor, target: Tensor) -> Tensor:
+    """Return the weights, `labelled`, of the posterior mean in a target measured once for each."""
+    factor = torch.linalg.cholesky(noisy_covariance(known, kernel))
+    return torch.cholesky_solve((target - target.mean())[:, None], factor)[:, 0]
 
 
 def _likelihood_gradient(distances: Tensor, kernel: Tensor, residual: Tensor) -> Tensor:
@@ -170,18 +185,19 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * cross).clamp(min=0)
 
 
-def _covariance(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
+def covariance_of(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
+    """Return the covariance, `a x b`, of what groups of features `a x features` and `b x features` say."""
     groups = len(a)
     variances, lengths = kernel[:groups], kernel[groups:-1]
-    parts = [
+    parts = (
         torch.exp(variance - 0.5 * _squared_distances(one, other) * torch.exp(-2 * length))
         for one, other, variance, length in zip(a, b, variances, lengths, strict=True)
-    ]
+    )
     return functools.reduce(operator.add, parts)
 
 
-def _noisy(known: list[Tensor], kernel: Tensor) -> Tensor:
-    """Return the covariance of noisy values of `known`, square."""
-    covariance = _covariance(known, known, kernel)
-    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-    return covariance + (kernel[-1].exp() + JITTER) * identity
+def noisy_covariance(known: list[Tensor], kernel: Tensor, repeats: Tensor | None = None) -> Tensor:
+    """Return the covariance of the measured values of `known`, square; `repeats` are averaged."""
+    covariance = covariance_of(known, known, kernel)
+    noise = (kernel[-1].exp() + JITTER).expand(len(covariance))
+    return covariance + torch.diag(noise if repeats is None else noise / repeats.to(noise))

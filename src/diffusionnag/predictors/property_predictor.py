@@ -287,18 +287,36 @@ class PropertyPredictor(Property, ModelHubMixin):
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         settings = config["model"]
         kind = settings.pop("kind")
-        predictor = cls(space, config["property"], model=kind)
+        model: Ensemble | GaussianProcess
         if kind == "ensemble":
             settings["conditions"] = tuple(settings["conditions"])
-            predictor._ensemble_config = EnsembleConfig(**settings)
-        fitted = predictor._new_model(settings.get("labelled", 0))
+            model = Ensemble(len(space.nodes), len(space.operations), EnsembleConfig(**settings))
+        else:
+            model = GaussianProcess(space, GaussianProcessConfig(**settings))
         weights = read_weights(folder, config)
-        fitted.load_state_dict(
+        model.load_state_dict(
             {n.removeprefix("model."): t for n, t in weights.items() if n.startswith("model.")}
         )
-        predictor._fitted = fitted.eval().requires_grad_(False)
-        predictor._target = RankGaussian(
-            weights["target.values"].numpy(), weights["target.normal"].numpy()
-        )
+        target = RankGaussian(weights["target.values"].numpy(), weights["target.normal"].numpy())
+        predictor = cls.from_fitted(space, config["property"], model, target)
         predictor.about = About(**config["about"])
+        return predictor
+
+    @classmethod
+    def from_fitted(
+        cls,
+        search_space: SearchSpace,
+        property_name: str,
+        model: Ensemble | GaussianProcess,
+        target: RankGaussian,
+    ) -> PropertyPredictor:
+        """Return a predictor from a model that is fitted on the scale of a target."""
+        ensemble = isinstance(model, Ensemble)
+        predictor = cls(
+            search_space, property_name, model="ensemble" if ensemble else "gaussian_process"
+        )
+        if ensemble:
+            predictor._ensemble_config = model.config
+        predictor._fitted = model.eval().requires_grad_(False)
+        predictor._target = target
         return predictor

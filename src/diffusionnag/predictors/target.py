@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 KNOTS = 513
+WIDEST = 8.0
+"""No normal score is further out."""
 NORMAL_QUARTILES = 1.349
 """Distance between the quartiles of a standard normal variable."""
 
@@ -39,6 +41,12 @@ class RankGaussian:
             chosen = np.unique(np.linspace(0, len(distinct) - 1, KNOTS).round().astype(int))
             distinct, normal = distinct[chosen], normal[chosen]
         return cls(distinct.astype(np.float64), normal.astype(np.float64))
+
+    @classmethod
+    def identity(cls) -> RankGaussian:
+        """Return the map of what is a standard normal variable already."""
+        ends = np.array([-WIDEST, WIDEST])
+        return cls(ends, ends.copy())
 
     def to_normal(self, values: np.ndarray) -> np.ndarray:
         """Return the standardised property; beyond the values seen it goes on in a straight line."""

@@ -14,7 +14,13 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from diffusionnag.search.trials import FAILURE, INTERRUPTED, given_parameters, parameter_names
+from diffusionnag.search.trials import (
+    FAILURE,
+    INTERRUPTED,
+    given_parameters,
+    parameter_names,
+    queued_again,
+)
 from diffusionnag.spaces import SearchSpace
 
 PROCESS = "process"
@@ -68,6 +74,17 @@ def queue_dead(study: Study, space: SearchSpace) -> None:
             _note_death(study, trial)
             if study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL):
                 queue_again(space, study, trial)
+
+
+def queue_interrupted(study: Study, space: SearchSpace) -> None:
+    """Queue the trials of this process again that the user stopped; others queue their own."""
+    trials = study.get_trials(deepcopy=False)
+    again = queued_again(trials)
+    for trial in trials:
+        own = trial.system_attrs.get(PROCESS) == this_process()
+        failed = trial.state == TrialState.FAIL and trial.number not in again
+        if own and failed and trial.user_attrs.get(INTERRUPTED):
+            queue_again(space, study, trial)
 
 
 def _note_death(study: Study, trial: FrozenTrial) -> None:

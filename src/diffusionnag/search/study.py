@@ -20,7 +20,7 @@ from diffusionnag.run_record import RunRecord
 from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler
-from diffusionnag.search.signs_of_life import queue_again, queue_dead
+from diffusionnag.search.signs_of_life import queue_again, queue_dead, queue_interrupted
 from diffusionnag.search.storages import open_existing_storage, open_storage, unusable
 from diffusionnag.search.trials import (
     FAILURE,
@@ -179,9 +179,9 @@ def run_study(
     """Run trials until so many are finished, those of earlier runs and other processes included.
 
     `objective` is what Optuna calls. A trial whose measurement failed counts, one that was
-    interrupted does not. `report` is called after each. It ends earlier where the sampler has
-    nothing left to propose. Raises DiffusionNAGError for fewer than 1 trial or more than the space
-    has.
+    interrupted does not, and is run again. `report` is called after each. It ends earlier where the
+    sampler has nothing left to propose. Raises DiffusionNAGError for fewer than 1 trial or more
+    than the space has.
     """
     space = sampler.search_space
     check_trials(space, trials)
@@ -198,6 +198,9 @@ def run_study(
                 report(study)
     except SpaceExhaustedError:
         return
+    except KeyboardInterrupt:
+        queue_interrupted(study, space)
+        raise
     except (StorageInternalError, SQLAlchemyError) as error:
         raise unusable("of the study", error) from error
 

@@ -143,17 +143,20 @@ def without_interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
     These are the ones that the user stopped, and those of a killed process that Optuna queued again.
     """
-    queued_again = {
-        number for trial in trials for number in trial.system_attrs.get("retry_history", [])
-    }
+    again = queued_again(trials)
     return [
         trial
         for trial in trials
         if not (
             trial.state == TrialState.FAIL
-            and (trial.number in queued_again or trial.user_attrs.get(INTERRUPTED))
+            and (trial.number in again or trial.user_attrs.get(INTERRUPTED))
         )
     ]
+
+
+def queued_again(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Return the numbers of the trials that later ones run again."""
+    return {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
 
 
 def finished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
