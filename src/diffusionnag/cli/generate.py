@@ -9,7 +9,9 @@ import typer
 
 
 def generate(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     count: Annotated[int, typer.Option("-n", help="How many architectures.")] = 256,
     guide: Annotated[
         list[str] | None,

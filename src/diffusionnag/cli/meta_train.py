@@ -9,7 +9,9 @@ import typer
 
 
 def meta_train(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     triplets: Annotated[
         list[Path],
         typer.Option(

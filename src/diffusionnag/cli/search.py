@@ -17,7 +17,9 @@ MOST_DRAWN = 3
 
 
 def search(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     objective: Annotated[
         list[str] | None,
         typer.Option(

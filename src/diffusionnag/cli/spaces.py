@@ -33,7 +33,9 @@ def spaces() -> None:
 
 
 def info(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     architecture: Annotated[
         str | None, typer.Argument(help="Architecture string; a random one if left out.")
     ] = None,

@@ -15,7 +15,9 @@ SLOW_QUALITY_SAMPLES = 64
 
 
 def train_generator(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the trained generator.")],
     recipe: Annotated[str, typer.Option(help="fast, or paper (as published).")] = "fast",
     minutes: Annotated[float | None, typer.Option(help="Train for about so long.")] = None,

@@ -9,7 +9,9 @@ import typer
 
 
 def train_predictor(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     data: Annotated[
         str, typer.Option(help="Table: a .parquet, .csv or .jsonl file, or an installed table.")
     ],

@@ -9,7 +9,9 @@ import typer
 
 
 def transfer(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     data: Annotated[
         Path, typer.Option(help="Images: a folder with one folder a class, or a Parquet file.")
     ],

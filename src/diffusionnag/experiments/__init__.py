@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "shipped-predictors": "shipped_predictors:shipped_predictors",
     "few-labels": "few_labels:few_labels",
     "wiring": "wiring:wiring",
+    "declared-spaces": "declared_spaces:declared_spaces",
     "graph-guided": "graph_guided:graph_guided",
     "graph-search": "graph_search:graph_search",
     "image-encoder": "image_encoder:image_encoder",

@@ -30,14 +30,7 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
         report(f"{name}, {steps} steps: {SAMPLES} samples")
         generator = Generator.from_pretrained(name)
         space = generator.search_space
-        drawn: list[Architecture] = []
-        mended: list[Architecture] = []
-        for estimate in generator.estimates(steps=steps):
-            found = space.decode(estimate)[: SAMPLES - len(drawn)]
-            mended += mend_invalid(space, found, estimate[: len(found)])
-            drawn += found
-            if len(drawn) == SAMPLES:
-                break
+        drawn, mended = draw_and_mend(generator, steps)
         quality = generation_quality(space, drawn, generator.training_set)
         valid = [one for one in drawn if space.is_valid(one)]
         after = 100 * (len(valid) + len(mended)) / SAMPLES
@@ -67,6 +60,22 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
             "uniform draws); of numbers of edges where there are too many wirings to count each.",
         ),
     )
+
+
+def draw_and_mend(
+    generator: Generator, steps: int | None = None
+) -> tuple[list[Architecture], list[Architecture]]:
+    """Return 10,000 samples as the network makes them, and what stands in for the invalid ones."""
+    space = generator.search_space
+    drawn: list[Architecture] = []
+    mended: list[Architecture] = []
+    for estimate in generator.estimates(steps=steps):
+        found = space.decode(estimate)[: SAMPLES - len(drawn)]
+        mended += mend_invalid(space, found, estimate[: len(found)])
+        drawn += found
+        if len(drawn) == SAMPLES:
+            break
+    return drawn, mended
 
 
 def _whole_space(space: SearchSpace) -> np.ndarray:

@@ -123,7 +123,8 @@ def _plan(space: SearchSpace, architecture: Architecture) -> _Plan:
         rows = wrapped_rows(names, room)
         columns = headings(names, rows) if len(rows) > 1 else []
         names = ["" if columns and group_and_part(name)[0] else name for name in names]
-        names = [group_and_part(name)[1] for name in names]
+        if any(row.label for row in rows):
+            names = [group_and_part(name)[1] for name in names]
     names = ["" if name == op else name for name, op in zip(names, operations, strict=True)]
     widest = max(widest, *(text_width(name, NAME_SIZE) for name in names))
     widest = max(widest, *(text_width(column, NAME_SIZE) - COLUMN_GAP for column in columns), 0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
+from diffusionnag.spaces.checking import check_parts
 from diffusionnag.spaces.darts import DARTS
-from diffusionnag.spaces.declaration import check_declaration
+from diffusionnag.spaces.declared import Declaration, declared_space
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
@@ -27,6 +29,7 @@ __all__ = [
     "search_space_names",
 ]
 
+YAML_SUFFIXES = (".yaml", ".yml")
 ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
@@ -35,15 +38,17 @@ _registry: dict[str, type[SearchSpace]] = {
 }
 
 
-def register_search_space(space: type[SearchSpace]) -> type[SearchSpace]:
-    """Make a space known by its name; usable as a class decorator.
+def register_search_space(space: type[SearchSpace] | Declaration) -> type[SearchSpace]:
+    """Make a space known by its name, and return its class; usable as a class decorator.
 
     Raises DiffusionNAGError if the name belongs to another space already.
     """
+    if isinstance(space, Declaration):
+        space = declared_space(space)
     known = _registry.get(getattr(space, "name", ""))
     if known is not None and known.__qualname__ != space.__qualname__:
         raise DiffusionNAGError(f"a search space named {space.name!r} exists already")
-    check_declaration(space)
+    check_parts(space)
     _registry[space.name] = space
     return space
 
@@ -55,28 +60,37 @@ def search_space_names() -> list[str]:
 
 
 def get_search_space(name: str) -> SearchSpace:
-    """Return a space by name, or from the user's own code by `FILE.py:Class` or `module:Class`.
+    """Return a space by name, by its declaration `FILE.yaml`, or from code by `FILE.py:NAME`.
 
-    Raises DiffusionNAGError when there is no such space.
+    NAME is a class or a `Declaration`; a module may stand in place of the file. Raises
+    DiffusionNAGError when there is no such space.
     """
     if name in _registry:
         return _registry[name]()
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             return register_search_space(point.load())()
+    if name.endswith(YAML_SUFFIXES):
+        from diffusionnag.spaces.declared.yaml_file import read_declaration
+
+        return register_search_space(read_declaration(Path(name)))()
     if ":" in name:
-        return _load_from_code(name)()
+        return register_search_space(_load_from_code(name))()
     known = search_space_names()
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    raise DiffusionNAGError(f"no search space named {name!r}; {hint} (your own: FILE.py:ClassName)")
+    raise DiffusionNAGError(
+        f"no search space named {name!r}; {hint} (your own: FILE.yaml or FILE.py:NAME)"
+    )
 
 
-def _load_from_code(reference: str) -> type[SearchSpace]:
-    module_name, _, class_name = reference.rpartition(":")
-    found = getattr(import_user_code(module_name, reference), class_name, None)
-    if not (isinstance(found, type) and issubclass(found, SearchSpace)):
-        raise DiffusionNAGError(
-            f"{module_name} defines no class {class_name!r} derived from SearchSpace"
-        )
-    return register_search_space(found)
+def _load_from_code(reference: str) -> type[SearchSpace] | Declaration:
+    module_name, _, name = reference.rpartition(":")
+    found = getattr(import_user_code(module_name, reference), name, None)
+    if isinstance(found, Declaration) or (
+        isinstance(found, type) and issubclass(found, SearchSpace)
+    ):
+        return found
+    raise DiffusionNAGError(
+        f"{module_name} defines no class {name!r} derived from SearchSpace, and no Declaration"
+    )

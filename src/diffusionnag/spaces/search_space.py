@@ -205,7 +205,7 @@ class SearchSpace(ABC):
         kept: list[np.ndarray] = []
         missing, attempts = count, 0
         while missing > 0:
-            drawn = self._obeying(self._combine_at_random(missing, rng))
+            drawn = self._obeying(self._propose(missing, rng))
             kept.append(drawn)
             missing -= len(drawn)
             attempts += 1
@@ -215,6 +215,10 @@ class SearchSpace(ABC):
                     "draws; narrow `choices`, or override `sample_operations`"
                 )
         return np.concatenate(kept) if kept else np.zeros((0, len(self.nodes)), dtype=np.int64)
+
+    def _propose(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw what is to become architectures, `count x N` indices, before anything is rejected."""
+        return self._combine_at_random(count, rng)
 
     def _combine_at_random(self, count: int, rng: np.random.Generator) -> np.ndarray:
         options = [np.flatnonzero(row) for row in self.allowed]
@@ -234,7 +238,7 @@ class SearchSpace(ABC):
         return self.architectures(self.sample_operations(count, numpy_generator(seed)))
 
     def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:
-        """Return a valid architecture that is made from a valid one by changing one operation."""
+        """Return a valid architecture that is made from a valid one by one change."""
         rng = numpy_generator(seed)
         neighbours = list(self.neighbours(architecture))
         if not neighbours:
@@ -242,17 +246,19 @@ class SearchSpace(ABC):
         return neighbours[rng.integers(len(neighbours))]
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        """Yield every valid architecture that is made by changing exactly one operation."""
-        changed = [
-            (*architecture.operations[:node], operation, *architecture.operations[node + 1 :])
-            for node in range(len(self.nodes))
-            for operation in np.flatnonzero(self.allowed[node]).tolist()
-            if operation != architecture.operations[node]
-        ]
+        """Yield every valid architecture that is made by one of the `changes`."""
+        changed = list(self.changes(architecture.operations))
         made = self.architectures(np.array(changed, dtype=np.int64).reshape(-1, len(self.nodes)))
         for candidate in dict.fromkeys(made):
             if candidate != architecture and self.is_valid(candidate):
                 yield candidate
+
+    def changes(self, operations: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Yield N operations with another allowed one at exactly one node, valid or not."""
+        for node, allowed in enumerate(self.allowed):
+            for operation in np.flatnonzero(allowed).tolist():
+                if operation != operations[node]:
+                    yield (*operations[:node], operation, *operations[node + 1 :])
 
     # -- the whole space --------------------------------------------------------------------------
 
@@ -293,10 +299,12 @@ class SearchSpace(ABC):
                 f"{self.name} has up to {self.combinations:.1e} architectures, too many to "
                 "enumerate; draw some with `sample`"
             )
-        options = [np.flatnonzero(row).tolist() for row in self.allowed]
-        combinations = itertools.product(*options)
+        combinations = self._walk()
         while chunk := list(itertools.islice(combinations, CHUNK)):
             yield self._obeying(np.array(chunk, dtype=np.int64))
+
+    def _walk(self) -> Iterator[tuple[int, ...]]:
+        return itertools.product(*(np.flatnonzero(row).tolist() for row in self.allowed))
 
 
 def operation_indices(architectures: Iterable[Architecture], nodes: int) -> np.ndarray:

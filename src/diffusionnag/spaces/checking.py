@@ -1,4 +1,4 @@
-"""Checking a search space that somebody declared, before anything is built on it."""
+"""Checking that the parts of a search space fit together, before anything is built on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.search_space import SearchSpace
 
 
-def check_declaration(space: type[SearchSpace]) -> None:
+def check_parts(space: type[SearchSpace]) -> None:
     """Raise DiffusionNAGError, saying what is wrong, unless a space's parts fit together."""
     label = f"the search space {space.__name__}"
     if not isinstance(getattr(space, "name", None), str):

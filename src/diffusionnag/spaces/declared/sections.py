@@ -1,0 +1,124 @@
+"""Sections of a declared space: single nodes and stages, which are drawn and counted one by one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffusionnag.spaces.architecture import UNDECIDED
+from diffusionnag.spaces.declared.declaration import ABSENT, Declaration, Stage
+
+
+@dataclass(frozen=True)
+class Section:
+    """A single node, or the layers of a stage, whose nodes follow each other.
+
+    `options` are the operation indices that each node can have if its layer is there, `depths` the
+    numbers of layers in ascending order (1 for a single node), `absent` the operation of the rest.
+    """
+
+    name: str
+    first: int
+    """The number of its first node."""
+    width: int
+    """How many nodes a layer has."""
+    depths: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+    absent: int
+
+    @property
+    def end(self) -> int:
+        """The number of the node that follows the deepest layer."""
+        return self.start_of(self.depths[-1])
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether layers may be absent."""
+        return len(self.depths) > 1
+
+    @property
+    def ways(self) -> list[int]:
+        """How many different sections there are of each depth."""
+        return [math.prod(map(len, self.options[: self.width * depth])) for depth in self.depths]
+
+    def start_of(self, layer: int) -> int:
+        """Return the number of the first node of a layer; layers are counted from 0."""
+        return self.first + self.width * layer
+
+    def fault(self, operations: Sequence[str]) -> str | None:
+        """Return why the section cannot have its part of N operations, or None if it can."""
+        if not self.has_rule:
+            return None
+        absent = [operation == ABSENT for operation in operations[self.first : self.end]]
+        there = absent.count(False)
+        depth, rest = divmod(there, self.width)
+        if rest or any(absent[:there]):
+            return f"stage {self.name} has a layer that is partly there, or follows an absent one"
+        if depth not in self.depths:
+            allowed = ", ".join(map(str, self.depths))
+            return f"stage {self.name} cannot have {depth} layers; it can have {allowed}"
+        return None
+
+    def draw(
+        self, count: int, rng: np.random.Generator, depth_weights: Sequence[int]
+    ) -> np.ndarray:
+        """Draw depths by their weights, and operations uniformly, `count x nodes` indices."""
+        drawn = np.stack([rng.choice(one, size=count) for one in self.options], axis=1)
+        shares = [weight / sum(depth_weights) for weight in depth_weights]
+        depths = rng.choice(self.depths, size=count, p=shares)
+        layers = np.arange(self.end - self.first) // self.width
+        return np.where(layers < depths[:, None], drawn, self.absent)
+
+    def walk(self) -> Iterator[tuple[int, ...]]:
+        """Yield the operations of every section there is, the last node's changing fastest."""
+        for depth in self.depths:
+            there = self.options[: self.width * depth]
+            rest = (self.absent,) * (len(self.options) - len(there))
+            for row in itertools.product(*there):
+                yield (*row, *rest)
+
+    def other_depths(self, operations: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Yield N operations with the next smaller and the next larger depth of this section.
+
+        Layers that are added are like the one before them.
+        """
+        there = sum(one != self.absent for one in operations[self.first : self.end])
+        place = self.depths.index(there // self.width)
+        for depth in self.depths[max(0, place - 1) : place + 2]:
+            row = list(operations)
+            for node in range(self.first + there, self.start_of(depth)):
+                row[node] = row[node - self.width]
+            for node in range(self.start_of(depth), self.end):
+                row[node] = self.absent
+            yield tuple(row)
+
+
+def sections_of(
+    declaration: Declaration, allowed: Mapping[str, Sequence[str]], operations: Sequence[str]
+) -> tuple[Section, ...]:
+    """Return the sections of a space, wiring nodes last.
+
+    `allowed` holds the operations of all N nodes by name, `operations` are the space's F.
+    """
+    shapes = {
+        name: (len(value.layer), tuple(sorted(value.depths)))
+        for name, value in declaration.nodes.items()
+        if isinstance(value, Stage)
+    }
+    names = [*declaration.nodes, *list(allowed)[len(declaration.operations_by_node) :]]
+    absent = operations.index(ABSENT) if ABSENT in operations else UNDECIDED
+    found: list[Section] = []
+    for name in names:
+        width, depths = shapes.get(name, (1, (1,)))
+        first = found[-1].end if found else 0
+        nodes = list(allowed.values())[first : first + width * depths[-1]]
+        options = tuple(
+            tuple(operations.index(one) for one in node if len(depths) == 1 or one != ABSENT)
+            for node in nodes
+        )
+        found.append(Section(name, first, width, depths, options, absent))
+    return tuple(found)

@@ -1,0 +1,125 @@
+"""The search space of a declaration: all that a `SearchSpace` promises, from data alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from diffusionnag.spaces.declared.declaration import Declaration
+from diffusionnag.spaces.declared.rules import broken_rule
+from diffusionnag.spaces.declared.sections import Section, sections_of
+from diffusionnag.spaces.declared.wiring import PRESENT, DeclaredWiring
+from diffusionnag.spaces.search_space import SearchSpace
+
+
+class DeclaredSpace(SearchSpace):
+    """A space whose parts are those of a declaration; `declared_space` makes one."""
+
+    declaration: ClassVar[Declaration]
+    declared_wiring: ClassVar[DeclaredWiring]
+    allowed_names: ClassVar[Mapping[str, Sequence[str]]]
+    """The operations that are allowed at each node by name, wiring nodes included."""
+
+    def choices(self, node: int) -> Sequence[str]:
+        """Return the operations that are declared for a node."""
+        return self.allowed_names[self.nodes[node]]
+
+    def edge_condition(self, source: int, target: int) -> Mapping[str, Collection[str]]:
+        """Return the operations of wiring nodes on which an edge depends."""
+        return self.declared_wiring.conditions[source, target]
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Single nodes and stages, in the order of the nodes."""
+        return sections_of(self.declaration, self.allowed_names, self.operations)
+
+    # -- rules ------------------------------------------------------------------------------------
+
+    def rule(self, operations: Sequence[str]) -> str | None:
+        """Forbid gaps in stages, nodes that free edges leave alone, and what the rules forbid."""
+        for section in self.sections:
+            if fault := section.fault(operations):
+                return fault
+        named = dict(zip(self.nodes, operations, strict=True))
+        for switches, fault in self.declared_wiring.open_ends:
+            if all(named[switch] != PRESENT for switch in switches):
+                return fault
+        return broken_rule(self.declaration.rules, named)
+
+    @cached_property
+    def has_rule(self) -> bool:
+        """Whether some combinations of allowed operations are forbidden."""
+        return self._is_thinned or any(section.has_rule for section in self.sections)
+
+    @property
+    def _is_thinned(self) -> bool:
+        """Whether something is forbidden beside gaps in stages, which are never drawn."""
+        return bool(self.declared_wiring.open_ends or self.declaration.rules)
+
+    def _obeying(self, drawn: np.ndarray) -> np.ndarray:
+        for switches, _ in self.declared_wiring.open_ends:
+            columns = [self.nodes.index(switch) for switch in switches]
+            drawn = drawn[(drawn[:, columns] == self.operations.index(PRESENT)).any(1)]
+        if not self.declaration.rules:
+            return drawn
+        rows = np.array(self.operations, dtype=object)[drawn].tolist()
+        named = (dict(zip(self.nodes, row, strict=True)) for row in rows)
+        return drawn[[broken_rule(self.declaration.rules, one) is None for one in named]]
+
+    # -- drawing and changing ---------------------------------------------------------------------
+
+    def _propose(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        # Were all architectures equally likely, hardly a stage would be less than full.
+        parts = [one.draw(count, rng, [1] * len(one.depths)) for one in self.sections]
+        return np.concatenate(parts, axis=1)
+
+    def _combine_at_random(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        parts = [one.draw(count, rng, one.ways) for one in self.sections]
+        return np.concatenate(parts, axis=1)
+
+    def changes(self, operations: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Yield what one change makes: another operation at a node, or the next depth of a stage.
+
+        Layers that are added are like the one before them.
+        """
+        yield from super().changes(operations)
+        for section in self.sections:
+            yield from section.other_depths(operations)
+
+    # -- the whole space --------------------------------------------------------------------------
+
+    @cached_property
+    def combinations(self) -> int:
+        """The number of architectures if free edges and rules forbade none."""
+        return math.prod(sum(section.ways) for section in self.sections)
+
+    @cached_property
+    def size(self) -> int:
+        """The number of architectures; estimated from 10,000 draws for a large space with rules."""
+        return super().size if self._is_thinned else self.combinations
+
+    def _walk(self) -> Iterator[tuple[int, ...]]:
+        for parts in itertools.product(*(section.walk() for section in self.sections)):
+            yield tuple(itertools.chain.from_iterable(parts))
+
+
+def declared_space(declaration: Declaration) -> type[SearchSpace]:
+    """Return the class of the search space that a declaration describes."""
+    wiring = DeclaredWiring.of(declaration)
+    allowed = {**declaration.operations_by_node, **wiring.wiring_nodes}
+    parts = {
+        "__doc__": declaration.description,
+        "name": declaration.name,
+        "nodes": tuple(allowed),
+        "operations": tuple(dict.fromkeys(itertools.chain.from_iterable(allowed.values()))),
+        "edges": tuple(sorted(wiring.conditions)),
+        "declaration": declaration,
+        "declared_wiring": wiring,
+        "allowed_names": allowed,
+    }
+    return type(declaration.name, (DeclaredSpace,), parts)

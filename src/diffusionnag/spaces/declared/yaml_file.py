@@ -1,0 +1,147 @@
+"""Declarations in YAML files: plain data, from which no code runs but the files that rules name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.spaces.declared.declaration import (
+    CHAIN,
+    Declaration,
+    Edges,
+    Link,
+    Predicate,
+    Stage,
+)
+from diffusionnag.user_code import import_user_code
+
+
+def read_declaration(path: Path) -> Declaration:
+    """Return the declaration in a YAML file.
+
+    Raises DiffusionNAGError, naming the file and what is wrong in it, when there is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        # BaseLoader leaves scalars as they are written: `no` and `012` are good names of operations.
+        _refuse_repeated_keys(yaml.compose(text, Loader=yaml.BaseLoader))
+        return _declaration(yaml.load(text, Loader=yaml.BaseLoader), path)
+    except FileNotFoundError as error:
+        raise DiffusionNAGError(f"no file {path}") from error
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise DiffusionNAGError(f"{path} is no YAML file: {reason}") from error
+    except DiffusionNAGError as error:
+        raise DiffusionNAGError(f"{path}: {error}") from error
+
+
+def _refuse_repeated_keys(node: yaml.Node | None) -> None:
+    # PyYAML keeps the last of them without a word.
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise DiffusionNAGError(f"line {key.start_mark.line + 1} repeats {name!r}")
+            seen.add(name)
+            _refuse_repeated_keys(value)
+
+
+def _declaration(content: Any, path: Path) -> Declaration:
+    found = _mapping(content, "the file", ("name", "nodes"), ("description", "edges", "rules"))
+    nodes = _mapping(found["nodes"], "`nodes`")
+    return Declaration(
+        name=_text(found["name"], "`name`"),
+        nodes={name: _node(value, name) for name, value in nodes.items()},
+        edges=_edges(found["edges"]) if "edges" in found else CHAIN,
+        rules=[_rule(one, path.parent) for one in _texts(found.get("rules", []), "`rules`")],
+        description=_text(found.get("description", path.name), "`description`"),
+    )
+
+
+def _node(value: Any, name: str) -> list[str] | Stage:
+    if not isinstance(value, dict):
+        return _texts(value, f"node {name}")
+    where = f"stage {name}"
+    stage = _mapping(value, where, required=("layer", "depths"))
+    layer = _mapping(stage["layer"], f"`layer` of {where}")
+    depths = _list(stage["depths"], f"`depths` of {where}")
+    return Stage(
+        {part: _texts(one, f"node {part} of {where}") for part, one in layer.items()},
+        [_number(depth, f"`depths` of {where}") for depth in depths],
+    )
+
+
+def _edges(value: Any) -> Edges:
+    found = _mapping(value, "`edges`", optional=("fixed", "free", "inputs"))
+    fixed, free = found.get("fixed", []), found.get("free", [])
+    return Edges(
+        fixed="chain" if fixed == "chain" else _links(fixed, "`fixed` (or `chain`)"),
+        free="all" if free == "all" else _links(free, "`free` (or `all`)"),
+        inputs=_number(found.get("inputs", "0"), "`inputs`"),
+    )
+
+
+def _links(value: Any, where: str) -> list[Link]:
+    pairs = [_texts(pair, f"an edge in {where}") for pair in _list(value, where)]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise DiffusionNAGError(f"an edge in {where} has {len(pair)} nodes: [from, to] has two")
+    return [(source, target) for source, target in pairs]
+
+
+def _rule(reference: str, folder: Path) -> Predicate:
+    file, _, name = reference.rpartition(":")
+    if not file.endswith(".py"):
+        raise DiffusionNAGError(f"{reference!r} is no rule; a rule is FILE.py:FUNCTION")
+    rule: Predicate | None = getattr(import_user_code(str(folder / file), reference), name, None)
+    if not callable(rule):
+        raise DiffusionNAGError(f"{file} defines no function {name!r}")
+    return rule
+
+
+def _mapping(
+    value: Any, where: str, required: Sequence[str] = (), optional: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return a mapping; with `required` or `optional` keys it has no others."""
+    if not isinstance(value, dict):
+        raise DiffusionNAGError(f"{where} needs entries, `key: value`, not {value!r}")
+    missing = [key for key in required if key not in value]
+    if missing:
+        raise DiffusionNAGError(f"{where} has no `{missing[0]}`")
+    known = [*required, *(optional or ())]
+    unknown = [key for key in value if key not in known]
+    if unknown and known:
+        raise DiffusionNAGError(
+            f"{where} has an unknown key {unknown[0]!r}; {', '.join(known)} are known"
+        )
+    return value
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DiffusionNAGError(f"{where} needs a list, [a, b], not {value!r}")
+    return value
+
+
+def _texts(value: Any, where: str) -> list[str]:
+    return [_text(one, where) for one in _list(value, where)]
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise DiffusionNAGError(f"{where} has {value!r} where a text should be")
+    return value
+
+
+def _number(value: Any, where: str) -> int:
+    if not re.fullmatch(r"\d+", _text(value, where)):
+        raise DiffusionNAGError(f"{where} has {value!r} where a whole number should be")
+    return int(value)
