@@ -30,10 +30,16 @@ def ends_differ(operations: Mapping[str, str]) -> bool:
     return first != last
 
 
-operation_lists = st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True)
+def operation_lists(*operations: str) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(operations), min_size=1, max_size=3, unique=True)
+
+
+single_nodes = operation_lists("a", "b", "none")
 stages = st.builds(
     Stage,
-    st.dictionaries(st.sampled_from(("x", "y")), operation_lists, min_size=1, max_size=2),
+    st.dictionaries(
+        st.sampled_from(("x", "y")), operation_lists("a", "b", "c"), min_size=1, max_size=2
+    ),
     st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True),
 )
 
@@ -42,7 +48,7 @@ stages = st.builds(
 def declarations(draw: st.DrawFn) -> Declaration:
     """Nodes and stages; a chain, free edges, or a number of inputs; perhaps a rule."""
     kind = draw(st.sampled_from(("chain", "free", "some free", "inputs")))
-    parts = operation_lists if kind != "chain" else operation_lists | stages
+    parts = single_nodes | stages if kind == "chain" else single_nodes
     count = draw(st.integers(2, 5 if kind == "inputs" else 4))
     nodes = {f"node{number}": draw(parts) for number in range(count)}
     skips = [pair for pair in itertools.combinations(nodes, 2) if draw(st.booleans())]

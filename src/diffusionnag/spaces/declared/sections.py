@@ -12,14 +12,13 @@ import numpy as np
 from diffusionnag.spaces.architecture import UNDECIDED
 from diffusionnag.spaces.declared.declaration import ABSENT, Declaration, Stage
 
+ONE = (1, (1,))
+"""Width and depths of a single node."""
+
 
 @dataclass(frozen=True)
 class Section:
-    """A single node, or the layers of a stage, whose nodes follow each other.
-
-    `options` are the operation indices that each node can have if its layer is there, `depths` the
-    numbers of layers in ascending order (1 for a single node), `absent` the operation of the rest.
-    """
+    """A single node, or the layers of a stage, whose nodes follow each other."""
 
     name: str
     first: int
@@ -27,8 +26,11 @@ class Section:
     width: int
     """How many nodes a layer has."""
     depths: tuple[int, ...]
+    """The numbers of layers that there may be, in ascending order; 1 for a single node."""
     options: tuple[tuple[int, ...], ...]
+    """The operations, as indices, that each of its nodes can have if its layer is there."""
     absent: int
+    """The operation of nodes whose layer is not there; `UNDECIDED` if all layers always are."""
 
     @property
     def end(self) -> int:
@@ -36,7 +38,7 @@ class Section:
         return self.start_of(self.depths[-1])
 
     @property
-    def has_rule(self) -> bool:
+    def varies(self) -> bool:
         """Whether layers may be absent."""
         return len(self.depths) > 1
 
@@ -51,7 +53,7 @@ class Section:
 
     def fault(self, operations: Sequence[str]) -> str | None:
         """Return why the section cannot have its part of N operations, or None if it can."""
-        if not self.has_rule:
+        if not self.varies:
             return None
         absent = [operation == ABSENT for operation in operations[self.first : self.end]]
         there = absent.count(False)
@@ -105,20 +107,18 @@ def sections_of(
     `allowed` holds the operations of all N nodes by name, `operations` are the space's F.
     """
     shapes = {
-        name: (len(value.layer), tuple(sorted(value.depths)))
+        name: (len(value.layer), tuple(sorted(value.depths))) if isinstance(value, Stage) else ONE
         for name, value in declaration.nodes.items()
-        if isinstance(value, Stage)
     }
-    names = [*declaration.nodes, *list(allowed)[len(declaration.operations_by_node) :]]
-    absent = operations.index(ABSENT) if ABSENT in operations else UNDECIDED
+    shapes |= dict.fromkeys(list(allowed)[len(declaration.operations_by_node) :], ONE)
     found: list[Section] = []
-    for name in names:
-        width, depths = shapes.get(name, (1, (1,)))
+    for name, (width, depths) in shapes.items():
         first = found[-1].end if found else 0
         nodes = list(allowed.values())[first : first + width * depths[-1]]
+        gap = ABSENT if len(depths) > 1 else None
         options = tuple(
-            tuple(operations.index(one) for one in node if len(depths) == 1 or one != ABSENT)
-            for node in nodes
+            tuple(operations.index(one) for one in node if one != gap) for node in nodes
         )
+        absent = operations.index(gap) if gap else UNDECIDED
         found.append(Section(name, first, width, depths, options, absent))
     return tuple(found)

@@ -54,7 +54,7 @@ class DeclaredSpace(SearchSpace):
     @cached_property
     def has_rule(self) -> bool:
         """Whether some combinations of allowed operations are forbidden."""
-        return self._is_thinned or any(section.has_rule for section in self.sections)
+        return self._is_thinned or any(section.varies for section in self.sections)
 
     @property
     def _is_thinned(self) -> bool:

@@ -58,25 +58,26 @@ def _open_ends(
 
 def _wiring_of_inputs(names: Sequence[str], inputs: int) -> DeclaredWiring:
     conditions: dict[Edge, dict[str, list[str]]] = {}
-    ways: dict[str, tuple[str, ...]] = {}
+    ways: dict[str, list[tuple[str, ...]]] = {}
     last = len(names) - 1
-    certain = min(inputs, last - 1)
     for target in range(1, last):
-        chooser = f"inputs of {names[target]}"
-        if target > certain:
-            chosen = itertools.combinations(names[:target], inputs)
-            ways[chooser] = tuple("+".join(way) for way in chosen)
+        if target <= inputs:
+            conditions |= {(source, target): {} for source in range(target)}
+            continue
+        chooser = _chooser(names[target])
+        ways[chooser] = list(itertools.combinations(names[:target], inputs))
         for source in range(target):
-            taking = [way for way in ways.get(chooser, ()) if names[source] in way.split("+")]
-            conditions[source, target] = {chooser: taking} if target > certain else {}
+            taking = ["+".join(way) for way in ways[chooser] if names[source] in way]
+            conditions[source, target] = {chooser: taking}
     # What feeds no other node for certain feeds the last one, if no other takes it.
-    for source in range(max(certain, 0), last):
+    for source in range(min(inputs, last - 1), last):
+        later = [_chooser(names[target]) for target in range(max(source, inputs) + 1, last)]
         conditions[source, last] = {
-            f"inputs of {names[target]}": [
-                way
-                for way in ways[f"inputs of {names[target]}"]
-                if names[source] not in way.split("+")
-            ]
-            for target in range(max(source, certain) + 1, last)
+            one: ["+".join(way) for way in ways[one] if names[source] not in way] for one in later
         }
-    return DeclaredWiring(conditions, ways)
+    joined = {chooser: tuple(map("+".join, chosen)) for chooser, chosen in ways.items()}
+    return DeclaredWiring(conditions, joined)
+
+
+def _chooser(name: str) -> str:
+    return f"inputs of {name}"
