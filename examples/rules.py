@@ -2,21 +2,15 @@
 
 from collections.abc import Mapping
 
-COLOURS = 3
-STEM_WIDTH = 16
-MOST_WEIGHTS = 300_000
 
-
-def weights_fit(operations: Mapping[str, str]) -> bool:
-    """All convolutions together may have 300,000 weights."""
-    width = STEM_WIDTH
-    weights = COLOURS * width * int(operations["stem"].removeprefix("conv")) ** 2
-    for node, kernel in operations.items():
-        if node.endswith(".kernel") and kernel != "none":
-            next_width = int(operations[node.replace("kernel", "width")])
-            weights += width * next_width * int(kernel) ** 2
-            width = next_width
-    return weights <= MOST_WEIGHTS
+def widths_never_fall(operations: Mapping[str, str]) -> bool:
+    """No layer is narrower than the one before it."""
+    widths = [
+        int(width)
+        for node, width in operations.items()
+        if node.endswith(".width") and width != "none"
+    ]
+    return widths == sorted(widths)
 
 
 def rotary_positions_serve(operations: Mapping[str, str]) -> bool:
