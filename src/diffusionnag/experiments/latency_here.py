@@ -34,7 +34,7 @@ QUANTILE = 1 / 3
 """The limit: the latency that so large a share of the random cells keeps."""
 TOLERANCE = 1.1
 PROBABILITIES = (0.5, 0.9)
-FOLDS = 5
+FOLDS, REPEATS = 5, 30
 
 
 def latency_here(report: Callable[[str], None]) -> ResultTable:
@@ -42,7 +42,7 @@ def latency_here(report: Callable[[str], None]) -> ResultTable:
     generator = Generator.from_pretrained("nasbench201")
     space = generator.search_space
     column = latency_name("here")
-    settings = ProfileSettings(LatencySettings(), network_family(space).resolution)
+    settings = ProfileSettings(LatencySettings(repeats=REPEATS), network_family(space).resolution)
     table = profile_space(
         space,
         column,
@@ -109,7 +109,7 @@ def latency_here(report: Callable[[str], None]) -> ResultTable:
         rows=tuple(rows),
         notes=(
             f"The limit is {at_most:.2f} ms, which a third of the {PROFILED} random cells keeps that "
-            "the predictor learnt from. Batch of one, PyTorch, one thread; medians of 50 runs.",
+            f"the predictor learnt from. Batch of one, PyTorch, one thread; medians of {REPEATS} runs.",
             "Each cell is run in turn with a reference network, and its latency is that at the "
             "reference's median speed; the column `as measured` is without this. The reference took "
             f"{middle:.2f} ms, in the middle half of its {len(reference)} measurements {lower:.2f} to "
