@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -66,10 +67,13 @@ def today() -> str:
 
 
 def machine() -> str:
-    """Return a short description of this machine, for model cards and tables of results."""
+    """Return a short description of this machine, and of the threads that a process uses on it."""
     import torch
 
-    return f"{platform.machine()}, {torch.get_num_threads()} CPU cores, torch {torch.__version__}"
+    cores, threads = os.cpu_count(), torch.get_num_threads()
+    return (
+        f"{platform.machine()}, {cores} CPU cores ({threads} a process), torch {torch.__version__}"
+    )
 
 
 def commit() -> str:

@@ -75,10 +75,9 @@ def open_study(
     """Return the study of that name in a storage (see `open_storage`), new or to be gone on with.
 
     Without a name it is called by its space and `objective`; without a pruner no trial is pruned.
-    Trials of a process that was killed
-    are queued again. Raises DiffusionNAGError for a URL that is none, for a study of another space,
-    objective or directions, and for more objectives than the sampler can search for;
-    EnvironmentFailureError for a storage that cannot be used.
+    Trials of a process that was killed are queued again. Raises DiffusionNAGError for a URL that is
+    none, for a study of another space, objective or directions, and for more objectives than the
+    sampler can search for; EnvironmentFailureError for a storage that cannot be used.
     """
     space = sampler.search_space
     subject = f"{space.name} {objective}"
@@ -111,9 +110,15 @@ def open_study(
 
 
 def note_origin(study: Study, record: RunRecord) -> None:
-    """Note in a study what was asked for; raises EnvironmentFailureError where that fails."""
+    """Note in a study what was asked for, and the names of its objectives.
+
+    Raises EnvironmentFailureError where the storage fails.
+    """
     try:
         study.set_user_attr(ORIGIN, asdict(record))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(record.goals))
     except (StorageInternalError, SQLAlchemyError) as error:
         raise unusable("of the study", error) from error
 
