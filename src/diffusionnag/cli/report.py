@@ -22,7 +22,7 @@ def report(
     ] = None,
     top: Annotated[int, typer.Option(help="How many of the best to draw.")] = 6,
     space: Annotated[
-        str | None, typer.Option(help="FILE.py:Class where architectures are of your own space.")
+        str | None, typer.Option(help="FILE.yaml or FILE.py:NAME of your own space.")
     ] = None,
 ) -> None:
     """Show what a folder of runs holds as one page: what was asked, and what came out."""

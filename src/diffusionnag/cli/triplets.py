@@ -9,7 +9,9 @@ import typer
 
 
 def triplets(
-    space: Annotated[str, typer.Argument(help="Search space, or FILE.py:Class for your own.")],
+    space: Annotated[
+        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
+    ],
     storage: Annotated[str, typer.Option(help="Where search kept the study.", metavar="URL")],
     images: Annotated[
         str,
