@@ -20,11 +20,11 @@ from diffusionnag.spaces import get_search_space
 SPACE = "nasbench_graph"
 GOALS = 26
 """The top 0.1 % of the space."""
-SEEDS = tuple(range(10))
+SEEDS = tuple(range(5))
 SEARCHERS = {
     Searcher("diffusionnag", "mutation+random"): 150,
     Searcher("tpe"): 150,
-    Searcher("rea"): 500,
+    Searcher("rea"): 300,
 }
 """Who searches, and after how many measurements one is given up."""
 COMPARED_AT = 50
