@@ -37,6 +37,14 @@ def meta_train(
     noise_aware: Annotated[
         bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
     ] = False,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Image encoder: small, which ships, or a vision model of transformers: a folder, or "
+            "an id on the Hugging Face hub such as facebook/dinov2-small.",
+            metavar="NAME_OR_FOLDER",
+        ),
+    ] = "small",
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
 ) -> None:
     """Meta-train a dataset-aware predictor on (data set, architecture, accuracy) triplets."""
@@ -50,7 +58,7 @@ def meta_train(
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset
-    from diffusionnag.transfer.image_encoder import ImageEncoder
+    from diffusionnag.transfer.image_encoder import load_image_encoder
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets
     from diffusionnag.transfer.triplets import join_triplets, read_triplets
 
@@ -72,16 +80,16 @@ def meta_train(
     ]
     data = join_triplets(parts, [first_class[name] for name in described_by])
     found = join_image_sets(list(sources.values()))
+    image_encoder = load_image_encoder(encoder)
     prepare_folder(out)
-    encoder = ImageEncoder.from_pretrained()
-    encoding = encode_dataset(found, encoder, most_classes=None, seed=seed)
+    encoding = encode_dataset(found, image_encoder, most_classes=None, seed=seed)
     with progress_bar() as bar:
         task = bar.add_task("meta-training", total=None, note="")
         predictor = meta_train(
             search_space,
             data,
             encoding,
-            encoder,
+            image_encoder,
             noise_aware=noise_aware,
             seed=seed,
             report=lambda stage, step, steps: bar.update(

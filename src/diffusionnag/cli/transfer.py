@@ -53,6 +53,13 @@ def transfer(
         str | None,
         typer.Option(help="Folder that meta-train wrote; the shipped predictor if left out."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of the image encoder that the predictor learnt from, if it has moved.",
+            metavar="NAME_OR_FOLDER",
+        ),
+    ] = None,
 ) -> None:
     """Generate architectures for a new image data set, guided by a dataset-aware predictor."""
     from diffusionnag.cli.console import messages, progress_bar
@@ -67,7 +74,7 @@ def transfer(
     search_space = get_search_space(space)
     check_output(top, out, plot)
     aware = DatasetAwarePredictor.from_pretrained(
-        predictor or search_space.name, search_space=search_space
+        predictor or search_space.name, search_space=search_space, image_encoder=encoder
     )
     images = read_images(data)
     with progress_bar() as bar:

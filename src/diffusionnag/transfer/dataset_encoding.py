@@ -18,12 +18,13 @@ from diffusionnag.files import prepare_folder, write_atomically
 from diffusionnag.images import ImageSet
 from diffusionnag.images.decoding import decode_square
 from diffusionnag.seeds import check_seed
-from diffusionnag.transfer.image_encoder import ImageEncoder
+from diffusionnag.transfer.image_encoder import EncodesImages
 
 IMAGES_PER_CLASS = 20
 MOST_CLASSES = 200
 """Of more classes a sample describes a data set as well."""
-BATCH = 256
+BATCH = 64
+"""Images that are encoded at once; of a big encoder more would take gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class DatasetEncoding:
 
 def encode_dataset(
     images: ImageSet,
-    encoder: ImageEncoder,
+    encoder: EncodesImages,
     *,
     most_classes: int | None = MOST_CLASSES,
     seed: int = 0,
@@ -80,7 +81,7 @@ def _digest(content: bytes, seed: int) -> str:
 
 
 def _encode(
-    classes: list[list[tuple[str, int]]], images: ImageSet, encoder: ImageEncoder
+    classes: list[list[tuple[str, int]]], images: ImageSet, encoder: EncodesImages
 ) -> dict[str, Tensor]:
     pixels: list[np.ndarray] = []
     places: list[tuple[int, int]] = []

@@ -1,9 +1,10 @@
-"""The image encoder that ships: a small convolutional network that needs no network connection."""
+"""Image encoders, and the one that ships: a small network that needs no network connection."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +19,53 @@ SIZE = 32
 WIDTHS = (32, 64, 128)
 
 
+class EncodesImages(Protocol):
+    """What turns images into codes."""
+
+    @property
+    def name(self) -> str:
+        """What tells its codes from those of any other: a sum of its weights."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """What `load_image_encoder` loads it by."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The side of the square images that it takes, in pixels."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a code."""
+        ...
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Return codes, `batch x dimensions`, of RGB images `batch x 3 x size x size` in 0 to 1."""
+        ...
+
+
+def load_image_encoder(source: str = SHIPPED) -> EncodesImages:
+    """Return the shipped encoder (`small`), or a vision model that transformers loads.
+
+    Raises DiffusionNAGError as `load_pretrained_encoder` does.
+    """
+    if source == SHIPPED:
+        return ImageEncoder.from_pretrained()
+    from diffusionnag.transfer.pretrained_encoder import load_pretrained_encoder
+
+    return load_pretrained_encoder(source)
+
+
 class ImageEncoder(nn.Module):
     """Residual convolutions on images of 32 pixels; the mean activations of all stages are the code.
 
-    `name` tells codes of one encoder from those of another.
+    `name` is the sum of the weights that were loaded.
     """
 
+    source = SHIPPED
     size = SIZE
     dimensions = sum(WIDTHS)
 

@@ -15,7 +15,7 @@ from diffusionnag.seeds import check_seed, numpy_generator
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import DatasetEncoding
 from diffusionnag.transfer.effects import separate_effects
-from diffusionnag.transfer.image_encoder import ImageEncoder
+from diffusionnag.transfer.image_encoder import EncodesImages
 from diffusionnag.transfer.predictor import PROPERTY, DatasetAwarePredictor
 from diffusionnag.transfer.set_encoder import SetEncoder
 from diffusionnag.transfer.triplets import Triplets
@@ -34,7 +34,7 @@ def meta_train(
     space: SearchSpace,
     triplets: Triplets,
     images: DatasetEncoding,
-    image_encoder: ImageEncoder,
+    image_encoder: EncodesImages,
     *,
     noise_aware: bool = False,
     steps: int = STEPS,

@@ -18,7 +18,7 @@ from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.transfer.dataset_encoding import DatasetEncoding
-from diffusionnag.transfer.image_encoder import ImageEncoder
+from diffusionnag.transfer.image_encoder import SHIPPED, EncodesImages, load_image_encoder
 from diffusionnag.transfer.set_encoder import SetEncoder
 
 KIND = "dataset_aware"
@@ -37,7 +37,7 @@ class DatasetAwarePredictor:
     def __init__(
         self,
         search_space: SearchSpace,
-        image_encoder: ImageEncoder,
+        image_encoder: EncodesImages,
         set_encoder: SetEncoder,
         architectures: PropertyPredictor,
         target: RankGaussian,
@@ -66,6 +66,7 @@ class DatasetAwarePredictor:
             "nodes": list(space.nodes),
             "operations": list(space.operations),
             "image_encoder": self.image_encoder.name,
+            "image_encoder_source": self.image_encoder.source,
             "about": asdict(self.about),
         }
         weights = dict(self.set_encoder.state_dict())
@@ -86,18 +87,24 @@ class DatasetAwarePredictor:
                 "judges": "noised architectures"
                 if self.architectures.noise_aware
                 else "clean architectures",
+                "image encoder": self.image_encoder.source,
             },
             about=self.about,
         )
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, search_space: SearchSpace | None = None
+        cls,
+        name: str | Path,
+        *,
+        search_space: SearchSpace | None = None,
+        image_encoder: str | None = None,
     ) -> DatasetAwarePredictor:
         """Load the predictor that ships for a search space, by its name, or one from a folder.
 
-        Raises DiffusionNAGError for an unknown name, a damaged folder, another space's model, or one
-        that learnt from another image encoder.
+        `image_encoder` is where its image encoder lies now (see `load_image_encoder`), if no longer
+        where it was. Raises DiffusionNAGError for an unknown name, a damaged folder, another space's
+        model, or another image encoder than the one that it learnt from.
         """
         folder = locate(KIND, str(name))
         config, space = open_checkpoint(folder, "dataset_aware_predictor", search_space)
@@ -105,18 +112,19 @@ class DatasetAwarePredictor:
         target = RankGaussian(
             weights.pop("target.values").numpy(), weights.pop("target.normal").numpy()
         )
-        image_encoder = ImageEncoder.from_pretrained()
-        if config["image_encoder"] != image_encoder.name:
+        source = image_encoder or config.get("image_encoder_source", SHIPPED)
+        encoder = load_image_encoder(source)
+        if config["image_encoder"] != encoder.name:
             raise DiffusionNAGError(
-                f"{folder} learnt from the codes of another image encoder than the one that ships; "
-                "meta-train it again"
+                f"{folder} learnt from the codes of another image encoder than {source}; name the one "
+                "that it learnt from, or meta-train it again"
             )
-        set_encoder = SetEncoder(image_encoder.dimensions)
+        set_encoder = SetEncoder(encoder.dimensions)
         set_encoder.load_state_dict(weights)
         architectures = PropertyPredictor.from_pretrained(
             folder / ARCHITECTURES, search_space=None if search_space is None else space
         )
-        predictor = cls(space, image_encoder, set_encoder, architectures, target)
+        predictor = cls(space, encoder, set_encoder, architectures, target)
         predictor.about = About(**config["about"])
         return predictor
 

@@ -1,0 +1,152 @@
+"""Images from data sets of the Hugging Face hub and from the user's own code."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.images import images_of_dataset, join_image_sets, read_images, read_pixels
+
+
+def png(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (6, 6), (shade, shade, shade)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set as the hub keeps one: a Parquet file for each split."""
+    pytest.importorskip("datasets")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "fruit"
+    folder.mkdir()
+    for split, shades in {"train": (10, 20, 30, 40), "test": (50, 60)}.items():
+        images = [{"bytes": png(shade), "path": None} for shade in shades]
+        labels = [shade // 10 % 2 for shade in shades]
+        table = pa.table({"image": images, "label": labels})
+        described = (
+            '{"info": {"features": {"image": {"_type": "Image"}, "label": '
+            '{"names": ["apple", "pear"], "_type": "ClassLabel"}}}}'
+        )
+        table = table.replace_schema_metadata({"huggingface": described})
+        pq.write_table(table, folder / f"{split}-00000-of-00001.parquet")
+    return folder
+
+
+def test_a_data_set_of_the_hub_is_read_by_split(hub_folder: Path) -> None:
+    training = read_images(f"hf:{hub_folder}")
+    assert training.classes == ("apple", "pear")
+    assert training.labels.tolist() == [1, 0, 1, 0]
+    tested = read_images(f"hf:{hub_folder}:test")
+    assert [int(one[0, 0, 0]) for one in read_pixels(tested, 6).values] == [50, 60]
+    with pytest.raises(DiffusionNAGError, match="no split 'other'; it has train, test"):
+        read_images(f"hf:{hub_folder}:other")
+
+
+def test_a_folder_of_files_is_read_by_the_package_datasets_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    for name, shade in {"ants": 10, "bees": 90}.items():
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "one.png").write_bytes(png(shade))
+    images = read_images(f"hf:{tmp_path / 'images'}")
+    assert images.classes == ("ants", "bees")
+    shades = {
+        images.classes[label]: int(values[0, 0, 0])
+        for label, values in zip(images.labels, read_pixels(images, 6).values, strict=True)
+    }
+    assert shades == {"ants": 10, "bees": 90}
+
+
+def test_a_data_set_that_is_nowhere_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    with pytest.raises(EnvironmentFailureError, match="no images from hf:"):
+        read_images(f"hf:{tmp_path / 'absent'}")
+
+
+class Shades(torch.utils.data.Dataset):
+    """Pairs of an image of one shade, in the given form, and the label 0, 2, 0, 2, ..."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[object, int]:
+        if index >= len(self):
+            raise IndexError
+        values = np.full((6, 5, 3), 50 * index, dtype=np.uint8)
+        forms = {
+            "pillow": lambda: Image.fromarray(values),
+            "array": lambda: values,
+            "grey": lambda: values[:, :, 0],
+            "tensor": lambda: torch.from_numpy(values).permute(2, 0, 1) / 255,
+            "normalised": lambda: torch.from_numpy(values).permute(2, 0, 1) / 50 - 1,
+            "words": lambda: "an image",
+        }
+        return forms[self.form](), index % 2 * 2
+
+
+@pytest.mark.parametrize("form", ["pillow", "array", "grey", "tensor"])
+def test_a_torch_data_set_is_read_whatever_its_images_are(form: str) -> None:
+    images = images_of_dataset(Shades(form))
+    assert images.classes == ("0", "2")
+    pixels = read_pixels(images, 5)
+    assert pixels.labels.tolist() == [0, 1, 0, 1]
+    assert pixels.values[:, 0, 0, 0].tolist() == [0, 50, 100, 150]
+
+
+@pytest.mark.parametrize("form", ["normalised", "words"])
+def test_images_of_no_known_kind_are_refused(form: str) -> None:
+    with pytest.raises(DiffusionNAGError, match="should be pillow's"):
+        images_of_dataset(Shades(form))
+
+
+def test_a_function_of_a_file_gives_the_data_set(tmp_path: Path) -> None:
+    code = tmp_path / "data.py"
+    code.write_text(
+        "import numpy as np\n\n\n"
+        "class Set:\n"
+        "    targets = [1, 0, 1]\n"
+        "    classes = ['ant', 'bee']\n\n"
+        "    def __len__(self):\n"
+        "        return 3\n\n"
+        "    def __getitem__(self, index):\n"
+        "        return np.zeros((4, 4, 3), np.uint8), None\n\n\n"
+        "def broken():\n"
+        "    raise OSError('no disk')\n\n\n"
+        "def number():\n"
+        "    return 3\n"
+    )
+    images = read_images(f"python:{code}:Set")
+    assert images.classes == ("ant", "bee")
+    assert images.labels.tolist() == [1, 0, 1]
+    for name, message in {
+        "broken": "OSError: no disk",
+        "absent": "no function 'absent'",
+        "number": "should have a length",
+    }.items():
+        with pytest.raises(DiffusionNAGError, match=message):
+            read_images(f"python:{code}:{name}")
+
+
+def test_joined_data_sets_keep_their_images_and_classes_apart() -> None:
+    one, other = images_of_dataset(Shades("array")), images_of_dataset(Shades("grey"))
+    joined = join_image_sets([one, other])
+    assert joined.classes == ("0", "2", "0", "2")
+    assert joined.labels.tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
+    assert [joined.encoded(row) for row in range(8)] == [
+        part.encoded(row) for part in (one, other) for row in range(4)
+    ]
