@@ -13,7 +13,6 @@ from diffusionnag.experiments.search_benchmarks import (
     MODEL_CAP,
     SEARCHERS,
     SEEDS,
-    STRATEGY_SEARCHERS,
     runs_of,
     test_accuracy,
 )
@@ -39,9 +38,8 @@ def table2_search(report: Callable[[str], None]) -> ResultTable:
             values = [found[run].searched for run in runs[searcher, benchmark]]
             counts.append([len(one) if benchmark.is_goal(one[-1]) else None for one in values])
         cap = runs[searcher, benchmarks[0]][0].trials
-        name = f"{searcher.label} candidates" if searcher in STRATEGY_SEARCHERS else searcher.label
         published = PUBLISHED.get(searcher.label, "-")
-        rows.append((name, *(_median(one, cap) for one in counts), published))
+        rows.append((searcher.label, *(_median(one, cap) for one in counts), published))
     goals = ", ".join(f"{one.goal} % on {one.name}" for one in benchmarks)
     return ResultTable(
         title="Measurements until the best NAS-Bench-201 cell is found (paper, Table 2)",
