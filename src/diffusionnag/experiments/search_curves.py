@@ -62,7 +62,7 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
         curves[acquisition] = _curves(big_space(), searchers, report)
     return ResultTable(
         title="Strategies and acquisition functions in the big space (paper, Figure 4)",
-        columns=("acquisition", "candidates", *_headings(), "p"),
+        columns=("acquisition", "searcher", *_headings(), "p"),
         rows=_rows(curves),
         notes=(
             "ImageNet top-1 in % of the best so far among MnasNet networks, by the surrogate "

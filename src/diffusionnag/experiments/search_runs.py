@@ -69,8 +69,8 @@ class Searcher:
 
     @property
     def label(self) -> str:
-        """What tables call it: the candidates' strategy where that is given, else its name."""
-        return self.strategy or self.name
+        """What tables call it: the candidates of its strategy where that is given, else its name."""
+        return f"{self.strategy} candidates" if self.strategy else self.name
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from diffusionnag.experiments.search_benchmarks import (
     MODEL_CAP,
     SEARCHERS,
     SEEDS,
-    STRATEGY_SEARCHERS,
     runs_of,
     test_accuracy,
 )
@@ -37,9 +36,8 @@ def table2_search(report: Callable[[str], None]) -> ResultTable:
             median_to_goal(one, [found[run] for run in runs[searcher, one]], cap)
             for one in benchmarks
         ]
-        name = f"{searcher.label} candidates" if searcher in STRATEGY_SEARCHERS else searcher.label
         published = PUBLISHED.get(searcher.label, "-")
-        rows.append((name, *counts, published))
+        rows.append((searcher.label, *counts, published))
     goals = ", ".join(f"{one.goal} % on {one.name}" for one in benchmarks)
     return ResultTable(
         title="Measurements until the best NAS-Bench-201 cell is found (paper, Table 2)",

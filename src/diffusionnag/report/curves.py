@@ -52,9 +52,9 @@ def plot_curves(
 ) -> None:
     """Draw the curves of each panel with their intervals, as SVG, PNG or PDF.
 
-    A name has the same colour in all panels, which lie in rows of three; the first one is drawn
-    on top. Raises DiffusionNAGError without panels or curves, for another suffix, and where
-    matplotlib is missing.
+    A name has the same colour in all panels, which lie in rows of three, four of them in two; the
+    first one is drawn on top. Raises DiffusionNAGError without panels or curves, for another
+    suffix, and where matplotlib is missing.
     """
     check_picture(path)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
@@ -64,7 +64,7 @@ def plot_curves(
         name: {"color": COLOURS[at % len(COLOURS)], "linestyle": DASHES[at // len(COLOURS)]}
         for at, name in enumerate(names)
     }
-    columns = min(ACROSS, len(panels))
+    columns = 2 if len(panels) == 4 else min(ACROSS, len(panels))
     rows = -(-len(panels) // columns)
     legend = LINE * (1 + -(-len(names) // LEGEND_COLUMNS))
     width = MARGIN + columns * (LEFT + WIDTH + GAP) + MARGIN
