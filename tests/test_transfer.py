@@ -217,7 +217,9 @@ def test_a_transferred_predictor_is_a_property(tmp_path: Path) -> None:
 
 def test_a_predictor_of_another_image_encoder_is_refused(tmp_path: Path) -> None:
     predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
-    predictor.image_encoder.name = "another"
+    encoder = predictor.image_encoder
+    assert isinstance(encoder, ImageEncoder)
+    encoder.name = "another"
     predictor.save_pretrained(tmp_path / "saved")
     with pytest.raises(DiffusionNAGError, match="codes of another image encoder"):
         DatasetAwarePredictor.from_pretrained(tmp_path / "saved")
