@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import optuna
 import pytest
+import torch
 from conftest import RunCli, assert_fails
 
 from diffusionnag import (
@@ -19,7 +20,9 @@ from diffusionnag import (
     get_search_space,
 )
 from diffusionnag.guidance import AnalyticProperty, limit
+from diffusionnag.predictors.quality import spearman
 from diffusionnag.search import DiffusionNAGSampler, MeasurementError, optuna_objective
+from diffusionnag.search.corrected import Corrected
 from diffusionnag.search.sampler import WARM_UP
 
 SPACE = get_search_space("nasbench201")
@@ -124,6 +127,28 @@ def test_a_search_starts_from_a_shipped_predictor_or_a_folder(
         best[start] = float(result.stdout.rpartition("best: ")[2].partition(",")[0])
     assert best["convolutions"] >= 5
     assert best["cifar10"] >= 3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_property_is_corrected_by_what_is_measured(sign: int) -> None:
+    cells = list(dict.fromkeys(SPACE.sample(400, seed=0)))
+    macs = AnalyticProperty(SPACE, "macs")
+    known, others = cells[:12], cells[12:]
+    # In another unit, more being better: the property itself, and an effect that it does not know.
+    pools = np.array([SPACE.operation_names(one).count("avg_pool_3x3") for one in cells])
+    true = sign * np.array([SPACE.analytic_properties(one)["macs"] for one in cells]) - 40.0 * pools
+    corrected = Corrected(macs, sign).fit(known, true[:12], seed=0)
+
+    def score(architectures: list[Architecture]) -> np.ndarray:
+        with torch.no_grad():
+            mean, std = corrected.distribution(torch.from_numpy(SPACE.encode(architectures)))
+        assert (std > 0).all()
+        return mean.double().numpy()
+
+    uncorrected = spearman(sign * macs.normal_score(others), true[12:])
+    assert spearman(score(others), true[12:]) > uncorrected
+    standard = [corrected.to_standard(value) for value in true[:12]]
+    assert spearman(score(known), np.array(standard)) > 0.9
 
 
 WRONG = {

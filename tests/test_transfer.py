@@ -13,8 +13,10 @@ from PIL import Image
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.images import read_images
+from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
 from diffusionnag.predictors.quality import spearman
 from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.effects import separate_effects
 from diffusionnag.transfer.image_encoder import ImageEncoder
 from diffusionnag.transfer.meta_training import meta_train, predict_triplets
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
@@ -105,6 +107,25 @@ def test_transfer_prints_and_writes(
     assert predicted == sorted(predicted, reverse=True)
 
 
+def test_search_starts_from_the_images_of_a_data_set(run_main: RunCli, tmp_path: Path) -> None:
+    draw_images(tmp_path / "images")
+    (tmp_path / "count.py").write_text(
+        "def count(architecture):\n    return float(architecture.operations.count(4))\n"
+    )
+    objective = ("--objective", "python:count.py:count")
+    options = ("--data", "images", "--trials", 5, "--out", "measured.jsonl")
+    result = run_main("search", "nasbench201", *objective, *options)
+    assert result.returncode == 0, result.stderr
+    predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
+    encoding = encode_dataset(read_images(tmp_path / "images"), predictor.image_encoder)
+    accuracy, space = predictor.for_dataset(encoding), predictor.search_space
+    lines = (tmp_path / "measured.jsonl").read_text().splitlines()
+    measured = [space.parse(json.loads(line)["architecture"]) for line in lines]
+    drawn = accuracy.normal_score(space.sample(500, 0))
+    assert accuracy.normal_score(measured).min() > np.quantile(drawn, 0.95)
+    assert_fails(run_main("search", "nasbench201", *objective, "--data", "absent"), 2, "absent")
+
+
 def test_transfer_says_what_is_wrong(run_main: RunCli, tmp_path: Path) -> None:
     assert_fails(run_main("transfer", "nasbench201", "--data", "absent"), 2, "absent")
     broken = tmp_path / "broken" / "ants"
@@ -140,6 +161,40 @@ def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_awa
     )
     assert np.array_equal(first, second)
     assert spearman(first, triplets.accuracies[triplets.held_out]) > 0.5
+
+
+def test_architectures_and_data_sets_are_told_apart_by_one_triplet_of_each() -> None:
+    space = get_search_space("nasbench201")
+    rng = np.random.default_rng(0)
+    distinct = list(dict.fromkeys(space.sample(100, 0)))
+    architectures = [distinct[row] for row in rng.integers(len(distinct), size=300)]
+    classes = [tuple(rng.permutation(40)[:8].tolist()) for _ in architectures]
+    ease = rng.normal(0, 1, 40)
+    levels = np.array([ease[list(one)].sum() / 3 for one in classes])
+    size = {one: space.analytic_properties(one)["params"] for one in distinct}
+    spread = np.std(list(size.values()))
+    normal = np.array([size[one] / spread for one in architectures]) + levels
+    effects = separate_effects(
+        space, architectures, classes, normal, seed=0, report=lambda step, of: None
+    )
+    assert np.corrcoef(effects.levels, levels)[0, 1] > 0.9
+    x = torch.from_numpy(space.encode(effects.distinct)).double()
+    found = effects.process.mean(x).numpy()
+    assert np.corrcoef(found, [size[one] for one in effects.distinct])[0, 1] > 0.9
+
+
+def test_repeats_of_an_architecture_count_as_so_many_measurements() -> None:
+    space = get_search_space("nasbench201")
+    architectures = list(dict.fromkeys(space.sample(12, 0)))
+    x = torch.from_numpy(space.encode(architectures)).double()
+    each, some = GaussianProcessConfig(3 * len(x)), GaussianProcessConfig(len(x), repeated=True)
+    apart, together = GaussianProcess(space, each), GaussianProcess(space, some)
+    apart.operations.copy_(x.argmax(-1).repeat(3, 1))
+    together.operations.copy_(x.argmax(-1))
+    assert together.repeats is not None
+    together.repeats.fill_(3)
+    new = torch.from_numpy(space.encode(space.sample(20, 1))).double()
+    assert torch.allclose(apart(new)[1], together(new)[1], atol=1e-6)
 
 
 def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:

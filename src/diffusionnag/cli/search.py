@@ -80,9 +80,17 @@ def search(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Measure what this property predicts to be best at first, in place of random draws: "
-            "a shipped predictor such as cifar10, an analytic property, or the folder of a predictor.",
+            help="Measure what this property predicts to be best at first, in place of random draws, "
+            "and learn how what is measured differs from it: a shipped predictor such as cifar10, an "
+            "analytic property, or the folder of a predictor; with --data, a folder of meta-train.",
             metavar="NAME_OR_FOLDER",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Start from the accuracy that transfer predicts for these images: a folder with one "
+            "folder a class, or a Parquet file."
         ),
     ] = None,
     limit: Annotated[
@@ -165,6 +173,7 @@ def search(
             strategy=strategy,
             warm_up=warm_up,
             start_from=start_from,
+            data=data,
             generator=generator,
             seed=seed,
             storage=shared,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.pruners import BasePruner, NopPruner
 
 from diffusionnag.cli.request import parse_bound, parse_request, read_property
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generator import Generator
+from diffusionnag.guidance import Property
+from diffusionnag.images import read_images
 from diffusionnag.search.command_objective import CommandObjective
 from diffusionnag.search.objectives import RUNNING
 from diffusionnag.search.problem import Problem, read_problem
@@ -17,6 +20,8 @@ from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import Search, check_trials, open_study
 from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class SearchTask:
     strategy: str | None = None
     warm_up: int | None = None
     start_from: str | None = None
+    data: Path | None = None
     generator: str | None = None
     seed: int = 0
     storage: str | None = None
@@ -72,7 +78,6 @@ class SearchTask:
         generator = None
         if self.generator is not None:
             generator = Generator.from_pretrained(self.generator, search_space=space)
-        start = None if self.start_from is None else read_property(self.start_from, space)
         limits = parse_request([], self.limits, self.limit_probability, space).limits
         return new_searcher(
             self.searcher,
@@ -82,9 +87,18 @@ class SearchTask:
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
-            start_from=start,
+            start_from=self._start(space),
             generator=generator,
         )
+
+    def _start(self, space: SearchSpace) -> Property | None:
+        if self.data is not None:
+            predictor = DatasetAwarePredictor.from_pretrained(
+                self.start_from or space.name, search_space=space
+            )
+            images = read_images(self.data)
+            return predictor.for_dataset(encode_dataset(images, predictor.image_encoder))
+        return None if self.start_from is None else read_property(self.start_from, space)
 
     def _pruner(self, problem: Problem) -> BasePruner:
         pruner = new_pruner(self.pruner)

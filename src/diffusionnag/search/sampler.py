@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from diffusionnag.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
+from diffusionnag.search.corrected import Corrected
 from diffusionnag.search.draws import draw_untaken
 from diffusionnag.search.proposal import CANDIDATES, Proposer, Proposes
 from diffusionnag.search.signs_of_life import announce
@@ -115,7 +117,10 @@ class ArchitectureSampler(BaseSampler):
             return self._draw(study, taken, rng)
         running = [one for other, one in others if not other.state.is_finished()]
         lies = [worst_case(one, measured) for one in running]
-        return self._proposer.propose(measured + lies, taken, rng)
+        return self._proposer_of(study).propose(measured + lies, taken, rng)
+
+    def _proposer_of(self, study: Study) -> Proposes:
+        return self._proposer
 
     def _draw(
         self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
@@ -170,9 +175,10 @@ class DiffusionNAGSampler(ArchitectureSampler):
     `start_from`, such as a predictor of the accuracy on another data set, it measures architectures
     generated under its guidance instead, the best predicted first; the property stands for the
     first objective, in the direction of that. Then a Gaussian process is fitted on what was
-    measured, candidates are generated under its guidance, and the acquisition function chooses
-    among them. Of several objectives, that is the expected gain in hypervolume; constraints of the
-    trials (Optuna's `set_constraint`) are learnt as well, and every proposal keeps the `limits`.
+    measured, or, of one objective, on how that differs from the property; candidates are generated
+    under its guidance, and the acquisition function chooses among them. Of several objectives, that
+    is the expected gain in hypervolume; constraints of the trials (Optuna's `set_constraint`) are
+    learnt as well, and every proposal keeps the `limits`.
     Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
     does.
     """
@@ -223,3 +229,10 @@ class DiffusionNAGSampler(ArchitectureSampler):
             if promising is not None:
                 return promising
         return self._own.draw_apart(taken, rng)
+
+    def _proposer_of(self, study: Study) -> Proposes:
+        prior = self._start_from
+        if prior is None or len(study.directions) > 1:
+            return self._own
+        sign = sign_of(study.directions[0])
+        return dataclasses.replace(self._own, surrogate=lambda space: Corrected(prior, sign))
