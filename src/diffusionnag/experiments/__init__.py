@@ -31,6 +31,7 @@ EXPERIMENTS = {
     "image-encoder": "image_encoder:image_encoder",
     "surrogate": "surrogate:surrogate",
     "table2-search": "table2_search:table2_search",
+    "table2-transfer": "table2_transfer:table2_transfer",
     "figure3": "search_curves:figure3",
     "figure4": "search_curves:figure4",
     "transfer-training": "transfer_training:transfer_training",
