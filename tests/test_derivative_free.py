@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from diffusionnag import Architecture, DiffusionNAGError, Generator, get_search_space
+from diffusionnag import (
+    Architecture,
+    DiffusionNAGError,
+    Generator,
+    PropertyPredictor,
+    get_search_space,
+)
 from diffusionnag.guided_sampling import sample_derivative_free
 
 SPACE = get_search_space("nasbench201")
@@ -142,3 +148,16 @@ def test_wrong_requests_are_refused(
 ) -> None:
     with pytest.raises(DiffusionNAGError, match=message):
         sample_derivative_free(generator, fitness=convolutions, **({"count": 4} | wrong))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_predictor_that_was_a_fitness_guides_afterwards(generator: Generator) -> None:
+    space = generator.search_space
+    cells = list(dict.fromkeys(space.sample(20, 0)))
+    counts = [space.operation_names(cell).count("none") for cell in cells]
+    predictor = PropertyPredictor(space, "gaps").fit(cells, counts)
+
+    def fitness(architectures: Sequence[Architecture]) -> list[float]:
+        return predictor.normal_score(architectures).tolist()
+
+    sample_derivative_free(generator, 4, fitness, population=4, steps=2)
+    assert len(generator.sample(4, guide=predictor, steps=2)) == 4

@@ -102,12 +102,14 @@ class GaussianProcess(nn.Module):
     def _prepared(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the labelled features, and the transposed inverse Cholesky factor, as x is."""
         if x.dtype not in self._known or self._known[x.dtype][1].device != x.device:
-            with torch.no_grad():
+            # What is kept must serve gradients later, even where none are asked for now.
+            with torch.inference_mode(False), torch.no_grad():
                 known = self.features(self._one_hot())
                 factor = torch.linalg.cholesky(noisy_covariance(known, self.kernel, self.repeats))
                 identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
                 inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
-            self._known[x.dtype] = ([group.to(x) for group in known], inverse.to(x))
+                groups = [group.to(x.device, x.dtype) for group in known]
+                self._known[x.dtype] = (groups, inverse.to(x.device, x.dtype))
         return self._known[x.dtype]
 
     def _one_hot(self) -> Tensor:
