@@ -10,14 +10,9 @@ import pytest
 from conftest import RunCli, assert_fails
 from test_network_training import SPACE, TASK, settings, write_images
 
-from diffusionnag.networks.comparison import (
-    Group,
-    p_value,
-    read_group,
-    summarise,
-    train_groups,
-)
-from diffusionnag.networks.training import Progress
+from diffusionnag.execution import new_executor
+from diffusionnag.networks.compared import p_value, summarise
+from diffusionnag.networks.comparison import Group, read_group, train_groups
 
 CELLS = tuple(SPACE.sample(3, seed=4))
 
@@ -43,13 +38,13 @@ def test_statistics() -> None:
 def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
     groups = [Group("a", CELLS[:2]), Group("b", CELLS[1:2])]
 
-    def stop(done: int, total: int, progress: Progress) -> None:
-        if done == 1:
+    def stop(done: float, total: int) -> None:
+        if done > 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "stopped", stop)
-    trained: set[int] = set()
+        train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "stopped", report=stop)
+    steps: list[float] = []
     again = train_groups(
         SPACE,
         groups,
@@ -57,12 +52,24 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
         settings(1),
         2,
         tmp_path / "stopped",
-        lambda done, total, progress: trained.add(done),
+        report=lambda done, total: steps.append(done),
     )
-    assert trained == {1, 2, 3}
+    assert steps[0] == 1, "the first is not trained again"
+    assert steps == sorted(steps)
+    assert steps[-1] == 4
     once = train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "once")
     assert [one.tolist() for one in again] == [one.tolist() for one in once]
     assert again[0].shape == (2, 2)
+    elsewhere = train_groups(
+        SPACE,
+        groups,
+        TASK,
+        settings(1),
+        2,
+        tmp_path / "elsewhere",
+        executor=new_executor("process", 2),
+    )
+    assert [one.tolist() for one in elsewhere] == [one.tolist() for one in once]
     assert again[0][1].tolist() == again[1][0].tolist()
 
 

@@ -22,9 +22,16 @@ from diffusionnag.search import (
     ARCHITECTURE,
     new_searcher,
     optuna_objective,
+    signs_of_life,
     suggest_architecture,
 )
-from diffusionnag.search.signs_of_life import PROCESS, is_dead, queue_dead, this_process
+from diffusionnag.search.signs_of_life import (
+    PROCESS,
+    claim,
+    is_dead,
+    queue_dead,
+    this_process,
+)
 from diffusionnag.search.storages import open_storage
 from diffusionnag.search.study import count_finished, last_failure, open_study, run_study
 
@@ -207,13 +214,37 @@ def test_what_keeps_killing_its_process_counts_as_failed(tmp_path: Path) -> None
     assert "died, 3 times" in last_failure(study)
 
 
+def test_what_a_replaced_worker_of_another_machine_measured_is_queued_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = new_searcher("random", SPACE)
+    study = open_study(sampler, "elsewhere", storage=f"journal:{tmp_path}/study.log")
+    driver = this_process()
+    monkeypatch.setattr(signs_of_life, "this_process", lambda: "elsewhere 7 1")
+    claim(study, "run-0", driver)
+    suggest_architecture(study.ask(), SPACE)
+    queue_dead(study, SPACE)
+    assert [one.state for one in study.trials] == [TrialState.RUNNING], "it may be alive"
+    monkeypatch.setattr(signs_of_life, "this_process", lambda: "elsewhere 8 5")
+    claim(study, "run-0", driver)
+    queue_dead(study, SPACE)
+    assert [one.state for one in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+    suggest_architecture(study.ask(), SPACE)
+    first, again = study.trials
+    assert again.user_attrs[ARCHITECTURE] == first.user_attrs[ARCHITECTURE]
+    host, pid, _ = driver.rsplit(" ", 2)
+    claim(study, "run-0", f"{host} {pid} 1")
+    queue_dead(study, SPACE)
+    assert study.trials[again.number].state == TrialState.FAIL, "its driver is dead"
+
+
 # -- wrong requests -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("option", "code", "message"),
     [
-        ("--workers 0", 2, "cannot search with 0 workers"),
+        ("--workers 0", 2, "cannot work with 0 workers"),
         ("--storage journal:no/where.log", 1, "cannot be used"),
         ("--storage broken.log", 2, "no journal of a study"),
         ("--storage oracle://host/study", 2, "storage"),

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from diffusionnag.cli.execution import Cpus, ExecutorName, Gpus, Workers
+
 GROUPS = "--groups"
 
 
@@ -48,32 +50,47 @@ def compare(
     subset: Annotated[
         int | None, typer.Option(help="Use so many images only, drawn at random.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
 ) -> None:
     """Train the best of several groups alike and compare them; run again, it goes on."""
     from rich.markup import escape
     from rich.table import Table
 
-    from diffusionnag.cli.console import messages, progress_bar, require_packages, results
+    from diffusionnag.cli.console import (
+        command_line,
+        messages,
+        progress_bar,
+        require_packages,
+        results,
+    )
     from diffusionnag.errors import DiffusionNAGError
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard", "scipy")
+    from diffusionnag.devices import check_device
+    from diffusionnag.execution import new_executor
     from diffusionnag.files import prepare_folder
-    from diffusionnag.networks.comparison import (
-        p_value,
-        read_group,
-        summarise,
-        train_groups,
-    )
+    from diffusionnag.model_card import About, machine, today
+    from diffusionnag.networks.compared import Comparison, table_rows, write_comparison
+    from diffusionnag.networks.comparison import read_group, train_groups
     from diffusionnag.networks.task import load_task
-    from diffusionnag.networks.training import Progress, TrainingSettings
+    from diffusionnag.networks.training import TrainingSettings
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
     if top < 1 or seeds < 1:
         raise DiffusionNAGError("--top and --seeds must be at least 1")
     read = [read_group(path, search_space, top) for path in groups]
+    if len({group.name for group in read}) < len(read):
+        raise DiffusionNAGError("two files of groups have the same name; rename one")
     settings = TrainingSettings(epochs=epochs, batch_size=batch_size)
     settings.check()
+    chosen = new_executor(executor, workers, cpus=cpus, gpus=gpus)
+    if chosen.host is None:
+        check_device(device)
     prepare_folder(out)
     task = load_task(data, search_space, test=test, resolution=resolution, subset=subset)
     if task.skipped:
@@ -81,16 +98,34 @@ def compare(
     with progress_bar() as bar:
         training = bar.add_task("training", total=None, note="")
 
-        def report(done: int, total: int, progress: Progress) -> None:
-            reached = done + progress.step / progress.steps
-            bar.update(training, completed=reached, total=total)
+        accuracies = train_groups(
+            search_space,
+            read,
+            task,
+            settings,
+            seeds,
+            out,
+            executor=chosen,
+            device=device,
+            report=lambda done, total: bar.update(training, completed=done, total=total),
+        )
 
-        accuracies = train_groups(search_space, read, task, settings, seeds, out, report)
-
+    comparison = Comparison(
+        search_space.name,
+        {group.name: tuple(map(search_space.format, group.architectures)) for group in read},
+        {group.name: found for group, found in zip(read, accuracies, strict=True)},
+        About(
+            command=command_line(),
+            data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes, "
+            f"{len(task.held_out.labels):,} held out",
+            date=today(),
+            machine=machine(),
+        ),
+    )
+    write_comparison(comparison, out)
     table = Table("group", "max", "mean", "min", f"p against {escape(read[0].name)}", box=None)
-    for place, (group, found) in enumerate(zip(read, accuracies, strict=True)):
-        p = "-" if place == 0 else f"{p_value(accuracies[0], found):.3g}"
-        table.add_row(escape(group.name), *map(str, summarise(found)), p)
+    for row in table_rows(comparison):
+        table.add_row(*map(escape, row))
     results.print(table)
     results.print(
         f"accuracy in % on {len(task.held_out.labels):,} held-out images: {top} architectures a "

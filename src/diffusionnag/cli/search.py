@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diffusionnag.cli.execution import Cpus, ExecutorName, Gpus, Workers
+
 if TYPE_CHECKING:
     from optuna.study import Study
 
     from diffusionnag.cli.search_task import SearchTask
+    from diffusionnag.execution import Executor
 
 MOST_DRAWN = 3
 """Objectives that a picture shows by each other."""
@@ -121,9 +125,10 @@ def search(
             metavar="URL",
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(help="Processes that measure at once, on one storage.")
-    ] = 1,
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     study: Annotated[
         str | None, typer.Option(help="Name of the study; space and objective if left out.")
     ] = None,
@@ -149,12 +154,15 @@ def search(
     from diffusionnag.cli.generation import check_output
     from diffusionnag.cli.search_task import SearchTask
     from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.execution import ProcessExecutor, new_executor
     from diffusionnag.search.storages import shared_storage
 
     check_output(top, out, plot)
     if plot is not None and len(objective or ()) > MOST_DRAWN:
         raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
-    with shared_storage(storage, workers) as shared:
+    chosen = new_executor(executor, workers, cpus=cpus, gpus=gpus)
+    share = shared_storage if isinstance(chosen, ProcessExecutor) else nullcontext
+    with share(storage) as shared:
         task = SearchTask(
             space,
             tuple(objective or ()),
@@ -179,11 +187,16 @@ def search(
             storage=shared,
             study=study,
         )
-        _run_and_show(task, workers, top, out, plot)
+        _run_and_show(task, chosen, workers, top, out, plot)
 
 
 def _run_and_show(
-    task: SearchTask, workers: int, top: int, out: Path | None, plot: Path | None
+    task: SearchTask,
+    executor: Executor,
+    workers: int,
+    top: int,
+    out: Path | None,
+    plot: Path | None,
 ) -> None:
     from diffusionnag.cli.console import messages, progress_bar, results
     from diffusionnag.cli.searched import (
@@ -195,6 +208,7 @@ def _run_and_show(
         write_measured,
     )
     from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.execution import LocalExecutor
     from diffusionnag.run_record import write_run_record
     from diffusionnag.search.study import (
         count_finished,
@@ -220,10 +234,10 @@ def _run_and_show(
             bar.update(line, completed=count_finished(current), note=note)
 
         show(opened.study)
-        if workers == 1:
+        if isinstance(executor, LocalExecutor):
             opened.run(show)
         else:
-            run_workers(opened, task.open, workers, show)
+            run_workers(opened, task.open, executor, workers, show)
 
     found, ended = measured_trials(opened.study), count_finished(opened.study)
     if ended < task.trials:

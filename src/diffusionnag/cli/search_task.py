@@ -54,8 +54,8 @@ class SearchTask:
     storage: str | None = None
     study: str | None = None
 
-    def open(self) -> Search:
-        """Return the search, its study opened in its storage.
+    def open(self, storage: str | None = None) -> Search:
+        """Return the search, its study opened in that storage, or else in its own.
 
         Raises DiffusionNAGError for what cannot be searched, as `new_searcher`, `read_problem` and
         `open_study` do.
@@ -68,7 +68,7 @@ class SearchTask:
             sampler,
             problem.subject,
             directions=problem.directions,
-            storage=self.storage,
+            storage=storage or self.storage,
             name=self.study,
             pruner=self._pruner(problem),
         )

@@ -12,7 +12,8 @@ from diffusionnag.experiments.result_table import ResultTable, required_table
 from diffusionnag.generator import Generator
 from diffusionnag.guidance import maximize
 from diffusionnag.images import read_images
-from diffusionnag.networks.comparison import Group, p_value, summarise, train_groups
+from diffusionnag.networks.compared import p_value, summarise
+from diffusionnag.networks.comparison import Group, train_groups
 from diffusionnag.networks.task import load_task
 from diffusionnag.networks.training import TrainingSettings
 from diffusionnag.spaces import Architecture
@@ -58,9 +59,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
         SETTINGS,
         SEEDS,
         KEPT,
-        lambda done, total, progress: report(
-            f"training {done + 1} of {total}, step {progress.step} of {progress.steps}"
-        ),
+        report=lambda done, total: report(f"{done:.2f} of {total} trainings"),
     )
 
     def published(architectures: tuple[Architecture, ...]) -> str:

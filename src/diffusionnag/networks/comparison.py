@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
-from diffusionnag.confidence import interval
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.execution import Executor, LocalExecutor
 from diffusionnag.networks.task import ImageTask, kept_accuracy
 from diffusionnag.networks.training import Progress, TrainingSettings
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -23,18 +22,6 @@ class Group:
 
     name: str
     architectures: tuple[Architecture, ...]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds, and half the width of its 95 % interval; NaN with one seed."""
-
-    mean: float
-    half: float
-
-    def __str__(self) -> str:
-        half = "" if np.isnan(self.half) else f" ± {self.half:.2f}"
-        return f"{self.mean:.2f}{half}"
 
 
 def read_group(path: Path, space: SearchSpace, top: int) -> Group:
@@ -55,6 +42,35 @@ def read_group(path: Path, space: SearchSpace, top: int) -> Group:
     return Group(path.stem, tuple(map(space.parse, distinct)))
 
 
+@dataclass(frozen=True)
+class Trainings:
+    """Trains any of several architectures with any seed, each in a folder of its own.
+
+    What is finished is only read again.
+    """
+
+    space: SearchSpace
+    architectures: tuple[Architecture, ...]
+    task: ImageTask
+    settings: TrainingSettings
+    folder: Path
+    device: str = "cpu"
+    report: Callable[[Progress], None] | None = None
+
+    def __call__(self, which: tuple[int, int]) -> float:
+        """Return the accuracy in % of an architecture, by its number, with a seed."""
+        number, seed = which
+        return kept_accuracy(
+            self.space,
+            self.architectures[number],
+            self.task,
+            replace(self.settings, seed=seed),
+            self.folder / f"{number}-seed{seed}",
+            device=self.device,
+            report=self.report or (lambda progress: None),
+        )
+
+
 def train_groups(
     space: SearchSpace,
     groups: Sequence[Group],
@@ -62,44 +78,32 @@ def train_groups(
     settings: TrainingSettings,
     seeds: int,
     folder: Path,
-    report: Callable[[int, int, Progress], None] = lambda done, total, progress: None,
+    *,
+    executor: Executor | None = None,
+    device: str = "cpu",
+    report: Callable[[float, int], None] = lambda done, total: None,
 ) -> list[np.ndarray]:
     """Train each architecture with each seed; return accuracies in %, `architectures x seeds`.
 
     One that several groups hold is trained once. Each training has a folder below `folder`, and a
-    later call goes on with the first that is not finished. Raises DiffusionNAGError where `folder`
-    holds trainings of other settings.
+    later call goes on with those that are not finished. Without an `executor` they run in this
+    process one by one, and `report` counts the one that runs by its share. Raises
+    DiffusionNAGError where `folder` holds trainings of other settings.
     """
-    distinct = list(dict.fromkeys(one for group in groups for one in group.architectures))
-    total, accuracies = len(distinct) * seeds, {}
-    for number, architecture in enumerate(distinct):
-        for seed in range(seeds):
-            done = number * seeds + seed
-            accuracies[architecture, seed] = kept_accuracy(
-                space,
-                architecture,
-                task,
-                replace(settings, seed=seed),
-                folder / f"{number}-seed{seed}",
-                report=lambda progress, done=done: report(done, total, progress),
-            )
-    return [
-        np.array([[accuracies[one, seed] for seed in range(seeds)] for one in group.architectures])
-        for group in groups
-    ]
+    executor = executor or LocalExecutor()
+    distinct = tuple(dict.fromkeys(one for group in groups for one in group.architectures))
+    pairs = [(number, seed) for number in range(len(distinct)) for seed in range(seeds)]
+    accuracies = np.zeros((len(distinct), seeds))
+    done = 0
 
+    def report_share(progress: Progress) -> None:
+        report(done + progress.step / progress.steps, len(pairs))
 
-def summarise(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
-    """Return max, mean and min over architectures, each averaged over seeds."""
-    statistics = (accuracies.max(0), accuracies.mean(0), accuracies.min(0))
-    return tuple(Interval(float(one.mean()), float(interval(one))) for one in statistics)  # type: ignore[return-value]
-
-
-def p_value(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the p-value of Welch's t-test that two groups have the same mean accuracy.
-
-    Samples are the architectures' mean accuracies over seeds; NaN with fewer than two of either.
-    """
-    if min(len(first), len(second)) < 2:
-        return float("nan")
-    return float(stats.ttest_ind(first.mean(1), second.mean(1), equal_var=False).pvalue)  # type: ignore
+    trainings = Trainings(space, distinct, task, settings, folder.resolve(), device)
+    if isinstance(executor, LocalExecutor):
+        trainings = replace(trainings, report=report_share)
+    for pair, accuracy in executor.map_unordered(trainings, pairs):
+        accuracies[pair] = accuracy
+        done += 1
+        report(done, len(pairs))
+    return [accuracies[[distinct.index(one) for one in group.architectures]] for group in groups]

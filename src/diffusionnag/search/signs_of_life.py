@@ -1,4 +1,4 @@
-"""Trials whose process died: found at once on the same machine, and queued again."""
+"""Trials whose process died: found by who ran them, and queued again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from diffusionnag.spaces import SearchSpace
 
 PROCESS = "process"
 """The system attribute of a trial that names the process which runs it."""
+WORKER = "worker "
+"""What stands before a worker's name in the study's system attribute that tells its processes."""
 DEATHS = 3
 """After so many processes died of measuring an architecture, it counts as failed."""
 
@@ -39,10 +41,14 @@ def is_dead(process: str) -> bool:
 
     Of other machines, and where the system has no /proc, nothing is known: False.
     """
-    host, pid, started = process.rsplit(" ", 2)
-    if host != socket.gethostname() or not Path("/proc/self/stat").exists():
-        return False
-    return _started(int(pid)) != started
+    _, pid, started = process.rsplit(" ", 2)
+    return _can_be_seen(process) and _started(int(pid)) != started
+
+
+def _can_be_seen(process: str) -> bool:
+    """Return whether the system tells of the process of that name if it runs."""
+    host = process.rsplit(" ", 2)[0]
+    return host == socket.gethostname() and Path("/proc/self/stat").exists()
 
 
 def _started(pid: int) -> str:
@@ -61,14 +67,38 @@ def announce(study: Study, trial: FrozenTrial) -> None:
     study._storage.set_trial_system_attr(trial._trial_id, PROCESS, this_process())
 
 
+def claim(study: Study, worker: str, driver: str) -> None:
+    """Note that this process is now the worker of that name, which `driver` looks after.
+
+    Processes that were it before are dead then, on whatever machine they ran.
+    """
+    found = study._storage.get_study_system_attrs(study._study_id).get(WORKER + worker)
+    before = found["processes"] if found else []
+    known = {"driver": driver, "processes": [*before, this_process()]}
+    study._storage.set_study_system_attr(study._study_id, WORKER + worker, known)
+
+
+def _lost_elsewhere(study: Study) -> set[str]:
+    """Return the processes that cannot be seen, but were replaced, or whose driver died."""
+    found = study._storage.get_study_system_attrs(study._study_id)
+    workers = [known for name, known in found.items() if name.startswith(WORKER)]
+    lost = [
+        process
+        for known in workers
+        for process in known["processes"][: None if is_dead(known["driver"]) else -1]
+    ]
+    return {process for process in lost if not _can_be_seen(process)}
+
+
 def queue_dead(study: Study, space: SearchSpace) -> None:
-    """Queue the running trials again whose processes died on this machine.
+    """Queue the running trials again whose processes died on this machine, or were replaced.
 
     Several processes may do so at once: each trial is queued by one of them.
     """
+    lost = _lost_elsewhere(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         process = trial.system_attrs.get(PROCESS)
-        if process is None or not is_dead(process):
+        if process is None or not (process in lost or is_dead(process)):
             continue
         with suppress(UpdateFinishedTrialError):
             _note_death(study, trial)

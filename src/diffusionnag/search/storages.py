@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 )
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.search.served_storage import SERVED, reach_storage
 
 JOURNAL = "journal:"
 """What stands before the path of a journal file; one that ends in .log needs nothing."""
@@ -38,9 +39,9 @@ CREATION_PAUSE = 0.2
 
 
 @contextmanager
-def shared_storage(storage: str | None, workers: int) -> Iterator[str | None]:
-    """Yield a storage that so many processes can share: a temporary one where none is named."""
-    if storage is not None or workers == 1:
+def shared_storage(storage: str | None) -> Iterator[str]:
+    """Yield a storage that several processes can share: a temporary one where none is named."""
+    if storage is not None:
         yield storage
         return
     with tempfile.TemporaryDirectory(prefix="diffusionnag-search-") as folder:
@@ -64,10 +65,13 @@ def open_existing_storage(text: str) -> BaseStorage:
 def open_storage(text: str, queue_again: Callable[[Study, FrozenTrial], None]) -> BaseStorage:
     """Return the storage of `sqlite:///FILE`, `journal:FILE`, `FILE.log` or another database's URL.
 
-    `queue_again` is called for a trial of a process that died on another machine, where the storage
-    can tell. Raises DiffusionNAGError for any other text, a missing driver, and a file that holds
-    something else; EnvironmentFailureError for a file that cannot be read or written.
+    One that another process serves is `grpc://HOST:PORT`. `queue_again` is called for a trial of a
+    process that died on another machine, where the storage can tell. Raises DiffusionNAGError for any
+    other text, a missing driver, and a file that holds something else; EnvironmentFailureError for a
+    file that cannot be read or written.
     """
+    if text.startswith(SERVED):
+        return reach_storage(text)
     if text.startswith(JOURNAL) or text.endswith(".log"):
         return _open_journal(text.removeprefix(JOURNAL))
     # Of SQLAlchemy's drivers for PostgreSQL the present one is psycopg, whatever its version prefers.

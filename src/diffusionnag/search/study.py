@@ -208,6 +208,11 @@ def run_study(
         raise
     except (StorageInternalError, SQLAlchemyError) as error:
         raise unusable("of the study", error) from error
+    except UnboundLocalError as error:
+        # So Optuna (5.0) fails where it is interrupted just when it stores a value.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 class NotNeededError(Exception):

@@ -1,0 +1,100 @@
+"""What groups of architectures reached, trained alike: its statistics, and the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from diffusionnag.confidence import interval
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.files import write_atomically
+from diffusionnag.model_card import About
+
+COMPARISON_FILE = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds, and half the width of its 95 % interval; NaN with one seed."""
+
+    mean: float
+    half: float
+
+    def __str__(self) -> str:
+        half = "" if np.isnan(self.half) else f" ± {self.half:.2f}"
+        return f"{self.mean:.2f}{half}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracies in % of each group, `architectures x seeds`, and of what space and origin they are.
+
+    `groups` holds the groups' architectures as strings, by name.
+    """
+
+    search_space: str
+    groups: dict[str, tuple[str, ...]]
+    accuracies: dict[str, np.ndarray]
+    about: About
+
+
+def summarise(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
+    """Return max, mean and min over architectures, each averaged over seeds."""
+    statistics = (accuracies.max(0), accuracies.mean(0), accuracies.min(0))
+    return tuple(Interval(float(one.mean()), float(interval(one))) for one in statistics)  # type: ignore[return-value]
+
+
+def p_value(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the p-value of Welch's t-test that two groups have the same mean accuracy.
+
+    Samples are the architectures' mean accuracies over seeds; NaN with fewer than two of either.
+    """
+    if min(len(first), len(second)) < 2:
+        return float("nan")
+    return float(stats.ttest_ind(first.mean(1), second.mean(1), equal_var=False).pvalue)  # type: ignore
+
+
+def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return a row for each group: name, max, mean, min, and the p-value against the first group."""
+    first = next(iter(comparison.accuracies))
+    return [
+        (
+            name,
+            *map(str, summarise(found)),
+            "-" if name == first else f"{p_value(comparison.accuracies[first], found):.3g}",
+        )
+        for name, found in comparison.accuracies.items()
+    ]
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> None:
+    """Write a comparison into its folder; raises EnvironmentFailureError where that fails."""
+    accuracies = {name: found.tolist() for name, found in comparison.accuracies.items()}
+    kept = {
+        "search_space": comparison.search_space,
+        "groups": comparison.groups,
+        "accuracies": accuracies,
+        "about": asdict(comparison.about),
+    }
+    with write_atomically(folder / COMPARISON_FILE) as temporary:
+        temporary.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def read_comparison(path: Path) -> Comparison:
+    """Return the comparison in a file; raises DiffusionNAGError where it is damaged."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        groups = {str(name): tuple(map(str, texts)) for name, texts in kept["groups"].items()}
+        accuracies = {name: np.array(kept["accuracies"][name], dtype=float) for name in groups}
+        about = About(**kept["about"])
+        search_space = str(kept["search_space"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DiffusionNAGError(f"{path} is damaged; run the comparison again") from error
+    fitting = (found.ndim == 2 and len(found) == len(groups[n]) for n, found in accuracies.items())
+    if not groups or not all(fitting) or not all(found.size for found in accuracies.values()):
+        raise DiffusionNAGError(f"{path} is damaged; run the comparison again")
+    return Comparison(search_space, groups, accuracies, about)
