@@ -12,11 +12,14 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import RunCli, assert_fails
 
 from diffusionnag import get_search_space
 from diffusionnag.cli import main
+from diffusionnag.model_card import About
+from diffusionnag.networks.compared import Comparison, write_comparison
 from diffusionnag.report.page import read_run_folder, write_page
 from diffusionnag.report.page.section import Section
 
@@ -179,6 +182,23 @@ def test_architectures_without_a_record_are_shown(tmp_path: Path) -> None:
     assert any("Distribution of score" in alt for alt in pictures(page))
 
 
+def test_a_comparison_is_shown(tmp_path: Path) -> None:
+    cells = [SPACE.format(cell) for cell in SPACE.sample(4, seed=2)]
+    groups = {"guided": tuple(cells[:2]), "ran<dom": tuple(cells[2:])}
+    accuracies = {
+        "guided": np.array([[90.0, 92.0], [94.0, 96.0]]),
+        "ran<dom": np.full((2, 2), 50.0),
+    }
+    about = About(command="diffusionnag compare nasbench201 --groups guided.jsonl random.jsonl")
+    write_comparison(Comparison("nasbench201", groups, accuracies, about), tmp_path)
+    page = report(tmp_path)
+    assert about.command in " ".join(page.texts)
+    assert "ran<dom" in page.texts
+    assert "93.00 ± 12.71" in page.texts, "12.706 is the 97.5th percentile of t with one degree"
+    assert any("guided 93 %, ran<dom 50 %" in alt for alt in pictures(page))
+    assert f"Architecture {cells[1]}" in pictures(page)
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\x00\ud800"
     row = {"architecture": evil, "properties": {evil: 1.0, "$x^2$": 2.0}, "true": {evil: 1.0}}
@@ -219,6 +239,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "text.log": lambda path: path.write_text("epoch 1 of 3\n"),
     "none.db": lambda path: path.write_bytes(b"not a database"),
     "config.json": lambda path: path.write_text("{}"),
+    "comparison.json": lambda path: path.write_text('{"groups": {"a": []}}'),
 }
 
 

@@ -31,7 +31,7 @@ def report(
     from diffusionnag.files import check_writable
     from diffusionnag.spaces import get_search_space
 
-    require_packages("report", "matplotlib", "jinja2")
+    require_packages("report", "matplotlib", "jinja2", "scipy")
     from diffusionnag.report.page import read_run_folder, write_page
 
     if top < 0:

@@ -9,10 +9,16 @@ from jinja2 import Environment, FileSystemLoader
 from diffusionnag import __version__
 from diffusionnag.files import write_atomically
 from diffusionnag.model_card import today
-from diffusionnag.report.page.architecture_set import ArchitectureSet
 from diffusionnag.report.page.architectures import architectures_section
+from diffusionnag.report.page.comparisons import comparison_section
 from diffusionnag.report.page.models import model_section
-from diffusionnag.report.page.run_folder import Model, RunFolder, read_run_folder
+from diffusionnag.report.page.run_folder import (
+    Found,
+    Model,
+    NamedComparison,
+    RunFolder,
+    read_run_folder,
+)
 from diffusionnag.report.page.section import Section
 from diffusionnag.spaces import SearchSpace
 
@@ -40,9 +46,9 @@ def write_page(
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
-def _section(
-    one: ArchitectureSet | Model, anchor: str, top: int, space: SearchSpace | None
-) -> Section:
+def _section(one: Found, anchor: str, top: int, space: SearchSpace | None) -> Section:
     if isinstance(one, Model):
         return model_section(one, anchor, space)
+    if isinstance(one, NamedComparison):
+        return comparison_section(one, anchor, space)
     return architectures_section(one, anchor, top, space)

@@ -54,6 +54,7 @@ def _asked(one: ArchitectureSet, space: SearchSpace | None) -> tuple[tuple[str, 
         "data": record.about.data,
         "date": record.about.date,
         "machine": record.about.machine,
+        "commit": record.about.commit,
     }
     return tuple((name, text) for name, text in asked.items() if text)
 

@@ -22,6 +22,7 @@ def model_section(one: Model, anchor: str, own: SearchSpace | None) -> Section:
         "data": one.about.data,
         "date": one.about.date,
         "machine": one.about.machine,
+        "commit": one.about.commit,
     }
     return Section(
         anchor=anchor,

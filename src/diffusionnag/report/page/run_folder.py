@@ -1,4 +1,4 @@
-"""What a folder of runs holds: architectures, studies and models, found by what they are."""
+"""What a folder of runs holds: architectures, studies, comparisons, models, by what they are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from diffusionnag.checkpoint import CONFIG_FILE, read_config
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.model_card import About
+from diffusionnag.networks.compared import COMPARISON_FILE, Comparison, read_comparison
 from diffusionnag.networks.history import HISTORY_FILE
 from diffusionnag.report.page.architecture_set import (
     ArchitectureSet,
@@ -41,11 +42,22 @@ class Model:
 
 
 @dataclass(frozen=True)
+class NamedComparison:
+    """A comparison, under the name of its folder."""
+
+    name: str
+    comparison: Comparison
+
+
+Found = ArchitectureSet | NamedComparison | Model
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """All that a folder and the folders in it hold, the oldest first, and what could not be read."""
 
     name: str
-    found: tuple[ArchitectureSet | Model, ...]
+    found: tuple[Found, ...]
     left_out: tuple[str, ...]
 
 
@@ -55,7 +67,7 @@ def read_run_folder(folder: Path) -> RunFolder:
     Raises EnvironmentFailureError for a folder that cannot be read, and DiffusionNAGError where
     nothing of ours is in it.
     """
-    found: list[ArchitectureSet | Model] = []
+    found: list[Found] = []
     left_out = []
     for path in _files(folder):
         try:
@@ -65,7 +77,7 @@ def read_run_folder(folder: Path) -> RunFolder:
     if not found:
         raise DiffusionNAGError(
             f"{folder} holds nothing to report: neither architectures (.jsonl), nor studies (.db, "
-            ".log), nor models" + "".join(f"; {one}" for one in left_out[:1])
+            ".log), nor comparisons, nor models" + "".join(f"; {one}" for one in left_out[:1])
         )
     return RunFolder(printable(folder.resolve().name), _each_once(found), tuple(left_out))
 
@@ -81,10 +93,12 @@ def _files(folder: Path) -> Iterator[Path]:
         raise EnvironmentFailureError(f"cannot read {folder}: {error.strerror or error}") from error
 
 
-def _read(path: Path) -> Sequence[ArchitectureSet | Model]:
+def _read(path: Path) -> Sequence[Found]:
     """Return what a file holds, nothing where it is none of those that may hold something."""
     if path.name == CONFIG_FILE:
         return [_read_model(path.parent)]
+    if path.name == COMPARISON_FILE:
+        return [NamedComparison(printable(path.resolve().parent.name), read_comparison(path))]
     if path.suffix in ARCHITECTURES:
         return [read_architectures(path)]
     if path.suffix not in STUDIES:
@@ -100,7 +114,7 @@ def _read_model(folder: Path) -> Model:
     config = read_config(folder)
     try:
         return Model(
-            name=printable(folder.name),
+            name=printable(folder.resolve().name),
             kind=printable(config["kind"]).replace("_", " "),
             search_space=printable(config["search_space"]),
             subject=printable(config.get("architecture") or config.get("property") or ""),
@@ -119,13 +133,13 @@ def _accuracy(path: Path) -> np.ndarray:
         return np.array([float(row["accuracy"]) for row in csv.DictReader(file)])
 
 
-def _each_once(found: Sequence[ArchitectureSet | Model]) -> tuple[ArchitectureSet | Model, ...]:
+def _each_once(found: Sequence[Found]) -> tuple[Found, ...]:
     """Leave out the files that a search wrote beside its study, which tells the same."""
 
-    def command(one: ArchitectureSet | Model) -> str:
+    def command(one: Found) -> str:
         return one.record.about.command if isinstance(one, ArchitectureSet) and one.record else ""
 
-    def is_file(one: ArchitectureSet | Model) -> bool:
+    def is_file(one: Found) -> bool:
         return Path(one.name).suffix in ARCHITECTURES
 
     studied = {command(one) for one in found if not is_file(one)} - {""}

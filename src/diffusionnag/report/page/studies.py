@@ -16,7 +16,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.model_card import About
 from diffusionnag.report.page.architecture_set import ArchitectureSet
 from diffusionnag.run_record import RunRecord, parse_run_record
-from diffusionnag.search.storages import open_storage
+from diffusionnag.search.storages import open_existing_storage
 from diffusionnag.search.study import ORIGIN, SUBJECT, is_feasible, measured_trials
 from diffusionnag.search.trials import ARCHITECTURE, METRICS
 
@@ -34,7 +34,7 @@ def read_studies(path: Path) -> list[ArchitectureSet]:
     text = f"sqlite:///{path}" if path.suffix in SQLITE else f"journal:{path}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        storage = open_storage(text, lambda study, trial: None)
+        storage = open_existing_storage(text)
         names = optuna.get_all_study_names(storage)
         studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     ours = [study for study in studies if SUBJECT in study.user_attrs]

@@ -1,0 +1,68 @@
+"""The section of a comparison: groups of architectures, trained alike (paper, Table 1)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from diffusionnag.networks.compared import Comparison, table_rows
+from diffusionnag.report.distribution import plot_distributions
+from diffusionnag.report.page.architecture_set import printable
+from diffusionnag.report.page.drawings import draw_architecture, find_space
+from diffusionnag.report.page.picture import Picture, draw_inline
+from diffusionnag.report.page.run_folder import NamedComparison
+from diffusionnag.report.page.section import Section, Table, number
+from diffusionnag.spaces import SearchSpace
+
+
+def comparison_section(named: NamedComparison, anchor: str, own: SearchSpace | None) -> Section:
+    """Return the section of a comparison, with a drawing of the best of each group."""
+    one = named.comparison
+    asked = {
+        "search space": one.search_space,
+        "images": one.about.data,
+        "date": one.about.date,
+        "machine": one.about.machine,
+        "commit": one.about.commit,
+    }
+    first = printable(next(iter(one.groups)))
+    columns = ("", "group", "max", "mean", "min", f"p against {first}")
+    rows = tuple((str(place), *row) for place, row in enumerate(table_rows(one), start=1))
+    means = {name: found.mean() for name, found in one.accuracies.items()}
+    return Section(
+        anchor=anchor,
+        kind="Comparison",
+        title=named.name,
+        asked=tuple((name, text) for name, text in asked.items() if text),
+        command=one.about.command,
+        figures=tuple(
+            (f"mean accuracy of {name}, %", number(mean)) for name, mean in means.items()
+        ),
+        plots=(_accuracies(one),),
+        drawn="The best of each group",
+        drawings=_drawings(one, own),
+        tables=(
+            Table("Accuracy in %, mean and 95 % interval over seeds", columns, rows, len(rows)),
+        ),
+    )
+
+
+def _accuracies(one: Comparison) -> Picture:
+    groups = {printable(name): found.mean(axis=1) for name, found in one.accuracies.items()}
+    means = ", ".join(f"{name} {number(found.mean())} %" for name, found in groups.items())
+    title = f"Trained {printable(one.search_space)} architectures"
+    draw = partial(plot_distributions, groups, xlabel="accuracy in %, mean over seeds", title=title)
+    return draw_inline(draw, f"Accuracies of each group; means: {means}")
+
+
+def _drawings(one: Comparison, own: SearchSpace | None) -> tuple[tuple[Picture, str], ...]:
+    drawings = []
+    for name, texts in one.groups.items():
+        accuracies = one.accuracies[name].mean(axis=1)
+        best = int(np.argmax(accuracies))
+        space = find_space(texts[best], one.search_space, own)
+        picture = draw_architecture(space, texts[best]) if space else None
+        if picture is not None:
+            drawings.append((picture, f"{name}: {number(accuracies[best])} %"))
+    return tuple(drawings)
