@@ -24,9 +24,9 @@ KEPT = Path("runs") / "transfer-training"
 """The trainings, so that the experiment can be stopped and go on."""
 GENERATED = 256
 TOP = 5
-IMAGES = 2_000
+IMAGES = 3_000
 RESOLUTION = 16
-SETTINGS = TrainingSettings(epochs=5, batch_size=64, learning_rate=0.05)
+SETTINGS = TrainingSettings(epochs=6, batch_size=64, learning_rate=0.05)
 SEEDS = 1
 """All of it so small that two CPU cores need less than half an hour."""
 
