@@ -19,7 +19,9 @@ from conftest import RunCli, assert_fails
 from diffusionnag import get_search_space
 from diffusionnag.cli import main
 from diffusionnag.model_card import About
+from diffusionnag.networks import build_network
 from diffusionnag.networks.compared import Comparison, write_comparison
+from diffusionnag.networks.trained import TrainedNetwork
 from diffusionnag.report.page import read_run_folder, write_page
 from diffusionnag.report.page.section import Section
 
@@ -28,7 +30,7 @@ pytest.importorskip("matplotlib")
 SPACE = get_search_space("nasbench201")
 LARGEST = 3 * 2**20
 MEASURE = "def count(architecture):\n    return float(sum(architecture.operations))\n"
-VOID = ("meta", "link", "br", "img", "input")
+VOID = ("meta", "link", "wbr", "img")
 
 
 class Page(HTMLParser):
@@ -199,8 +201,21 @@ def test_a_comparison_is_shown(tmp_path: Path) -> None:
     assert f"Architecture {cells[1]}" in pictures(page)
 
 
+def test_a_trained_network_is_shown(tmp_path: Path) -> None:
+    (cell,) = SPACE.sample(1, seed=3)
+    network = build_network(SPACE, cell, classes=2)
+    about = About(command="diffusionnag train nasbench201", quality={"accuracy in %": 81.25})
+    colour = (0.5, 0.5, 0.5)
+    TrainedNetwork(SPACE, cell, network, ("a", "b"), 32, colour, colour, about=about).save(tmp_path)
+    (tmp_path / "history.csv").write_text("epoch,loss,accuracy\n1,0.7,60.0\n2,0.5,81.25\n")
+    page = report(tmp_path)
+    assert {"diffusionnag train nasbench201", "81.25", "accuracy in %"} <= set(page.texts)
+    assert "Accuracy over 2 epochs, 81.25 % in the end" in pictures(page)
+    assert f"Architecture {SPACE.format(cell)}" in pictures(page)
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\x00\ud800"
+    evil = "<script>alert(1)</script>|<img src=x onerror=alert(1)>\x00\ud800"
     row = {"architecture": evil, "properties": {evil: 1.0, "$x^2$": 2.0}, "true": {evil: 1.0}}
     (tmp_path / "a<b>&.jsonl").write_text(f"{json.dumps(row)}\n" * 12)
     about = {
