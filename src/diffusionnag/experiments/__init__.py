@@ -28,6 +28,7 @@ EXPERIMENTS = {
     "declared-spaces": "declared_spaces:declared_spaces",
     "graph-guided": "graph_guided:graph_guided",
     "graph-search": "graph_search:graph_search",
+    "graph-transfer": "graph_transfer:graph_transfer",
     "image-encoder": "image_encoder:image_encoder",
     "surrogate": "surrogate:surrogate",
     "table2-search": "table2_search:table2_search",
