@@ -12,7 +12,14 @@ from diffusionnag.confidence import interval
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.experiments import EXPERIMENTS, get_experiment
 from diffusionnag.experiments.search_curves import better
-from diffusionnag.experiments.search_runs import Benchmark, Outcome, Run, Searcher, run_searches
+from diffusionnag.experiments.search_runs import (
+    Benchmark,
+    Outcome,
+    Run,
+    Searcher,
+    median_to_goal,
+    run_searches,
+)
 from diffusionnag.report import plot_curves
 
 COLUMN = "table:nasbench201_accuracy:cifar10_test_200ep"
@@ -59,6 +66,18 @@ def test_a_run_ends_at_the_best_of_its_table(
     assert exact.goal == 94.37
     assert exact.is_goal(94.366)
     assert not exact.is_goal(94.36)
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_a_run_may_end_at_one_of_several_best() -> None:
+    several = Benchmark("several", "nasbench201", COLUMN, COLUMN, trials=9, decimals=2, goals=3)
+    best = Benchmark("best", "nasbench201", COLUMN, COLUMN, trials=9, decimals=2)
+    assert 94.3 < several.goal < best.goal
+    assert several.is_goal(best.goal)
+    ended = [Outcome(np.array([90.0] * count + [94.37]), np.zeros(count + 1)) for count in (1, 4)]
+    given_up = Outcome(np.full(9, 90.0), np.zeros(9))
+    assert median_to_goal(several, [*ended, given_up], 9) == "5 (2 to > 9)"
+    assert median_to_goal(several, [ended[0], given_up, given_up], 9) == "> 9 (2 to > 9)"
 
 
 def test_the_best_so_far_is_that_of_the_searched_value() -> None:
