@@ -116,6 +116,14 @@ def test_wrong_requests_are_one_line(run_main: RunCli, options: str, message: st
     assert_fails(run_main("search", "nasbench201", *wanted), 2, message)
 
 
+def test_a_journal_is_refused_for_a_cluster(run_main: RunCli, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs ray: pip install 'diffusionnag[distributed]'")
+    (tmp_path / "one.py").write_text("def measure(architecture):\n    return 1.0\n")
+    options = ("--objective", "python:one.py:measure", "--searcher", "random")
+    options += ("--executor", "ray", "--storage", "journal:study.log")
+    assert_fails(run_main("search", "nasbench201", *options), 2, "a journal cannot be shared")
+
+
 # -- a cluster ------------------------------------------------------------------------------------
 
 SLOW = """

@@ -6,9 +6,11 @@ import html
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -212,6 +214,16 @@ def test_a_trained_network_is_shown(tmp_path: Path) -> None:
     assert {"diffusionnag train nasbench201", "81.25", "accuracy in %"} <= set(page.texts)
     assert "Accuracy over 2 epochs, 81.25 % in the end" in pictures(page)
     assert f"Architecture {SPACE.format(cell)}" in pictures(page)
+
+
+@pytest.mark.parametrize("dump", sorted(Path(__file__).with_name("studies").glob("format_*.sql")))
+def test_a_study_of_an_earlier_version_is_shown(tmp_path: Path, dump: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database:
+        database.executescript(dump.read_text())
+    page = report(tmp_path)
+    assert "old" in page.texts, "the name of the study"
+    assert any("measured values of" in alt for alt in pictures(page))
+    assert any(alt.startswith("Architecture |") for alt in pictures(page))
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
