@@ -28,7 +28,10 @@ class TakesGroups(TyperCommand):
 def compare(
     space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
     data: Annotated[
-        Path, typer.Option(help="Images: a folder with one folder a class, or a .parquet file.")
+        Path,
+        typer.Option(
+            help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT."
+        ),
     ],
     groups: Annotated[
         list[Path],

@@ -12,7 +12,10 @@ def train(
     space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
     architecture: Annotated[str, typer.Argument(help="Architecture string.")],
     data: Annotated[
-        Path, typer.Option(help="Images: a folder with one folder a class, or a .parquet file.")
+        Path,
+        typer.Option(
+            help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trained network.")],
     test: Annotated[

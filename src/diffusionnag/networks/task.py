@@ -54,16 +54,16 @@ class ImageTask:
 
 
 def load_task(
-    data: Path,
+    data: str | Path,
     space: SearchSpace,
     *,
-    test: Path | None = None,
+    test: str | Path | None = None,
     resolution: int | None = None,
     subset: int | None = None,
     seed: int = 0,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> ImageTask:
-    """Decode a data set to the resolution of a space, or to another one.
+    """Decode a data set, as `read_images` reads it, to the resolution of a space or to another one.
 
     The accuracy is measured on the images of `test`, or else on a tenth that is held out. `subset`
     limits how many images, drawn at random, are used of either. Raises DiffusionNAGError for what

@@ -25,7 +25,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.training_state import STATE_FILE
 
 OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
-    "test": Path,
+    "test": str,
     "epochs": int,
     "batch_size": int,
     "learning_rate": float,
@@ -126,5 +126,5 @@ def read_training(text: str, space: SearchSpace) -> TrainingObjective:
     settings = TrainingSettings(**given)
     settings.check()
     seed = check_seed(settings.seed)
-    task = load_task(Path(images), space, seed=seed, **of_images)
+    task = load_task(images, space, seed=seed, **of_images)
     return TrainingObjective(space, task, settings, folder, device)
