@@ -15,7 +15,7 @@ from diffusionnag.generator import Generator, Origin
 from diffusionnag.metrics import generation_quality
 from diffusionnag.spaces import get_search_space
 
-STEPS = {"staged_cnn": 1_500, "transformer": 1_500, "tabular_mlp": 1_500}
+STEPS = {"staged_cnn": 2_500, "transformer": 2_500, "tabular_mlp": 1_000}
 """Steps that the generator of each example is trained for."""
 FOLDER = Path("examples")
 
