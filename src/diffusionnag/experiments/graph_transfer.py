@@ -29,9 +29,9 @@ from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
 DATASETS = GRAPH_DATASETS[:-1]
-LABELLED = 300
+LABELLED = 200
 """Networks of each of the seven data sets that are learnt from, the same on all."""
-GENERATED = 256
+GENERATED = 64
 WARM_UP = 5
 CAP = 100
 SEEDS = tuple(range(5))
