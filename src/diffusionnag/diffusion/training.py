@@ -198,7 +198,7 @@ def train(
     if run.steps is None and minutes is None:
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device
-    data = torch.from_numpy(TrainingSet(run.seed).shown(run.space)).to(device)
+    data = torch.from_numpy(TrainingSet(run.seed).operations(run.space)).to(device)
     started, saved, validity = time.monotonic() - run.seconds, time.monotonic(), float("nan")
     between_steps = True
     with torch.random.fork_rng():

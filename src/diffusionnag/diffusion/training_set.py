@@ -9,12 +9,10 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.spaces.search_space import ENUMERABLE, operation_indices
+from diffusionnag.spaces.search_space import operation_indices
 
 DRAWS = 500_000
 """Architectures drawn from a larger space, as in the paper."""
-FORMS = 16
-"""Random forms in which an architecture is shown, where different operations are the same one."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +38,9 @@ class TrainingSet:
         half = rng.permutation(len(everything))[: max(1, len(everything) // 2)]
         return everything[np.sort(half)]
 
-    def shown(self, space: SearchSpace) -> np.ndarray:
-        """Return the set as training shows it, `count x N` int64: not only in canonical form.
-
-        Canonical forms have an order, which a network learns with a bias; where a space can be
-        walked through, each architecture stands there in 16 of its forms, drawn at random.
-        """
-        operations = self.operations(space)
-        if not space.has_twins or space.combinations > ENUMERABLE:
-            return operations
-        options = [np.flatnonzero(row) for row in space.allowed]
-        combined = np.stack(np.meshgrid(*options, indexing="ij"), axis=-1)
-        forms = combined.reshape(-1, len(space.nodes))
-        codes = _codes(space.canonical(forms))
-        order = np.argsort(codes, kind="stable")
-        wanted = np.repeat(_codes(operations), FORMS)
-        first = np.searchsorted(codes[order], wanted, "left")
-        end = np.searchsorted(codes[order], wanted, "right")
-        return forms[order[np.random.default_rng(self.seed).integers(first, end)]]
-
     def contains(self, space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return for each architecture whether it is in the set, `batch` bool."""
-        asked = operation_indices(architectures, len(space.nodes))
-        return np.isin(_codes(asked), _codes(self.operations(space)))
-
-
-def _codes(operations: np.ndarray) -> np.ndarray:
-    """Return a random 64-bit linear hash of each row: collisions are out of the question here."""
-    return operations @ np.random.default_rng(0).integers(2**63, size=operations.shape[1])
+        # A random 64-bit linear hash of a row: collisions are out of the question at this size.
+        factors = np.random.default_rng(0).integers(2**63, size=len(space.nodes))
+        asked = operation_indices(architectures, len(space.nodes)) @ factors
+        return np.isin(asked, self.operations(space) @ factors)
