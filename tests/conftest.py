@@ -82,3 +82,9 @@ def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: s
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: ")
     assert message in lines[0]
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process is there and has not ended."""
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+from conftest import CONSOLE_SCRIPT, RunCli, assert_fails, is_running
 from optuna.trial import TrialState
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
@@ -126,14 +126,16 @@ def test_a_journal_is_refused_for_a_cluster(run_main: RunCli, tmp_path: Path) ->
 
 # -- a cluster ------------------------------------------------------------------------------------
 
-SLOW = """
-import time
+HELD = """
+import os, time
 import ray
 
 def measure(architecture):
     with open("calls.txt", "a") as file:
-        file.write(f"{ray.get_runtime_context().get_node_id()} {architecture.operations}\\n")
-    time.sleep(0.3)
+        node = ray.get_runtime_context().get_node_id()
+        file.write(f"{node} {os.getpid()} {architecture.operations}\\n")
+    while os.path.exists("hold"):
+        time.sleep(0.02)
     return float(sum(architecture.operations))
 """
 
@@ -156,27 +158,32 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.slow
 def test_a_search_loses_nothing_when_a_machine_is_lost(tmp_path: Path, cluster: Any) -> None:
     machines = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(2))}
-    (tmp_path / "slow.py").write_text(SLOW)
-    options = ["--objective", "python:slow.py:measure", "--searcher", "random", "--trials", "12"]
+    (tmp_path / "held.py").write_text(HELD)
+    (tmp_path / "hold").touch()
+    options = ["--objective", "python:held.py:measure", "--searcher", "random", "--trials", "12"]
     options += ["--storage", "sqlite:///study.db", "--executor", "ray", "--workers", "2"]
     command = [str(CONSOLE_SCRIPT), "search", "nasbench201", *options]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
 
-    def measured() -> list[tuple[str, str]]:
+    def measured() -> list[list[str]]:
+        """Return on which machine, in which process, what was measured."""
         path = tmp_path / "calls.txt"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [(node, operations) for node, _, operations in (x.partition(" ") for x in lines)]
+        return [line.split(maxsplit=2) for line in lines]
 
-    while len({node for node, _ in measured()}) < 2 and process.poll() is None:
+    while len({node for node, _, _ in measured()}) < 2 and process.poll() is None:
         time.sleep(0.02)
-    victim, lost = measured()[-1]
+    victim, pid, lost = measured()[-1]
     cluster.remove_node(machines[victim], allow_graceful=False)
+    while is_running(int(pid)):
+        time.sleep(0.02)
+    (tmp_path / "hold").unlink()
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert not errors.strip()
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path}/study.db")
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     assert len(complete) == len({trial.user_attrs[ARCHITECTURE] for trial in complete}) == 12
-    begun = [operations for _, operations in measured()]
+    begun = [operations for _, _, operations in measured()]
     assert begun.count(lost) == 2
     assert len(begun) == 13 == len(set(begun)) + 1

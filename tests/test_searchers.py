@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from diffusionnag import Architecture, SearchSpace, get_search_space
 from diffusionnag.benchmarks import known_tables
+from diffusionnag.errors import SpaceExhaustedError
 from diffusionnag.search import (
     SEARCHERS,
     Measured,
@@ -147,7 +148,7 @@ def test_a_space_with_a_rule_is_searched_to_its_end(name: str) -> None:
     space = Tiny()
     study = studied(name, 26, lambda one: float(sum(one.operations)), space=space)
     assert set(proposed(study, space)) == set(space.enumerate())
-    with pytest.raises(MeasurementError, match="every architecture of tiny"):
+    with pytest.raises(SpaceExhaustedError, match="every architecture of tiny"):
         study.optimize(optuna_objective(space, lambda _: 0.0), 1)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+from conftest import CONSOLE_SCRIPT, RunCli, assert_fails, is_running
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag import get_search_space
@@ -78,11 +78,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def is_running(pid: int) -> bool:
-    path = Path(f"/proc/{pid}/stat")
-    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def finished(folder: Path, storage: str, name: str = STUDY) -> list[FrozenTrial]:
