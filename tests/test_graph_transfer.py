@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS
 from diffusionnag.experiments.graph_search import GOALS, median_of_draws
-from diffusionnag.experiments.graph_transfer import DATASETS, Task, best_length, similarity
+from diffusionnag.experiments.graph_transfer import Task, best_length, similarity
 from diffusionnag.spaces import get_search_space
 
 SPACE = get_search_space("nasbench_graph")
@@ -16,7 +17,7 @@ NETWORKS = SPACE.sample(400, 0)
 
 
 def test_similar_data_sets_count_more() -> None:
-    others = [one for one in DATASETS if one != "cora"]
+    others = [one for one in COMPLETE_DATASETS if one != "cora"]
     weights = similarity("cora", others, 1.0)
     assert sum(weights.values()) == pytest.approx(1)
     assert max(weights, key=lambda one: weights[one]) == "citeseer"
@@ -30,11 +31,11 @@ def test_the_length_is_the_one_that_predicts_known_data_sets() -> None:
     citations = {"cora", "citeseer", "pubmed"}
     scores = {
         one: (alike if one in citations else other) + 0.1 * rng.normal(size=300)
-        for one in DATASETS[:-1]
+        for one in COMPLETE_DATASETS[:-1]
     }
-    assert best_length(DATASETS[:-1], scores) <= 2
-    same = {one: alike + rng.normal(size=300) for one in DATASETS[:-1]}
-    assert best_length(DATASETS[:-1], same) >= 4
+    assert best_length(COMPLETE_DATASETS[:-1], scores) <= 2
+    same = {one: alike + rng.normal(size=300) for one in COMPLETE_DATASETS[:-1]}
+    assert best_length(COMPLETE_DATASETS[:-1], same) >= 4
 
 
 def test_a_ranking_is_judged_by_what_it_loses() -> None:

@@ -19,11 +19,13 @@ from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.spaces.nasbench_graph import GRAPH_OPERATIONS, LAYERS, WIRINGS
 
 NAS_BENCH_GRAPH = "nas-bench-graph"
-GRAPH_DATASETS = (
-    *("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv"),
-    "proteins",
+COMPLETE_DATASETS = (
+    *("cora", "citeseer", "pubmed", "cs"),
+    *("physics", "photo", "computers", "arxiv"),
 )
-"""All but the last, of which 2,021 networks were measured, hold every network of the space."""
+"""On these every network of the space was measured."""
+GRAPH_DATASETS = (*COMPLETE_DATASETS, "proteins")
+"""On the last 2,021 networks were measured."""
 
 # What follows the dataset in a column's name, the file's own name, and the factor to its unit.
 _MEASUREMENTS = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from diffusionnag.benchmarks import Table
-from diffusionnag.benchmarks.nasbench_graph import GRAPH_DATASETS, NAS_BENCH_GRAPH
+from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH
 from diffusionnag.experiments.result_table import ResultTable, required_table
 from diffusionnag.generator import Generator
 from diffusionnag.predictors.property_predictor import PropertyPredictor
@@ -32,7 +33,7 @@ def graph_guided(report: Callable[[str], None]) -> ResultTable:
     table = required_table(SPACE, NAS_BENCH_GRAPH)
     networks = [generator.search_space.parse(text) for text in table.architectures]
     rows = []
-    for dataset in GRAPH_DATASETS[:-1]:
+    for dataset in COMPLETE_DATASETS:
         study = _Study(generator, table, networks, dataset)
         report(f"{dataset}: {LABELLED} random labels")
         random_rows = np.random.default_rng(SEED).permutation(len(networks))[:LABELLED]
@@ -130,9 +131,12 @@ class _Study:
         found = self.generator.sample(SAMPLES, guide=guide, distinct=True, seed=SEED)
         return _closed(self.accuracy[self._rows(found)], self.accuracy[latency <= limit])
 
+    @functools.cached_property
+    def _row(self) -> dict[Architecture, int]:
+        return {one: row for row, one in enumerate(self.networks)}
+
     def _rows(self, found: Sequence[Architecture]) -> np.ndarray:
-        place = {one: row for row, one in enumerate(self.networks)}
-        return np.array([place[one] for one in found])
+        return np.array([self._row[one] for one in found])
 
 
 def _closed(found: np.ndarray, everything: np.ndarray) -> float:

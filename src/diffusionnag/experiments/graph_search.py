@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from diffusionnag.benchmarks.nasbench_graph import GRAPH_DATASETS, NAS_BENCH_GRAPH
+from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH
 from diffusionnag.experiments.result_table import ResultTable, mean_and_std
 from diffusionnag.experiments.search_runs import (
     Benchmark,
@@ -44,7 +44,7 @@ def graph_search(report: Callable[[str], None]) -> ResultTable:
 
     Raises DiffusionNAGError where nas-bench-graph is not installed.
     """
-    benchmarks = [graph_benchmark(dataset) for dataset in GRAPH_DATASETS[:-1]]
+    benchmarks = [graph_benchmark(dataset) for dataset in COMPLETE_DATASETS]
     runs = {
         (one, searcher): [Run(one, searcher, seed, cap) for seed in SEEDS]
         for one in benchmarks

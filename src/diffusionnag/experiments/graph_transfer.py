@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from diffusionnag.benchmarks import Table
-from diffusionnag.benchmarks.nasbench_graph import GRAPH_DATASETS, NAS_BENCH_GRAPH
+from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH
 from diffusionnag.experiments.graph_search import GOALS, SPACE, median_of_draws
 from diffusionnag.experiments.result_table import ResultTable, required_table
+from diffusionnag.experiments.search_runs import median_and_range
 from diffusionnag.generator import Generator
 from diffusionnag.guidance import maximize
 from diffusionnag.guidance.terms import merit
-from diffusionnag.predictors.path_features import PathFeatures
+from diffusionnag.predictors.path_features import PathFeaturesAnd
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
@@ -28,7 +29,6 @@ from diffusionnag.search.proposal import Proposer
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
-DATASETS = GRAPH_DATASETS[:-1]
 LABELLED = 200
 """Networks of each of the seven data sets that are learnt from, the same on all."""
 GENERATED = 64
@@ -59,9 +59,9 @@ def graph_transfer(report: Callable[[str], None]) -> ResultTable:
     """
     known = _learn(report)
     found = []
-    for target in DATASETS:
+    for target in COMPLETE_DATASETS:
         report(f"{target}: generating")
-        others = [one for one in DATASETS if one != target]
+        others = [one for one in COMPLETE_DATASETS if one != target]
         task = known.task(target)
         validation = (known.table.column(f"{one}_validation") for one in others)
         ranks = sum(RankGaussian.fit(values).to_normal(values) for values in validation)
@@ -104,13 +104,14 @@ def graph_transfer_search(report: Callable[[str], None]) -> ResultTable:
     known = _learn(report)
     scores = {one: found.normal_score(known.networks) for one, found in known.predictors.items()}
     found = []
-    for target in DATASETS:
+    for target in COMPLETE_DATASETS:
         report(f"{target}: searching")
-        others = [one for one in DATASETS if one != target]
+        others = [one for one in COMPLETE_DATASETS if one != target]
         first = known.generate(dict.fromkeys(others, 1 / len(others)))[:WARM_UP]
         experience = np.stack([scores[one] for one in others], axis=1)
         task = known.task(target)
-        found.append((target, _median([task.search(first, experience, seed) for seed in SEEDS])))
+        counts = [task.search(first, experience, seed) for seed in SEEDS]
+        found.append((target, median_and_range(counts, CAP)))
     return ResultTable(
         title="Measurements until one of the best 0.1 % of graph networks, from seven other data sets",
         columns=("data set", "measurements"),
@@ -159,7 +160,7 @@ def _learn(report: Callable[[str], None]) -> _Known:
     labelled = [networks[row] for row in rows]
     report(f"learning from {LABELLED} networks of each data set")
     predictors = {}
-    for one in DATASETS:
+    for one in COMPLETE_DATASETS:
         predictor = PropertyPredictor(space, one, magnitude=MAGNITUDE)
         predictors[one] = predictor.fit(labelled, table.column(f"{one}_validation")[rows])
     scores = {one: predictor.normal_score(labelled) for one, predictor in predictors.items()}
@@ -207,7 +208,7 @@ class Task:
         `experience` is what the predictors of other data sets say of each network,
         `count x data sets`.
         """
-        features = _WithExperience(self.space, self.networks, experience)
+        features = PathFeaturesAnd(self.space, _Lookup(self.space, self.networks, experience))
         proposer = Proposer(
             self.space,
             strategy="mutation+random",
@@ -226,26 +227,22 @@ class Task:
         return math.inf
 
 
-class _WithExperience:
-    """Path features, and what predictors of other data sets say of a network, as a fifth group."""
-
-    groups = PathFeatures.groups + 1
+class _Lookup:
+    """What predictors of other data sets say of each network of the space."""
 
     def __init__(
         self, space: SearchSpace, networks: Sequence[Architecture], experience: np.ndarray
     ) -> None:
-        self.paths = PathFeatures(space)
         operations = np.array([one.operations for one in networks])
         self.base = len(space.operations) ** np.arange(operations.shape[1])
         codes = operations @ self.base
         order = codes.argsort()
         self.codes, self.experience = codes[order], torch.from_numpy(experience[order])
 
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return five groups of features of one-hot `batch x N x F`."""
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return what they say, `batch x data sets`, of one-hot `batch x N x F`."""
         codes = x.argmax(-1).numpy() @ self.base
-        places = np.searchsorted(self.codes, codes)
-        return [*self.paths(x), self.experience[places].to(x)]
+        return self.experience[np.searchsorted(self.codes, codes)]
 
 
 def similarity(target: str, others: Sequence[str], length: float) -> dict[str, float]:
@@ -276,8 +273,3 @@ def _encoding(dataset: str) -> list[float]:
     nodes, edges, features, classes, homophily = _STATISTICS[dataset]
     sizes = (nodes, edges, features, classes, 2 * edges / nodes**2)
     return [*map(math.log, sizes), homophily]
-
-
-def _median(counts: Sequence[float]) -> str:
-    shown = [f"{one:g}" if math.isfinite(one) else f"> {CAP}" for one in sorted(counts)]
-    return f"{shown[len(shown) // 2]} ({shown[0]} to {shown[-1]})"

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import optuna
 import torch
+from optuna.trial import FrozenTrial
 
 from diffusionnag.benchmarks.measurements import clean_measurements
 from diffusionnag.experiments.result_table import required_table
 from diffusionnag.model_card import commit
 from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
+from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import recorded_architecture
@@ -106,11 +108,32 @@ class Outcome:
         return np.pad(curve, (0, trials - len(curve)), mode="edge")
 
 
+def search_until_goal(
+    benchmark: Benchmark, sampler: ArchitectureSampler, measure: Measure, trials: int
+) -> list[FrozenTrial]:
+    """Return the trials measured until one reaches the goal, or at last so many."""
+
+    def stop_at_goal(study: optuna.Study, trial: FrozenTrial) -> None:
+        if benchmark.is_goal(value_of(trial)):
+            study.stop()
+
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    objective = optuna_objective(sampler.search_space, measure)
+    study.optimize(objective, trials, callbacks=[stop_at_goal])
+    return measured_trials(study)
+
+
 def median_to_goal(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> str:
     """Return median and range of the measurements until the goal, where a run is given up at `cap`."""
-    counts = np.sort(
-        [len(one.searched) if benchmark.is_goal(one.searched[-1]) else np.inf for one in outcomes]
+    return median_and_range(
+        [len(one.searched) if benchmark.is_goal(one.searched[-1]) else np.inf for one in outcomes],
+        cap,
     )
+
+
+def median_and_range(counts: Sequence[float], cap: int) -> str:
+    """Return median and range of counts as text, infinite ones as more than the cap."""
+    counts = sorted(counts)
 
     def shown(value: float) -> str:
         return f"{value:g}" if np.isfinite(value) else f"> {cap}"
@@ -177,16 +200,9 @@ def _search(run: Run) -> list[list[float]]:
     searched, reported = (
         _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
     )
-
-    def stop_at_goal(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        if benchmark.is_goal(value_of(trial)):
-            study.stop()
-
     options = {"strategy": run.searcher.strategy, "acquisition": run.searcher.acquisition}
     sampler = new_searcher(run.searcher.name, space, seed=run.seed, **options)
-    study = optuna.create_study(sampler=sampler, direction="maximize")
-    study.optimize(optuna_objective(space, searched), run.trials, callbacks=[stop_at_goal])
-    trials = measured_trials(study)
+    trials = search_until_goal(benchmark, sampler, searched, run.trials)
     architectures = [recorded_architecture(space, trial) for trial in trials]
     return [
         [value_of(trial) for trial in trials],

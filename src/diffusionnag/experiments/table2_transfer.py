@@ -13,18 +13,23 @@ from diffusionnag.confidence import interval
 from diffusionnag.experiments.image_encoder import CLASSES, data_file
 from diffusionnag.experiments.result_table import ResultTable, required_table
 from diffusionnag.experiments.search_benchmarks import test_accuracy
-from diffusionnag.experiments.search_runs import Benchmark, Outcome, median_to_goal
+from diffusionnag.experiments.search_runs import (
+    Benchmark,
+    Outcome,
+    median_to_goal,
+    search_until_goal,
+)
 from diffusionnag.experiments.table3 import DATASETS, Truth
 from diffusionnag.generator import Generator
 from diffusionnag.guided_sampling import sample_derivative_free
 from diffusionnag.images import read_images
-from diffusionnag.predictors.path_features import PathFeatures
+from diffusionnag.predictors.path_features import PathFeaturesAnd
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
-from diffusionnag.search import DiffusionNAGSampler, optuna_objective
+from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.search.objectives import Measure, read_objective
 from diffusionnag.search.proposal import Proposer
-from diffusionnag.search.study import measured_trials, value_of
+from diffusionnag.search.study import value_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.transfer.dataset_encoding import encode_dataset
@@ -67,7 +72,7 @@ class TransferSearch:
         if len(measured) < FEWEST_ARCHITECTURES:
             drawn = [one for one in space.sample(DRAWN, rng) if one not in taken]
             return drawn[int(self.accuracy.normal_score(drawn).argmax())]
-        features = PredictionFeatures(self.accuracy)
+        features = PathFeaturesAnd(space, self._predicted)
         proposer = Proposer(
             space,
             strategy="random",
@@ -76,19 +81,8 @@ class TransferSearch:
         )
         return proposer.propose(measured, taken, rng)
 
-
-class PredictionFeatures(PathFeatures):
-    """Path features, and what a predictor says, as a group of its own."""
-
-    groups = PathFeatures.groups + 1
-
-    def __init__(self, accuracy: TransferredPredictor) -> None:
-        super().__init__(accuracy.search_space)
-        self.accuracy = accuracy
-
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return five groups of features of `batch x N x F`, each `batch x features`."""
-        return [*super().__call__(x), self.accuracy.standardised(x.float())[:, None].to(x)]
+    def _predicted(self, x: Tensor) -> Tensor:
+        return self.accuracy.standardised(x.float())[:, None]
 
 
 def table2_transfer(report: Callable[[str], None]) -> ResultTable:
@@ -209,17 +203,10 @@ def _search(
     accuracy: TransferredPredictor, measure: Measure, benchmark: Benchmark, seed: int
 ) -> Outcome:
     """Return what is measured by the library's own search."""
-
-    def stop_at_goal(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        if benchmark.is_goal(value_of(trial)):
-            study.stop()
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = accuracy.search_space
-    sampler = DiffusionNAGSampler(space, start_from=accuracy, seed=seed)
-    study = optuna.create_study(sampler=sampler, direction="maximize")
-    study.optimize(optuna_objective(space, measure), CAP, callbacks=[stop_at_goal])
-    values = np.array([value_of(trial) for trial in measured_trials(study)])
+    sampler = DiffusionNAGSampler(accuracy.search_space, start_from=accuracy, seed=seed)
+    trials = search_until_goal(benchmark, sampler, measure, CAP)
+    values = np.array([value_of(trial) for trial in trials])
     return Outcome(values, values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,6 +51,23 @@ class PathFeatures:
         # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
         shares = total * torch.rsqrt(1 + total.square().sum(1, keepdim=True))
         return [x.flatten(1)[:, self.choices], along, total, shares]
+
+
+class PathFeaturesAnd(PathFeatures):
+    """Path features, and what is known of an architecture besides, as a group of its own.
+
+    `known` returns it, `batch x features`, of one-hot `batch x N x F`.
+    """
+
+    groups = PathFeatures.groups + 1
+
+    def __init__(self, space: SearchSpace, known: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(space)
+        self.known = known
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return five groups of features of `batch x N x F`, each `batch x features`."""
+        return [*super().__call__(x), self.known(x).to(x)]
 
 
 class OneHot:
