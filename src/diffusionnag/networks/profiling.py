@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Callable, Collection
@@ -52,14 +53,18 @@ def measure_beside_reference(
 
     The reference is the same one in every call, so that other work on the machine shows.
     """
-    drawn = space.sample(COMPARED, 0)
-    drawn.sort(key=lambda one: space.analytic_properties(one)["macs"])
     networks = [
-        build_network(space, one, width=settings.width)
-        for one in (architecture, drawn[COMPARED // 2])
+        build_network(space, one, width=settings.width) for one in (architecture, _reference(space))
     ]
     own, reference = measure_latencies(networks, settings.resolution, settings.latency)
     return own.median, reference.median
+
+
+@functools.cache
+def _reference(space: SearchSpace) -> Architecture:
+    drawn = space.sample(COMPARED, 0)
+    drawn.sort(key=lambda one: space.analytic_properties(one)["macs"])
+    return drawn[COMPARED // 2]
 
 
 def profile_space(

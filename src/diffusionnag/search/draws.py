@@ -41,21 +41,17 @@ def draw_apart(
     return drawn[int((space.encode(drawn) * used).sum((1, 2)).argmin())]
 
 
-def draw_promising(
-    guide: Guidance,
-    taken: Collection[Architecture],
-    seed: int,
-    limits: Sequence[Bound],
-    generator: Generator,
-) -> Architecture | None:
-    """Return the best by a guide, of architectures generated under it, that is not taken.
+def generate_promising(
+    guide: Guidance, seed: int, limits: Sequence[Bound], generator: Generator
+) -> list[Architecture]:
+    """Return architectures generated under a guide, the best by it first.
 
-    The same ones are generated with the same seed; None once all of them are taken. Raises
-    DiffusionNAGError as `Generator.sample` does.
+    The same ones are generated with the same seed. Raises DiffusionNAGError as `Generator.sample`
+    does.
     """
     found = generator.sample(GENERATED, guide=Sum((guide, *limits)), seed=seed)
-    left = [one for one in found if one not in taken]
-    return left[int(merit(guide, generator.search_space, left).argmax())] if left else None
+    order = np.argsort(-merit(guide, generator.search_space, found), kind="stable")
+    return [found[row] for row in order]
 
 
 def draw_untaken(

@@ -18,7 +18,7 @@ from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
 from diffusionnag.pareto import simplex
 from diffusionnag.search.acquisition import ACQUISITIONS, check_choice
-from diffusionnag.search.draws import draw_apart, draw_promising, draw_untaken
+from diffusionnag.search.draws import draw_apart, draw_untaken, generate_promising
 from diffusionnag.search.learned import Learned, Surrogate, gaussian_process, learn
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -110,12 +110,10 @@ class Proposer:
         """
         return draw_untaken(self.space, taken, rng, self.limits, self.generator)
 
-    def draw_promising(
-        self, guide: Guidance, taken: Collection[Architecture], seed: int
-    ) -> Architecture | None:
-        """Return the best generated under a guide that is not `taken`, None where none is left."""
+    def generate_promising(self, guide: Guidance, seed: int) -> list[Architecture]:
+        """Return architectures generated under a guide within the limits, the best first."""
         assert self.generator is not None
-        return draw_promising(guide, taken, seed, self.limits, self.generator)
+        return generate_promising(guide, seed, self.limits, self.generator)
 
     def draw_apart(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
         """Return a draw, as `draw` does, whose operations are rare among those `taken`."""

@@ -210,6 +210,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
             search_space, generator, strategy, acquisition, candidates, limits=tuple(limits)
         )
         self._start_from = start_from
+        self._generated: dict[int, list[Architecture]] = {}
         super().__init__(search_space, self._own, warm_up=warm_up, seed=seed)
 
     def check_study(self, study: Study) -> None:
@@ -223,12 +224,18 @@ class DiffusionNAGSampler(ArchitectureSampler):
     def _draw(
         self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
     ) -> Architecture:
-        if self._start_from is not None:
-            guide = maximize(self._start_from, sign_of(study.directions[0]))
-            promising = self._own.draw_promising(guide, taken, self.seed)
-            if promising is not None:
-                return promising
-        return self._own.draw_apart(taken, rng)
+        promising = self._promising(sign_of(study.directions[0]))
+        untaken = (one for one in promising if one not in taken)
+        return next(untaken, None) or self._own.draw_apart(taken, rng)
+
+    def _promising(self, sign: int) -> list[Architecture]:
+        """Return what the property to start from holds best, generated once for each direction."""
+        if self._start_from is None:
+            return []
+        if sign not in self._generated:
+            guide = maximize(self._start_from, sign)
+            self._generated[sign] = self._own.generate_promising(guide, self.seed)
+        return self._generated[sign]
 
     def _proposer_of(self, study: Study) -> Proposes:
         prior = self._start_from
