@@ -11,7 +11,7 @@ from diffusionnag.report.page.architecture_set import ArchitectureSet
 from diffusionnag.report.page.drawings import draw_architecture, find_space
 from diffusionnag.report.page.picture import Picture
 from diffusionnag.report.page.plots import plots_of
-from diffusionnag.report.page.section import Section, Table, number
+from diffusionnag.report.page.section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.spaces.cost import unit
 
@@ -47,16 +47,13 @@ def _asked(one: ArchitectureSet, space: SearchSpace | None) -> tuple[tuple[str, 
     record = one.record
     if record is None:
         return (("search space", space.name),) if space else ()
-    asked = {
-        "search space": record.search_space,
-        "goal": ", ".join(f"{WAYS[sign]} {name}" for name, sign in one.goals.items()),
-        "limits": " and ".join(record.limits),
-        "data": record.about.data,
-        "date": record.about.date,
-        "machine": record.about.machine,
-        "commit": record.about.commit,
-    }
-    return tuple((name, text) for name, text in asked.items() if text)
+    return asked_for(
+        record.about,
+        search_space=record.search_space,
+        goal=", ".join(f"{WAYS[sign]} {name}" for name, sign in one.goals.items()),
+        limits=" and ".join(record.limits),
+        data=record.about.data,
+    )
 
 
 def _figures(one: ArchitectureSet) -> tuple[tuple[str, str], ...]:

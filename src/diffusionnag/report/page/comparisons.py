@@ -12,20 +12,13 @@ from diffusionnag.report.page.architecture_set import printable
 from diffusionnag.report.page.drawings import draw_architecture, find_space
 from diffusionnag.report.page.picture import Picture, draw_inline
 from diffusionnag.report.page.run_folder import NamedComparison
-from diffusionnag.report.page.section import Section, Table, number
+from diffusionnag.report.page.section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 
 def comparison_section(named: NamedComparison, anchor: str, own: SearchSpace | None) -> Section:
     """Return the section of a comparison, with a drawing of the best of each group."""
     one = named.comparison
-    asked = {
-        "search space": one.search_space,
-        "images": one.about.data,
-        "date": one.about.date,
-        "machine": one.about.machine,
-        "commit": one.about.commit,
-    }
     first = printable(next(iter(one.groups)))
     columns = ("", "group", "max", "mean", "min", f"p against {first}")
     rows = tuple((str(place), *row) for place, row in enumerate(table_rows(one), start=1))
@@ -34,7 +27,7 @@ def comparison_section(named: NamedComparison, anchor: str, own: SearchSpace | N
         anchor=anchor,
         kind="Comparison",
         title=named.name,
-        asked=tuple((name, text) for name, text in asked.items() if text),
+        asked=asked_for(one.about, search_space=one.search_space, images=one.about.data),
         command=one.about.command,
         figures=tuple(
             (f"mean accuracy of {name}, %", number(mean)) for name, mean in means.items()

@@ -10,25 +10,19 @@ from diffusionnag.report.curves import plot_curves
 from diffusionnag.report.page.drawings import draw_architecture, find_space
 from diffusionnag.report.page.picture import Picture, draw_inline
 from diffusionnag.report.page.run_folder import Model
-from diffusionnag.report.page.section import Section, number
+from diffusionnag.report.page.section import Section, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 
 def model_section(one: Model, anchor: str, own: SearchSpace | None) -> Section:
     """Return the section of a model; an architecture of `own` or a registered space is drawn."""
-    asked = {
-        "search space": one.search_space,
-        "property" if one.kind == "property predictor" else "architecture": one.subject,
-        "data": one.about.data,
-        "date": one.about.date,
-        "machine": one.about.machine,
-        "commit": one.about.commit,
-    }
+    subject = "property" if one.kind == "property predictor" else "architecture"
+    stated = {"search_space": one.search_space, subject: one.subject, "data": one.about.data}
     return Section(
         anchor=anchor,
         kind=one.kind.capitalize(),
         title=one.name,
-        asked=tuple((name, text) for name, text in asked.items() if text),
+        asked=asked_for(one.about, **stated),
         command=one.about.command,
         figures=tuple((name, number(value)) for name, value in one.about.quality.items()),
         plots=(_course(one),) if len(one.accuracy) > 1 else (),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffusionnag.model_card import About
 from diffusionnag.report.page.picture import Picture
 
 WIDTH = 72
@@ -61,6 +62,16 @@ class Section:
                 lines.append("   ")
             lines[-1] += f" {option}"
         return " \\\n".join(lines)
+
+
+def asked_for(about: About, **first: str) -> tuple[tuple[str, str], ...]:
+    """Return what was asked for, by name, and where and when, without what is empty.
+
+    `first` comes first, `_` in its names standing for a space.
+    """
+    asked = {name.replace("_", " "): text for name, text in first.items()}
+    asked |= {"date": about.date, "machine": about.machine, "commit": about.commit}
+    return tuple((name, text) for name, text in asked.items() if text)
 
 
 def number(value: float) -> str:
