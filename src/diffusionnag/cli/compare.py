@@ -64,8 +64,8 @@ def compare(
     from rich.table import Table
 
     from diffusionnag.cli.console import (
-        command_line,
         messages,
+        origin,
         progress_bar,
         require_packages,
         results,
@@ -76,7 +76,6 @@ def compare(
     from diffusionnag.devices import check_device
     from diffusionnag.execution import new_executor
     from diffusionnag.files import prepare_folder
-    from diffusionnag.model_card import About, machine, today
     from diffusionnag.networks.compared import Comparison, table_rows, write_comparison
     from diffusionnag.networks.comparison import read_group, train_groups
     from diffusionnag.networks.task import load_task
@@ -117,12 +116,9 @@ def compare(
         search_space.name,
         {group.name: tuple(map(search_space.format, group.architectures)) for group in read},
         {group.name: found for group, found in zip(read, accuracies, strict=True)},
-        About(
-            command=command_line(),
+        origin(
             data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes, "
             f"{len(task.held_out.labels):,} held out",
-            date=today(),
-            machine=machine(),
         ),
     )
     write_comparison(comparison, out)

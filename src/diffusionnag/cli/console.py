@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import sys
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.model_card import About, machine, today
 
 WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
@@ -37,6 +39,18 @@ def progress_bar() -> Progress:
 def command_line() -> str:
     """Return the command being run, as one would type it."""
     return shlex.join(["diffusionnag", *sys.argv[1:]])
+
+
+def origin(data: str = "", quality: Mapping[str, float] | None = None, commit: str = "") -> About:
+    """Return that something comes from the command being run, here and today, and from what data."""
+    return About(
+        command=command_line(),
+        data=data,
+        date=today(),
+        machine=machine(),
+        commit=commit,
+        quality=dict(quality or {}),
+    )
 
 
 def require_packages(extra: str, *packages: str) -> None:

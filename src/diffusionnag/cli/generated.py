@@ -12,13 +12,12 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from diffusionnag.benchmarks import measured_table
-from diffusionnag.cli.console import command_line
+from diffusionnag.cli.console import origin
 from diffusionnag.cli.request import Request
 from diffusionnag.files import write_atomically
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.metrics import GenerationQuality
-from diffusionnag.model_card import About, machine, today
 from diffusionnag.run_record import RunRecord, write_run_record
 from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -182,10 +181,7 @@ def write_origin(
     pairs = zip(request.properties, request.weights, strict=True)
     record = RunRecord(
         search_space=uniform.space.name,
-        about=About(
-            command=command_line(),
-            date=today(),
-            machine=machine(),
+        about=origin(
             quality={f"{name} of what the network drew, %": x for name, x in vars(quality).items()},
         ),
         goals={one.property_name: 1 if weight > 0 else -1 for one, weight in pairs},

@@ -50,11 +50,11 @@ def meta_train(
     """Meta-train a dataset-aware predictor on (data set, architecture, accuracy) triplets."""
     import numpy as np
 
-    from diffusionnag.cli.console import command_line, messages, progress_bar, results
+    from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
     from diffusionnag.images import join_image_sets, read_images
-    from diffusionnag.model_card import About, commit, machine, today
+    from diffusionnag.model_card import commit
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset
@@ -104,11 +104,8 @@ def meta_train(
             "Spearman": spearman(mean, true),
             "mean squared error": np.mean((mean - true) ** 2),
         }
-    predictor.about = About(
-        command=command_line(),
+    predictor.about = origin(
         data=f"{', '.join(one.name for one in triplets)}: {len(data.seen)} triplets",
-        date=today(),
-        machine=machine(),
         commit=commit(),
         quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},
     )

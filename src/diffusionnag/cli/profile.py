@@ -34,8 +34,8 @@ def profile(
     import numpy as np
 
     from diffusionnag.cli.console import (
-        command_line,
         messages,
+        origin,
         progress_bar,
         require_packages,
         results,
@@ -46,7 +46,6 @@ def profile(
     from diffusionnag.benchmarks import clean_measurements
     from diffusionnag.checkpoint import own_folder, shipped_folder
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.model_card import About, machine, today
     from diffusionnag.networks import check_resolution
     from diffusionnag.networks.measuring import LatencySettings
     from diffusionnag.networks.profiling import (
@@ -97,11 +96,8 @@ def profile(
             seed=seed,
             report=lambda done, note: bar.update(task, completed=done, note=note),
         )
-    predictor.about = About(
-        command=command_line(),
+    predictor.about = origin(
         data=f"{len(measured.values)} random architectures, measured on this machine",
-        date=today(),
-        machine=machine(),
         quality=predictor.about.quality,
     )
     predictor.save_pretrained(folder)

@@ -12,9 +12,8 @@ from optuna.trial import FrozenTrial
 from rich.markup import escape
 from rich.table import Table
 
-from diffusionnag.cli.console import command_line, messages, results
+from diffusionnag.cli.console import messages, origin, results
 from diffusionnag.files import write_atomically
-from diffusionnag.model_card import About, machine, today
 from diffusionnag.pareto import choose, hypervolume, non_dominated
 from diffusionnag.run_record import RunRecord
 from diffusionnag.search.objectives import LOOKED_UP
@@ -156,7 +155,7 @@ def origin_of(search: Search) -> RunRecord:
     goals = zip(search.problem.objectives, search.problem.signs.tolist(), strict=True)
     return RunRecord(
         search_space=search.space.name,
-        about=About(command=command_line(), date=today(), machine=machine()),
+        about=origin(),
         goals=dict(goals),
         limits=tuple(one.describe() for one in search.problem.constraints),
         warm_up=search.sampler.warm_up,

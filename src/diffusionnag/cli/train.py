@@ -47,11 +47,10 @@ def train(
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard")
     from diffusionnag.checkpoint import CONFIG_FILE
-    from diffusionnag.cli.console import command_line, messages, progress_bar, results
+    from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.devices import check_device
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import prepare_folder
-    from diffusionnag.model_card import About, machine, today
     from diffusionnag.networks import check_resolution, check_width
     from diffusionnag.networks.augmentation import Augmentation
     from diffusionnag.networks.task import load_task, train_architecture
@@ -113,11 +112,8 @@ def train(
             report=report,
         )
     last = history[-1]
-    trained.about = About(
-        command=command_line(),
+    trained.about = origin(
         data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes",
-        date=today(),
-        machine=machine(),
         quality={f"accuracy in % on {len(task.held_out.labels):,} held-out images": last.accuracy},
     )
     trained.save(out)

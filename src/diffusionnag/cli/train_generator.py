@@ -28,8 +28,8 @@ def train_generator(
     """Train the generator of a search space; an interrupted training goes on where it was."""
     from diffusionnag.checkpoint import CONFIG_FILE, read_config
     from diffusionnag.cli.console import (
-        command_line,
         messages,
+        origin,
         progress_bar,
         results,
     )
@@ -41,7 +41,6 @@ def train_generator(
     from diffusionnag.files import prepare_folder
     from diffusionnag.generator import Generator, Origin
     from diffusionnag.metrics import generation_quality
-    from diffusionnag.model_card import About, machine, today
     from diffusionnag.seeds import check_seed
     from diffusionnag.spaces import get_search_space
     from diffusionnag.training_state import STATE_FILE
@@ -81,11 +80,8 @@ def train_generator(
         f"novelty of {samples} samples, %": quality.novelty,
         "training time, seconds": round(run.seconds, 1),
     }
-    generator.about = About(
-        command=command_line(),
+    generator.about = origin(
         data=f"architectures of {search_space.name}, no labels",
-        date=today(),
-        machine=machine(),
         quality={name: value for name, value in measured.items() if math.isfinite(value)},
     )
     generator.save_pretrained(out)

@@ -34,14 +34,13 @@ def train_predictor(
 
     from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
     from diffusionnag.cli.console import (
-        command_line,
         messages,
+        origin,
         progress_bar,
         results,
     )
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.files import check_writable, prepare_folder
-    from diffusionnag.model_card import About, machine, today
     from diffusionnag.predictors.cross_validation import held_out_parts
     from diffusionnag.predictors.fitting import fit_judged, how_judged
     from diffusionnag.predictors.quality import prediction_quality
@@ -79,12 +78,9 @@ def train_predictor(
             seed=seed,
             report=lambda done, note: bar.update(task, completed=done, note=note),
         )
-    predictor.about = About(
-        command=command_line(),
+    predictor.about = origin(
         data=f"{table.name}: {len(table.architectures)} rows, {count} distinct architectures with "
         f"a value of {column}",
-        date=today(),
-        machine=machine(),
         quality=predictor.about.quality,
     )
     predictor.save_pretrained(out)
