@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import settings
 
 from diffusionnag.benchmarks import DATA_FOLDER_VARIABLE
 from diffusionnag.cli import main
+from diffusionnag.training_state import STATE_FILE
 
 # One thread for each process: threads of several that wait for each other cost more than they give.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -22,6 +24,9 @@ settings.register_profile("diffusionnag", deadline=None)
 settings.load_profile("diffusionnag")
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("diffusionnag")
+
+SECONDS = 300.0
+"""Patience with any one event; nothing is asserted about time."""
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -88,3 +93,24 @@ def is_running(pid: int) -> bool:
     """Return whether a process is there and has not ended."""
     path = Path(f"/proc/{pid}/stat")
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process whose output is kept."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something has happened while a process runs."""
+    until = time.monotonic() + SECONDS
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def last_saved(folder: Path) -> int:
+    """Return when the state of the training in a folder was last written, 0 before the first time."""
+    path = folder / STATE_FILE
+    return path.stat().st_mtime_ns if path.exists() else 0

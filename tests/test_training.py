@@ -5,13 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+from conftest import CONSOLE_SCRIPT, SECONDS, RunCli, assert_fails, last_saved, start, wait_for
 
 from diffusionnag import DiffusionNAGError, Generator, get_search_space
 from diffusionnag.diffusion.recipes import get_recipe
@@ -20,9 +18,6 @@ from diffusionnag.generator import Origin
 from diffusionnag.training_state import STATE_FILE
 
 SPACE = get_search_space("nasbench201")
-SECONDS = 300.0
-"""Patience with any one event; nothing is asserted about time."""
-
 # The command line, keeping its state many times a second instead of every 20 seconds.
 # A shell's background job, in which tests may run, ignores interrupts, and so would its children.
 KEEN = """
@@ -38,24 +33,6 @@ main()
 def arguments(folder: Path, steps: int, seed: int = 0) -> list[str]:
     options = {"--out": folder, "--steps": steps, "--seed": seed}
     return ["train-generator", "nasbench201", *(str(x) for pair in options.items() for x in pair)]
-
-
-def start(command: list[str]) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-
-
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + SECONDS
-    while not happened():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def last_saved(folder: Path) -> int:
-    path = folder / STATE_FILE
-    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def small_run(seed: int = 0) -> TrainingRun:

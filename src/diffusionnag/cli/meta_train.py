@@ -57,6 +57,7 @@ def meta_train(
     from diffusionnag.model_card import commit
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.training_state import STATE_FILE
     from diffusionnag.transfer.dataset_encoding import encode_dataset
     from diffusionnag.transfer.image_encoder import load_image_encoder
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets
@@ -92,6 +93,7 @@ def meta_train(
             image_encoder,
             noise_aware=noise_aware,
             seed=seed,
+            state=out / STATE_FILE,
             report=lambda stage, step, steps: bar.update(
                 task, description=stage, completed=step, total=steps
             ),
@@ -110,6 +112,7 @@ def meta_train(
         quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},
     )
     predictor.save_pretrained(out)
+    (out / STATE_FILE).unlink(missing_ok=True)
     for name, value in predictor.about.quality.items():
         results.print(f"{name}: {value:.4g}")
     messages.print(f"saved in {out}; use it with: diffusionnag transfer {space} --predictor {out}")

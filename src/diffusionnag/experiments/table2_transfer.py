@@ -10,7 +10,6 @@ import optuna
 from torch import Tensor
 
 from diffusionnag.confidence import interval
-from diffusionnag.experiments.image_encoder import CLASSES, data_file
 from diffusionnag.experiments.result_table import ResultTable, required_table
 from diffusionnag.experiments.search_benchmarks import test_accuracy
 from diffusionnag.experiments.search_runs import (
@@ -20,9 +19,9 @@ from diffusionnag.experiments.search_runs import (
     search_until_goal,
 )
 from diffusionnag.experiments.table3 import DATASETS, Truth
+from diffusionnag.experiments.transferred import SPACE, transfer_to_cifar10
 from diffusionnag.generator import Generator
 from diffusionnag.guided_sampling import sample_derivative_free
-from diffusionnag.images import read_images
 from diffusionnag.predictors.path_features import PathFeaturesAnd
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
@@ -32,10 +31,8 @@ from diffusionnag.search.proposal import Proposer
 from diffusionnag.search.study import value_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.transfer.dataset_encoding import encode_dataset
-from diffusionnag.transfer.predictor import DatasetAwarePredictor, TransferredPredictor
+from diffusionnag.transfer.predictor import TransferredPredictor
 
-SPACE = "nasbench201"
 SEEDS = tuple(range(5))
 GENERATING_SEEDS = SEEDS[:3]
 """Of what is measured in the order of predictions, which differs little."""
@@ -90,18 +87,15 @@ def table2_transfer(report: Callable[[str], None]) -> ResultTable:
 
     Raises DiffusionNAGError where the accuracies or CIFAR-10's images are not installed.
     """
-    aware, generator = (
-        DatasetAwarePredictor.from_pretrained(SPACE),
-        Generator.from_pretrained(SPACE),
-    )
+    generator = Generator.from_pretrained(SPACE)
+    space = generator.search_space
     report("reading CIFAR-10's images")
-    encoding = encode_dataset(read_images(data_file(CLASSES)), aware.image_encoder)
-    accuracy = aware.for_dataset(encoding)
+    accuracy, _ = transfer_to_cifar10()
     orders, generated = _orders(generator, accuracy, report)
     rows = []
     for dataset in DATASETS:
         benchmark = test_accuracy(dataset)
-        measure = read_objective(benchmark.searched, aware.search_space)
+        measure = read_objective(benchmark.searched, space)
         for name, of_seeds in orders.items():
             outcomes = [_measure_in_order(order[:LAST], measure, benchmark) for order in of_seeds]
             rows.append((dataset, name, *_figures(benchmark, outcomes, LAST)))
@@ -134,7 +128,7 @@ def table2_transfer(report: Callable[[str], None]) -> ResultTable:
             f"{GENERATED:,} generated with the predictor as fitness, without its gradient; TNAS-like: "
             f"no generation, a Gaussian process on the predictor's features, {DRAWN:,} random "
             "candidates; DiffusionNAG fed back: `search --data`.",
-            *_generated_notes(aware.search_space, generated),
+            *_generated_notes(space, generated),
             "Paper: DiffusionNAG 1 / 2 measurements on CIFAR-10 / CIFAR-100, TNAS 29 / 59, MetaD2A "
             "94.37 / 73.34 % with 100; 1,000 generated for CIFAR-10 had mean 93.13, min 86.44.",
         ),

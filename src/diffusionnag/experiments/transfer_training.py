@@ -9,16 +9,14 @@ import numpy as np
 
 from diffusionnag.experiments.image_encoder import CLASSES, TESTED, data_file
 from diffusionnag.experiments.result_table import ResultTable, required_table
+from diffusionnag.experiments.transferred import transfer_to_cifar10
 from diffusionnag.generator import Generator
 from diffusionnag.guidance import maximize
-from diffusionnag.images import read_images
 from diffusionnag.networks.compared import p_value, summarise
 from diffusionnag.networks.comparison import Group, train_groups
 from diffusionnag.networks.task import load_task
 from diffusionnag.networks.training import TrainingSettings
 from diffusionnag.spaces import Architecture
-from diffusionnag.transfer.dataset_encoding import encode_dataset
-from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
 KEPT = Path("runs") / "transfer-training"
 """The trainings, so that the experiment can be stopped and go on."""
@@ -39,10 +37,8 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
     generator = Generator.from_pretrained("nasbench201")
     space = generator.search_space
     truth = required_table("nasbench201", "nasbench201_accuracy")
-    aware = DatasetAwarePredictor.from_pretrained("nasbench201")
     report("looking at CIFAR-10")
-    encoding = encode_dataset(read_images(data_file(CLASSES)), aware.image_encoder)
-    accuracy = aware.for_dataset(encoding)
+    accuracy, encoding = transfer_to_cifar10()
     cells = generator.sample(GENERATED, guide=maximize(accuracy), distinct=True).architectures
     order = np.argsort(-accuracy.predict(cells)[0], kind="stable")
     groups = (
