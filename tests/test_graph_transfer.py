@@ -9,7 +9,8 @@ import pytest
 
 from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS
 from diffusionnag.experiments.graph_search import GOALS, median_of_draws
-from diffusionnag.experiments.graph_transfer import Task, best_length, similarity
+from diffusionnag.experiments.graph_tasks import Task
+from diffusionnag.experiments.graph_transfer import best_length, similarity
 from diffusionnag.spaces import get_search_space
 
 SPACE = get_search_space("nasbench_graph")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diffusionnag.diffusion.broken import Broken
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.spaces import SearchSpace
 
@@ -19,43 +20,27 @@ LARGEST_BROKEN_SIGMA = 0.5
 
 
 def denoising_loss(
-    denoiser: Denoiser, space: SearchSpace, operations: Tensor, broken_share: float
+    denoiser: Denoiser, space: SearchSpace, operations: Tensor, broken: Broken, broken_share: float
 ) -> Tensor:
     """Return the cross-entropy of D(x, sigma) against the clean operations (`batch x N` indices).
 
-    Of the first `broken_share` of the batch, those are broken by one operation that thereby become
-    invalid, while the target stays: a slip of the solver is then led back to a valid architecture.
+    In place of the first `broken_share` of the batch broken architectures are shown, at low noise;
+    what they were is the target: a slip of the solver is then led back to a valid architecture.
     """
     batch = len(operations)
     sigma = (LOG_SIGMA_MEAN + LOG_SIGMA_STD * torch.randn(batch)).exp()
     sigma = sigma.clamp(*_sigma_range(denoiser))
-    shown = operations.clone()
-    rows = break_operations(space, operations[: math.ceil(batch * broken_share)])
-    for row, broken in rows.items():
-        shown[row] = broken
-    indices = torch.tensor(list(rows), dtype=torch.long)
+    shown, whole = broken.draw(math.ceil(batch * broken_share))
+    replaced = len(shown)
+    shown = torch.cat([shown, operations[replaced:]])
+    operations = torch.cat([whole, operations[replaced:]])
     low = math.log(_sigma_range(denoiser)[0])
     high = math.log(LARGEST_BROKEN_SIGMA)
-    sigma[indices] = torch.exp(low + (high - low) * torch.rand(len(indices)))
+    sigma[:replaced] = torch.exp(low + (high - low) * torch.rand(replaced))
     clean = functional.one_hot(shown, len(space.operations)).float()
     x = clean + sigma[:, None, None] * torch.randn_like(clean)
     logits = denoiser.logits(x, sigma)
     return functional.cross_entropy(logits.flatten(0, 1), operations.flatten())
-
-
-def break_operations(space: SearchSpace, operations: Tensor) -> dict[int, Tensor]:
-    """Return invalid versions of some rows of `batch x N` indices: row number -> N indices.
-
-    At one node each row gets the operation of another row; those that stay valid are left out. So
-    what is broken differs from the data in combination only, not in how frequent operations are,
-    and mending it favours none.
-    """
-    count, nodes = operations.shape
-    rows, node = torch.arange(count), torch.randint(nodes, (count,))
-    changed = operations.clone()
-    changed[rows, node] = operations[torch.randint(count, (count,)), node]
-    candidates = space.architectures(changed.cpu().numpy())
-    return {row: changed[row] for row, one in enumerate(candidates) if not space.is_valid(one)}
 
 
 def score_matching_loss(denoiser: Denoiser, space: SearchSpace, operations: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Recipe:
     solver: str
     decay_learning_rate: bool
     broken_share: float
-    """Share of a batch in which one operation is exchanged; what that breaks, the network mends."""
+    """Share of a batch that breaks a rule by one operation, which the network learns to mend."""
     batch_size: int = 256
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffusionnag.diffusion.broken import Broken
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.losses import denoising_loss, score_matching_loss
 from diffusionnag.diffusion.recipes import Recipe
@@ -80,8 +81,11 @@ class TrainingRun:
         optimiser = torch.optim.Adam(denoiser.parameters(), lr=recipe.learning_rate, betas=betas)
         return cls(space, recipe, seed, denoiser, average, optimiser)
 
-    def train_step(self, data: Tensor) -> float:
-        """Take one optimiser step on a batch drawn from `data` (`count x N` indices); return the loss."""
+    def train_step(self, data: Tensor, broken: Broken) -> float:
+        """Take one optimiser step on a batch drawn from `data` (`count x N` indices); return the loss.
+
+        What is `broken` is shown besides, as the recipe has it.
+        """
         recipe, device = self.recipe, data.device
         torch.manual_seed(self.seed * 1_000_003 + self.step)
         with torch.device(device):
@@ -89,7 +93,8 @@ class TrainingRun:
             if recipe.parameterisation == "score":
                 loss = score_matching_loss(self.denoiser, self.space, batch)
             else:
-                loss = denoising_loss(self.denoiser, self.space, batch, recipe.broken_share)
+                share = recipe.broken_share
+                loss = denoising_loss(self.denoiser, self.space, batch, broken, share)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.learning_rate * self._learning_rate_factor()
         self.optimiser.zero_grad()
@@ -198,14 +203,16 @@ def train(
     if run.steps is None and minutes is None:
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device
-    data = torch.from_numpy(TrainingSet(run.seed).operations(run.space)).to(device)
+    operations = TrainingSet(run.seed).operations(run.space)
+    broken = Broken.of(run.space, operations, run.seed).to(device)
+    data = torch.from_numpy(operations).to(device)
     started, saved, validity = time.monotonic() - run.seconds, time.monotonic(), float("nan")
     between_steps = True
     with torch.random.fork_rng():
         try:
             while run.steps is None or run.step < run.steps:
                 between_steps = False
-                loss = run.train_step(data)
+                loss = run.train_step(data, broken)
                 between_steps = True
                 run.seconds = time.monotonic() - started
                 if run.steps is None and minutes is not None and run.step == TIMED_STEPS:

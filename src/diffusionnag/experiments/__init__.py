@@ -29,7 +29,7 @@ EXPERIMENTS = {
     "graph-guided": "graph_guided:graph_guided",
     "graph-search": "graph_search:graph_search",
     "graph-transfer": "graph_transfer:graph_transfer",
-    "graph-transfer-search": "graph_transfer:graph_transfer_search",
+    "graph-transfer-search": "graph_transfer_search:graph_transfer_search",
     "image-encoder": "image_encoder:image_encoder",
     "surrogate": "surrogate:surrogate",
     "table2-search": "table2_search:table2_search",

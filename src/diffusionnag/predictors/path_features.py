@@ -21,21 +21,23 @@ class PathFeatures:
     """One-hot choices, operations along each path from input to output, their counts and shares.
 
     The shares are the counts scaled to a length below 1: what the operations' proportions are.
+    Where the wiring varies, there are also the counts of pairs of operations of which one feeds the
+    other: they do not depend on how nodes are numbered.
 
     On relaxed one-hot rows each feature is a product of operation probabilities, so it stays
     differentiable, and is exact at one-hot input.
     """
 
-    groups = 4
-
     def __init__(self, space: SearchSpace) -> None:
+        self.feeding = feeding_edges(space) if space.wiring.nodes else []
+        self.groups = 5 if self.feeding else 4
         self.choices = free_choices(space)
         self.paths = free_paths(space)
         self.blocking = [space.operations.index(name) for name in space.blocking_operations]
         self.through = torch.tensor(through_operations(space), dtype=torch.long)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return four groups of features of `batch x N x F`, each `batch x features`."""
+        """Return the groups of features of `batch x N x F`, each `batch x features`."""
         alive, present, counts = [], [], []
         for path in self.paths:
             rows = x[:, path.nodes]
@@ -50,7 +52,20 @@ class PathFeatures:
         total = torch.stack(counts).sum(0)
         # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
         shares = total * torch.rsqrt(1 + total.square().sum(1, keepdim=True))
-        return [x.flatten(1)[:, self.choices], along, total, shares]
+        groups = [x.flatten(1)[:, self.choices], along, total, shares]
+        return [*groups, self._feeding(x)] if self.feeding else groups
+
+    def _feeding(self, x: Tensor) -> Tensor:
+        """Return how often an operation feeds another, `batch x pairs`."""
+        chances = []
+        for _, _, condition in self.feeding:
+            there = x.new_ones(len(x))
+            for node, names in condition:
+                there = there * x[:, node, names].sum(-1)
+            chances.append(there)
+        sources, targets = ([edge[end] for edge in self.feeding] for end in (0, 1))
+        feeds = x[:, sources] * torch.stack(chances, dim=1)[:, :, None]
+        return (feeds.transpose(1, 2) @ x[:, targets]).flatten(1)
 
 
 class PathFeaturesAnd(PathFeatures):
@@ -59,14 +74,13 @@ class PathFeaturesAnd(PathFeatures):
     `known` returns it, `batch x features`, of one-hot `batch x N x F`.
     """
 
-    groups = PathFeatures.groups + 1
-
     def __init__(self, space: SearchSpace, known: Callable[[Tensor], Tensor]) -> None:
         super().__init__(space)
+        self.groups += 1
         self.known = known
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return five groups of features of `batch x N x F`, each `batch x features`."""
+        """Return the groups of features of `batch x N x F`, each `batch x features`."""
         return [*super().__call__(x), self.known(x).to(x)]
 
 
@@ -108,6 +122,12 @@ def free_paths(space: SearchSpace) -> list[FreePath]:
         )
         for path in _paths(space)
     ]
+
+
+def feeding_edges(space: SearchSpace) -> list[tuple[int, int, Condition]]:
+    """Return source, target and condition of each edge that there may be."""
+    known = zip(space.edges, space.wiring.conditions, strict=True)
+    return [(source, target, condition) for (source, target), condition in known]
 
 
 def through_operations(space: SearchSpace) -> list[int]:

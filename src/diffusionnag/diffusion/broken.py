@@ -1,0 +1,70 @@
+"""Architectures that break a rule by one operation, beside those they come from: what is mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusionnag.spaces import SearchSpace
+
+EXCHANGED = 200_000
+"""Architectures of which one operation is exchanged, to find those that break a rule thereby."""
+FEWEST_BROKEN = 50
+"""A reason for which fewer of them break is left out: they would be learnt by heart."""
+
+
+TWIN = "it is not in the form that stands for it"
+
+
+@dataclass(frozen=True, eq=False)
+class Broken:
+    """Broken architectures, the valid ones that they were, and how often each pair is shown.
+
+    `broken` and `whole` hold operation indices, `pairs x N`; `weight` (`pairs`) makes each of the
+    reasons for which they are invalid equally frequent, so that the rarest is learnt as well.
+    """
+
+    broken: Tensor
+    whole: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, space: SearchSpace, operations: np.ndarray, seed: int) -> Broken:
+        """Return what breaks when one node of some of these rows, `count x N`, gets another's operation.
+
+        What is broken so differs from the rows in combination only, not in how frequent operations
+        are, and mending it favours none.
+        """
+        rng = np.random.default_rng(seed)
+        count, nodes = operations.shape
+        breaks = space.has_rule or space.has_twins
+        whole = operations[rng.integers(count, size=EXCHANGED if breaks else 0)]
+        rows, node = np.arange(len(whole)), rng.integers(nodes, size=len(whole))
+        changed = whole.copy()
+        changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]
+        different = (changed != whole).any(1)
+        whole, changed = whole[different], changed[different]
+        reasons = [space.is_valid(one).reason for one in space.architectures(changed)]
+        if space.has_twins:
+            twins = (space.canonical(changed) != changed).any(1).tolist()
+            known = zip(reasons, twins, strict=True)
+            reasons = [reason or (TWIN if twin else "") for reason, twin in known]
+        _, reason, frequency = np.unique(reasons, return_inverse=True, return_counts=True)
+        invalid = np.array([bool(one) for one in reasons], dtype=bool)
+        shown = invalid & (frequency[reason] >= FEWEST_BROKEN)
+        weight = torch.from_numpy(1 / frequency[reason[shown]])
+        return cls(torch.from_numpy(changed[shown]), torch.from_numpy(whole[shown]), weight)
+
+    def to(self, device: torch.device) -> Broken:
+        """Return the same on a device."""
+        return Broken(self.broken.to(device), self.whole.to(device), self.weight.to(device))
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return so many broken rows and what they were, each `count x N`; none if nothing breaks."""
+        if not len(self.weight):
+            return self.broken, self.whole
+        rows = torch.multinomial(self.weight, count, replacement=True)
+        return self.broken[rows], self.whole[rows]
