@@ -1,4 +1,5 @@
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -60,7 +61,29 @@ def test_features_are_what_can_be_counted_along_the_paths(seed: int) -> None:
     np.testing.assert_allclose(shares, counted / np.sqrt(1 + np.square(counted).sum()))
 
 
-@pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet"])
+@settings(max_examples=50)
+@given(seed=SEEDS)
+def test_what_feeds_what_does_not_depend_on_how_nodes_are_numbered(seed: int) -> None:
+    space, network = draw("nasbench_graph", seed)
+    names = space.operation_names(network)
+    layers, sources = names[1:5], [0, *map(int, names[6:])]
+    expected = Counter(
+        ("input" if source == 0 else layers[source - 1], layer)
+        for source, layer in zip(sources, layers, strict=True)
+    )
+    expected.update(
+        (layer, "output") for place, layer in enumerate(layers, 1) if place not in sources
+    )
+    *_, feeding = groups(space, network)
+    table = feeding.reshape(len(space.operations), len(space.operations))
+    found = {
+        (space.operations[source], space.operations[target]): table[source, target]
+        for source, target in zip(*table.nonzero(), strict=True)
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet", "nasbench_graph"])
 @settings(max_examples=20)
 @given(seed=SEEDS)
 def test_the_gradient_equals_finite_differences(name: str, seed: int) -> None:

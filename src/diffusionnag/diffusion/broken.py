@@ -14,8 +14,6 @@ EXCHANGED = 200_000
 """Architectures of which one operation is exchanged, to find those that break a rule thereby."""
 FEWEST_BROKEN = 50
 """A reason for which fewer of them break is left out: they would be learnt by heart."""
-
-
 TWIN = "it is not in the form that stands for it"
 
 
@@ -35,8 +33,8 @@ class Broken:
     def of(cls, space: SearchSpace, operations: np.ndarray, seed: int) -> Broken:
         """Return what breaks when one node of some of these rows, `count x N`, gets another's operation.
 
-        What is broken so differs from the rows in combination only, not in how frequent operations
-        are, and mending it favours none.
+        So what is broken differs from the rows in combination, not in the operations that a node has.
+        Where several forms are the same architecture, any but the one that stands for it is broken.
         """
         rng = np.random.default_rng(seed)
         count, nodes = operations.shape
