@@ -16,6 +16,7 @@ from diffusionnag.benchmarks import Table
 from diffusionnag.benchmarks.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH
 from diffusionnag.experiments.graph_search import CAP, GOALS, SPACE, median_of_draws
 from diffusionnag.experiments.result_table import required_table
+from diffusionnag.experiments.search_runs import propose_until_goal
 from diffusionnag.generator import Generator
 from diffusionnag.guidance import maximize
 from diffusionnag.guidance.terms import merit
@@ -25,7 +26,6 @@ from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.search.learned import MAGNITUDE
 from diffusionnag.search.proposal import Proposer
-from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
 LABELLED = 200
@@ -137,17 +137,15 @@ class Task:
             strategy="mutation+random",
             surrogate=lambda space: ProcessOn(space, lambda _: features),
         )
-        rng = np.random.default_rng(seed)
-        measured: list[Measured] = []
-        while len(measured) < CAP:
-            taken = {one.architecture for one in measured}
-            queued = first[len(measured) :]
-            chosen = queued[0] if queued else proposer.propose(measured, taken, rng)
-            value = float(self.validation[self.row[chosen]])
-            measured.append(Measured(chosen, (value,)))
-            if value >= self.goal:
-                return len(measured)
-        return math.inf
+        values = propose_until_goal(
+            proposer,
+            lambda one: float(self.validation[self.row[one]]),
+            lambda value: value >= self.goal,
+            CAP,
+            first=first,
+            seed=seed,
+        )
+        return len(values) if values[-1] >= self.goal else math.inf
 
 
 class _Lookup:

@@ -20,11 +20,12 @@ from diffusionnag.benchmarks.measurements import clean_measurements
 from diffusionnag.experiments.result_table import required_table
 from diffusionnag.model_card import commit
 from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
+from diffusionnag.search.proposal import Proposes
 from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
-from diffusionnag.search.trials import recorded_architecture
-from diffusionnag.spaces import get_search_space
+from diffusionnag.search.trials import Measured, recorded_architecture
+from diffusionnag.spaces import Architecture, get_search_space
 
 KEPT = Path("runs") / "searches"
 """Finished runs, one JSON object a line, in a file for each commit."""
@@ -121,6 +122,25 @@ def search_until_goal(
     objective = optuna_objective(sampler.search_space, measure)
     study.optimize(objective, trials, callbacks=[stop_at_goal])
     return measured_trials(study)
+
+
+def propose_until_goal(
+    proposer: Proposes,
+    measure: Callable[[Architecture], float],
+    is_goal: Callable[[float], bool],
+    trials: int,
+    *,
+    first: Sequence[Architecture] = (),
+    seed: int,
+) -> list[float]:
+    """Return what is measured until a value reaches the goal, or at last so many: `first`, then proposals."""
+    rng, measured = np.random.default_rng(seed), list[Measured]()
+    while len(measured) < trials and not (measured and is_goal(measured[-1].value)):
+        queued = first[len(measured) :]
+        taken = {one.architecture for one in measured}
+        chosen = queued[0] if queued else proposer.propose(measured, taken, rng)
+        measured.append(Measured(chosen, (measure(chosen),)))
+    return [one.value for one in measured]
 
 
 def median_to_goal(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> str:

@@ -16,6 +16,7 @@ from diffusionnag.experiments.search_runs import (
     Benchmark,
     Outcome,
     median_to_goal,
+    propose_until_goal,
     search_until_goal,
 )
 from diffusionnag.experiments.table3 import DATASETS, Truth
@@ -184,13 +185,14 @@ def _search_without(
     accuracy: TransferredPredictor, measure: Measure, benchmark: Benchmark, seed: int
 ) -> Outcome:
     """Return what is measured by the search without a generator."""
-    rng, searcher = np.random.default_rng(seed), TransferSearch(accuracy)
-    measured: list[Measured] = []
-    while len(measured) < CAP and not (measured and benchmark.is_goal(measured[-1].value)):
-        chosen = searcher.propose(measured, {one.architecture for one in measured}, rng)
-        measured.append(Measured(chosen, (float(measure(chosen)),)))  # type: ignore[arg-type]
-    values = np.array([one.value for one in measured])
-    return Outcome(values, values)
+    values = propose_until_goal(
+        TransferSearch(accuracy),
+        lambda one: float(measure(one)),  # type: ignore[arg-type]
+        benchmark.is_goal,
+        CAP,
+        seed=seed,
+    )
+    return Outcome(np.array(values), np.array(values))
 
 
 def _search(
