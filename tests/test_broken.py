@@ -37,7 +37,7 @@ def broken_of(space: SearchSpace) -> Broken:
     return Broken.of(space, TrainingSet(0).operations(space), 0)
 
 
-@pytest.mark.parametrize("name", ["mobilenetv3", "nasbench101", "nasbench_graph"])
+@pytest.mark.parametrize("name", ["mobilenetv3", "nasbench101"])
 def test_what_is_broken_differs_from_a_valid_one_in_one_operation(name: str) -> None:
     space = get_search_space(name)
     pairs = broken_of(space)
@@ -45,9 +45,7 @@ def test_what_is_broken_differs_from_a_valid_one_in_one_operation(name: str) -> 
     broken, whole = pairs.draw(500)
     assert ((broken != whole).sum(1) == 1).all()
     assert all(space.is_valid(one) for one in space.architectures(whole.numpy()))
-    made = space.architectures(broken.numpy())
-    stands = [one.operations == tuple(row) for one, row in zip(made, broken.tolist(), strict=True)]
-    assert not any(space.is_valid(one) and itself for one, itself in zip(made, stands, strict=True))
+    assert not any(space.is_valid(one) for one in space.architectures(broken.numpy()))
 
 
 def test_every_reason_is_shown_equally_often() -> None:
@@ -62,7 +60,7 @@ def test_every_reason_is_shown_equally_often() -> None:
     assert shown[THREE_AND_FOUR] == pytest.approx(5_000, abs=250)
 
 
-@pytest.mark.parametrize("name", ["nasbench201", "darts"])
+@pytest.mark.parametrize("name", ["nasbench201", "nasbench_graph"])
 def test_where_nothing_breaks_nothing_is_shown(name: str) -> None:
     space = get_search_space(name)
     pairs = Broken.of(space, space.sample_operations(1_000, np.random.default_rng(0)), 0)

@@ -14,7 +14,6 @@ EXCHANGED = 200_000
 """Architectures of which one operation is exchanged, to find those that break a rule thereby."""
 FEWEST_BROKEN = 50
 """A reason for which fewer of them break is left out: they would be learnt by heart."""
-TWIN = "it is not in the form that stands for it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +33,16 @@ class Broken:
         """Return what breaks when one node of some of these rows, `count x N`, gets another's operation.
 
         So what is broken differs from the rows in combination, not in the operations that a node has.
-        Where several forms are the same architecture, any but the one that stands for it is broken.
         """
         rng = np.random.default_rng(seed)
         count, nodes = operations.shape
-        breaks = space.has_rule or space.has_twins
-        whole = operations[rng.integers(count, size=EXCHANGED if breaks else 0)]
+        whole = operations[rng.integers(count, size=EXCHANGED if space.has_rule else 0)]
         rows, node = np.arange(len(whole)), rng.integers(nodes, size=len(whole))
         changed = whole.copy()
         changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]
         different = (changed != whole).any(1)
         whole, changed = whole[different], changed[different]
         reasons = [space.is_valid(one).reason for one in space.architectures(changed)]
-        if space.has_twins:
-            twins = (space.canonical(changed) != changed).any(1).tolist()
-            known = zip(reasons, twins, strict=True)
-            reasons = [reason or (TWIN if twin else "") for reason, twin in known]
         _, reason, frequency = np.unique(reasons, return_inverse=True, return_counts=True)
         invalid = np.array([bool(one) for one in reasons], dtype=bool)
         shown = invalid & (frequency[reason] >= FEWEST_BROKEN)

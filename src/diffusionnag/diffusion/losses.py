@@ -20,16 +20,9 @@ LARGEST_BROKEN_SIGMA = 0.5
 
 
 def denoising_loss(
-    denoiser: Denoiser,
-    space: SearchSpace,
-    operations: Tensor,
-    broken: Broken,
-    broken_share: float,
-    posterior: Posterior | None = None,
+    denoiser: Denoiser, space: SearchSpace, operations: Tensor, broken: Broken, broken_share: float
 ) -> Tensor:
     """Return the cross-entropy of D(x, sigma) against the clean operations (`batch x N` indices).
-
-    With a `posterior` it is against all operations by how probable they are given x.
 
     In place of the first `broken_share` of the batch broken architectures are shown, at low noise;
     what they were is the target: a slip of the solver is then led back to a valid architecture.
@@ -47,29 +40,7 @@ def denoising_loss(
     clean = functional.one_hot(shown, len(space.operations)).float()
     x = clean + sigma[:, None, None] * torch.randn_like(clean)
     logits = denoiser.logits(x, sigma)
-    if posterior is None:
-        return functional.cross_entropy(logits.flatten(0, 1), operations.flatten())
-    return functional.cross_entropy(logits.flatten(0, 1), posterior(x, sigma).flatten(0, 1))
-
-
-class Posterior:
-    """What a perfect denoiser of a training set says: the mean of it all, each by its likelihood.
-
-    A network that learns it, and not the one architecture that happened to be noised, comes closer
-    to it in as many steps, since nothing in its targets is chance.
-    """
-
-    def __init__(self, space: SearchSpace, operations: Tensor) -> None:
-        """Take the training set, `count x N` indices."""
-        one_hot = functional.one_hot(operations, len(space.operations)).float()
-        self.clean = one_hot.flatten(1)
-
-    @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return the probability of each operation, `batch x N x F`, given x and sigma (`batch`)."""
-        # All one-hot rows are equally long, so that only their products with x tell them apart.
-        likelihood = (x.flatten(1) @ self.clean.T) / sigma[:, None] ** 2
-        return (likelihood.softmax(1) @ self.clean).view_as(x)
+    return functional.cross_entropy(logits.flatten(0, 1), operations.flatten())
 
 
 def score_matching_loss(denoiser: Denoiser, space: SearchSpace, operations: Tensor) -> Tensor:

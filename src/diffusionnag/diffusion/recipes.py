@@ -9,7 +9,6 @@ from diffusionnag.diffusion.score_network import PAPER_NETWORK, ScoreNetworkConf
 from diffusionnag.diffusion.sde import SDE, VESDE
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import SearchSpace
-from diffusionnag.spaces.search_space import ENUMERABLE
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,6 @@ class Recipe:
     decay_learning_rate: bool
     broken_share: float
     """Share of a batch that breaks a rule by one operation, which the network learns to mend."""
-    exact_targets: bool = False
-    """Whether the network learns the mean of the whole training set, each by its likelihood."""
     batch_size: int = 256
 
 
@@ -47,8 +44,6 @@ def fast_recipe(space: SearchSpace) -> Recipe:
         solver="ancestral",
         decay_learning_rate=True,
         broken_share=0.1,
-        # Which of several forms stands for an architecture is hard to learn from single examples.
-        exact_targets=space.has_twins and space.combinations <= ENUMERABLE,
     )
 
 

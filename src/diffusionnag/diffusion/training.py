@@ -15,7 +15,7 @@ from torch import Tensor
 
 from diffusionnag.diffusion.broken import Broken
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.losses import Posterior, denoising_loss, score_matching_loss
+from diffusionnag.diffusion.losses import denoising_loss, score_matching_loss
 from diffusionnag.diffusion.recipes import Recipe
 from diffusionnag.diffusion.solvers import get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
@@ -81,7 +81,7 @@ class TrainingRun:
         optimiser = torch.optim.Adam(denoiser.parameters(), lr=recipe.learning_rate, betas=betas)
         return cls(space, recipe, seed, denoiser, average, optimiser)
 
-    def train_step(self, data: Tensor, broken: Broken, posterior: Posterior | None = None) -> float:
+    def train_step(self, data: Tensor, broken: Broken) -> float:
         """Take one optimiser step on a batch drawn from `data` (`count x N` indices); return the loss.
 
         What is `broken` is shown besides, as the recipe has it.
@@ -94,7 +94,7 @@ class TrainingRun:
                 loss = score_matching_loss(self.denoiser, self.space, batch)
             else:
                 share = recipe.broken_share
-                loss = denoising_loss(self.denoiser, self.space, batch, broken, share, posterior)
+                loss = denoising_loss(self.denoiser, self.space, batch, broken, share)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.learning_rate * self._learning_rate_factor()
         self.optimiser.zero_grad()
@@ -206,14 +206,13 @@ def train(
     operations = TrainingSet(run.seed).operations(run.space)
     broken = Broken.of(run.space, operations, run.seed).to(device)
     data = torch.from_numpy(operations).to(device)
-    posterior = Posterior(run.space, data) if run.recipe.exact_targets else None
     started, saved, validity = time.monotonic() - run.seconds, time.monotonic(), float("nan")
     between_steps = True
     with torch.random.fork_rng():
         try:
             while run.steps is None or run.step < run.steps:
                 between_steps = False
-                loss = run.train_step(data, broken, posterior)
+                loss = run.train_step(data, broken)
                 between_steps = True
                 run.seconds = time.monotonic() - started
                 if run.steps is None and minutes is not None and run.step == TIMED_STEPS:
