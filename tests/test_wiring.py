@@ -86,7 +86,7 @@ def test_edges_follow_their_nodes() -> None:
 def test_path_features_count_along_the_paths_that_are_there() -> None:
     features = PathFeatures(SPACE)
     for one in SPACE.sample(60, 0):
-        _, along, counts, _ = features(torch.from_numpy(SPACE.encode([one])))
+        _, along, counts, *_ = features(torch.from_numpy(SPACE.encode([one])))
         paths = open_paths(one)
         assert float(along[0, : len(features.paths)].sum()) == len(paths)
         names = SPACE.operation_names(one)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails, is_running
+from conftest import RunCli, assert_fails, is_running
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag import get_search_space
@@ -54,6 +54,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+# A shell's background job, in which tests may run, ignores interrupts, and so would its children.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from diffusionnag.cli import main
+main()
+"""
+
+
 def search(storage: str, trials: int, workers: int) -> list[str]:
     options = ["--objective", "python:slow.py:measure", "--searcher", "random"]
     options += ["--storage", storage, "--trials", str(trials), "--workers", str(workers)]
@@ -61,7 +70,7 @@ def search(storage: str, trials: int, workers: int) -> list[str]:
 
 
 def started(folder: Path, storage: str, trials: int, workers: int) -> subprocess.Popen[str]:
-    command = [str(CONSOLE_SCRIPT), *search(storage, trials, workers)]
+    command = [sys.executable, "-c", INTERRUPTIBLE, *search(storage, trials, workers)]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
