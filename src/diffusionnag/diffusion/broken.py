@@ -29,14 +29,22 @@ class Broken:
     weight: Tensor
 
     @classmethod
+    def none(cls, space: SearchSpace) -> Broken:
+        """Return no pairs at all: nothing is shown."""
+        empty = torch.zeros(0, len(space.nodes), dtype=torch.long)
+        return cls(empty, empty, torch.zeros(0))
+
+    @classmethod
     def of(cls, space: SearchSpace, operations: np.ndarray, seed: int) -> Broken:
         """Return what breaks when one node of some of these rows, `count x N`, gets another's operation.
 
         So what is broken differs from the rows in combination, not in the operations that a node has.
         """
+        if not space.has_rule:
+            return cls.none(space)
         rng = np.random.default_rng(seed)
         count, nodes = operations.shape
-        whole = operations[rng.integers(count, size=EXCHANGED if space.has_rule else 0)]
+        whole = operations[rng.integers(count, size=EXCHANGED)]
         rows, node = np.arange(len(whole)), rng.integers(nodes, size=len(whole))
         changed = whole.copy()
         changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]

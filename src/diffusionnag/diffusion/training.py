@@ -204,8 +204,9 @@ def train(
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device
     operations = TrainingSet(run.seed).operations(run.space)
-    broken = Broken.of(run.space, operations, run.seed).to(device)
-    data = torch.from_numpy(operations).to(device)
+    mends = run.recipe.broken_share > 0
+    broken = Broken.of(run.space, operations, run.seed) if mends else Broken.none(run.space)
+    broken, data = broken.to(device), torch.from_numpy(operations).to(device)
     started, saved, validity = time.monotonic() - run.seconds, time.monotonic(), float("nan")
     between_steps = True
     with torch.random.fork_rng():

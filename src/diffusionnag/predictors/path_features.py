@@ -29,8 +29,8 @@ class PathFeatures:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.feeding = feeding_edges(space) if space.wiring.nodes else []
-        self.groups = 5 if self.feeding else 4
+        self.wiring = space.wiring
+        self.groups = 4 if self.wiring.is_fixed else 5
         self.choices = free_choices(space)
         self.paths = free_paths(space)
         self.blocking = [space.operations.index(name) for name in space.blocking_operations]
@@ -42,8 +42,7 @@ class PathFeatures:
         for path in self.paths:
             rows = x[:, path.nodes]
             open_path = (1 - rows[:, :, self.blocking].sum(-1)).prod(1)
-            for node, names in path.condition:
-                open_path = open_path * x[:, node, names].sum(-1)
+            open_path = _kept(path.condition, x, open_path)
             operations = rows[:, :, self.through]
             alive.append(open_path)
             present.append((1 - (1 - operations).prod(1)) * open_path[:, None])
@@ -53,17 +52,13 @@ class PathFeatures:
         # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
         shares = total * torch.rsqrt(1 + total.square().sum(1, keepdim=True))
         groups = [x.flatten(1)[:, self.choices], along, total, shares]
-        return [*groups, self._feeding(x)] if self.feeding else groups
+        return groups if self.wiring.is_fixed else [*groups, self._feeding(x)]
 
     def _feeding(self, x: Tensor) -> Tensor:
         """Return how often an operation feeds another, `batch x pairs`."""
-        chances = []
-        for _, _, condition in self.feeding:
-            there = x.new_ones(len(x))
-            for node, names in condition:
-                there = there * x[:, node, names].sum(-1)
-            chances.append(there)
-        sources, targets = ([edge[end] for edge in self.feeding] for end in (0, 1))
+        sources, targets = ([edge[end] for edge in self.wiring.edges] for end in (0, 1))
+        ones = x.new_ones(len(x))
+        chances = [_kept(condition, x, ones) for condition in self.wiring.conditions]
         feeds = x[:, sources] * torch.stack(chances, dim=1)[:, :, None]
         return (feeds.transpose(1, 2) @ x[:, targets]).flatten(1)
 
@@ -97,6 +92,13 @@ class OneHot:
         return [x.flatten(1)[:, self.choices]]
 
 
+def _kept(condition: Condition, x: Tensor, chance: Tensor) -> Tensor:
+    """Return a chance, `batch`, times that of a condition on the operations of `batch x N x F`."""
+    for node, names in condition:
+        chance = chance * x[:, node, names].sum(-1)
+    return chance
+
+
 def free_choices(space: SearchSpace) -> Tensor:
     """Return which columns of `batch x (N F)` hold a choice: nodes with one operation have none."""
     allowed = torch.from_numpy(space.allowed)
@@ -122,12 +124,6 @@ def free_paths(space: SearchSpace) -> list[FreePath]:
         )
         for path in _paths(space)
     ]
-
-
-def feeding_edges(space: SearchSpace) -> list[tuple[int, int, Condition]]:
-    """Return source, target and condition of each edge that there may be."""
-    known = zip(space.edges, space.wiring.conditions, strict=True)
-    return [(source, target, condition) for (source, target), condition in known]
 
 
 def through_operations(space: SearchSpace) -> list[int]:
