@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from diffusionnag import Generator, PropertyPredictor
+from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.recipes import paper_recipe
-from diffusionnag.experiments.result_table import ResultTable, write_result
-from diffusionnag.model_card import machine, today
+from experiments.result_table import ResultTable, write_result
 
 COUNT = 256
 REPEATS = 15

@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional as F
 
 from diffusionnag import get_search_space
-from diffusionnag.experiments.result_table import ResultTable, write_result
+from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.images import Pixels
-from diffusionnag.model_card import machine, today
 from diffusionnag.networks import build_network
 from diffusionnag.networks.augmentation import Augmentation, augment
 from diffusionnag.networks.training import TrainingSettings, normalisation, train_network
+from experiments.result_table import ResultTable, write_result
 
 PAIRS = 5
 IMAGES, TESTED = 512, 16

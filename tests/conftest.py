@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from diffusionnag.benchmarks import DATA_FOLDER_VARIABLE
+from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
-from diffusionnag.training_state import STATE_FILE
+from diffusionnag.tables import DATA_FOLDER_VARIABLE
 
 # One thread for each process: threads of several that wait for each other cost more than they give.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from diffusionnag._files import write_atomically
 from diffusionnag.errors import EnvironmentFailureError
-from diffusionnag.files import write_atomically
 
 
 def names(folder: Path) -> list[str]:

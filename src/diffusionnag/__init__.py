@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generator import Generator
+    from diffusionnag.generation.generator import Generator
+    from diffusionnag.generation.samples import Samples
     from diffusionnag.predictors.property_predictor import PropertyPredictor
-    from diffusionnag.samples import Samples
     from diffusionnag.spaces import (
         Architecture,
         SearchSpace,
@@ -33,9 +33,9 @@ __all__ = [
 _HOMES = {
     "Architecture": "diffusionnag.spaces",
     "DiffusionNAGError": "diffusionnag.errors",
-    "Generator": "diffusionnag.generator",
+    "Generator": "diffusionnag.generation.generator",
     "PropertyPredictor": "diffusionnag.predictors.property_predictor",
-    "Samples": "diffusionnag.samples",
+    "Samples": "diffusionnag.generation.samples",
     "SearchSpace": "diffusionnag.spaces",
     "get_search_space": "diffusionnag.spaces",
     "register_search_space": "diffusionnag.spaces",

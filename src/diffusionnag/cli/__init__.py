@@ -12,7 +12,6 @@ from typer.exceptions import TyperException
 
 from diffusionnag import __version__
 from diffusionnag.cli.compare import TakesGroups, compare
-from diffusionnag.cli.experiment import experiment
 from diffusionnag.cli.export import export, measure
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
@@ -55,7 +54,6 @@ app.command("meta-train")(meta_train)
 app.command()(triplets)
 app.command()(tables)
 app.add_typer(import_table, name="import")
-app.command()(experiment)
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,7 +80,12 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; every foreseeable failure ends in one line and an exit code.
+    """Run `diffusionnag` with the arguments that the process was started with."""
+    run(app)
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command line; every foreseeable failure ends in one line and an exit code.
 
     2: what was asked for cannot be done. 1: the world failed, or the user interrupted.
     """

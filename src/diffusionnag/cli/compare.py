@@ -73,9 +73,9 @@ def compare(
     from diffusionnag.errors import DiffusionNAGError
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard", "scipy")
-    from diffusionnag.devices import check_device
+    from diffusionnag._devices import check_device
+    from diffusionnag._files import prepare_folder
     from diffusionnag.execution import new_executor
-    from diffusionnag.files import prepare_folder
     from diffusionnag.networks.compared import Comparison, table_rows, write_comparison
     from diffusionnag.networks.comparison import read_group, train_groups
     from diffusionnag.networks.task import load_task

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from diffusionnag.artifacts.model_cards import About, machine, today
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.model_card import About, machine, today
 
 WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""

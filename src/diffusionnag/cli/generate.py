@@ -65,11 +65,11 @@ def generate(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Generate valid architectures, guided by any predictors, and show the best."""
+    from diffusionnag._devices import check_device
     from diffusionnag.cli.generation import check_output, generate_guided
-    from diffusionnag.cli.request import parse_request
-    from diffusionnag.devices import check_device
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generator import Generator
+    from diffusionnag.generation.generator import Generator
+    from diffusionnag.generation.request import parse_request
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)

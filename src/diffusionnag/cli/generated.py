@@ -11,17 +11,17 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from diffusionnag.benchmarks import measured_table
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.cli.console import origin
-from diffusionnag.cli.request import Request
-from diffusionnag.files import write_atomically
+from diffusionnag.generation.metrics import GenerationQuality
+from diffusionnag.generation.request import Request
+from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.guidance.feasibility import within_limits
-from diffusionnag.metrics import GenerationQuality
-from diffusionnag.run_record import RunRecord, write_run_record
-from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.cost import unit
+from diffusionnag.tables import measured_table
 
 
 @dataclass(frozen=True)

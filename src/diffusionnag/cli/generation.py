@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from diffusionnag._files import check_writable
 from diffusionnag.cli.console import messages, results
 from diffusionnag.cli.generated import (
     Evaluation,
@@ -13,14 +14,13 @@ from diffusionnag.cli.generated import (
     write_json_lines,
     write_origin,
 )
-from diffusionnag.cli.request import Request
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import check_writable
-from diffusionnag.generator import Generator
-from diffusionnag.guided_sampling import sample_resampled
-from diffusionnag.metrics import generation_quality
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.guided_sampling import sample_resampled
+from diffusionnag.generation.metrics import generation_quality
+from diffusionnag.generation.request import Request
+from diffusionnag.generation.samples import Samples
 from diffusionnag.report.figure import check_picture
-from diffusionnag.samples import Samples
 
 ORACLE_SIZE = 1_000
 """The paper compares with the best thousand architectures of a table (Table 3, Figure 2)."""

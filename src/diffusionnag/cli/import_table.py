@@ -21,9 +21,9 @@ def nats_bench(
     out: Annotated[Path, typer.Option(help="Write the table into this .parquet file.")],
 ) -> None:
     """Turn the topology archive of NATS-Bench into a table of NAS-Bench-201 cells."""
-    from diffusionnag.benchmarks.nats_bench import CELLS, read_nats_bench
-    from diffusionnag.benchmarks.table import check_table_path, write_table
     from diffusionnag.cli.console import messages, progress_bar
+    from diffusionnag.tables.nats_bench import CELLS, read_nats_bench
+    from diffusionnag.tables.table import check_table_path, write_table
 
     check_table_path(out)
     with progress_bar() as bar:

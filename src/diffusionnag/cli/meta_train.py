@@ -50,14 +50,14 @@ def meta_train(
     """Meta-train a dataset-aware predictor on (data set, architecture, accuracy) triplets."""
     import numpy as np
 
+    from diffusionnag._files import prepare_folder
+    from diffusionnag.artifacts.model_cards import commit
+    from diffusionnag.artifacts.training_state import STATE_FILE
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.files import prepare_folder
     from diffusionnag.images import join_image_sets, read_images
-    from diffusionnag.model_card import commit
     from diffusionnag.predictors.quality import spearman
     from diffusionnag.spaces import get_search_space
-    from diffusionnag.training_state import STATE_FILE
     from diffusionnag.transfer.dataset_encoding import encode_dataset
     from diffusionnag.transfer.image_encoder import load_image_encoder
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets

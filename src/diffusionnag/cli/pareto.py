@@ -16,12 +16,18 @@ from diffusionnag.cli.generated import (
     write_json_lines,
     write_origin,
 )
-from diffusionnag.cli.request import Request
-from diffusionnag.generator import Generator
+from diffusionnag.generation.front import (
+    Front,
+    Objectives,
+    check_hypervolume,
+    generate_front,
+    hypervolume,
+)
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.metrics import generation_quality
+from diffusionnag.generation.request import Request
+from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance.feasibility import within_limits
-from diffusionnag.metrics import generation_quality
-from diffusionnag.pareto import Front, Objectives, check_hypervolume, generate_front, hypervolume
-from diffusionnag.samples import Samples
 from diffusionnag.spaces import Architecture
 from diffusionnag.spaces.cost import unit
 

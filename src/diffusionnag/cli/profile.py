@@ -43,8 +43,7 @@ def profile(
 
     if backend == "onnxruntime":
         require_packages("export", *ONNX_PACKAGES)
-    from diffusionnag.benchmarks import clean_measurements
-    from diffusionnag.checkpoint import own_folder, shipped_folder
+    from diffusionnag.artifacts.checkpoints import own_folder, shipped_folder
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import check_resolution
     from diffusionnag.networks.measuring import LatencySettings
@@ -62,6 +61,7 @@ def profile(
         checkpoint_name,
     )
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.tables import clean_measurements
 
     search_space = get_search_space(space)
     size = check_resolution(search_space, resolution)

@@ -26,9 +26,9 @@ def report(
     ] = None,
 ) -> None:
     """Show what a folder of runs holds as one page: what was asked, and what came out."""
+    from diffusionnag._files import check_writable
     from diffusionnag.cli.console import messages, require_packages
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.files import check_writable
     from diffusionnag.spaces import get_search_space
 
     require_packages("report", "matplotlib", "jinja2", "scipy")

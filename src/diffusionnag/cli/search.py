@@ -198,6 +198,7 @@ def _run_and_show(
     out: Path | None,
     plot: Path | None,
 ) -> None:
+    from diffusionnag.artifacts.run_records import write_run_record
     from diffusionnag.cli.console import messages, progress_bar, results
     from diffusionnag.cli.searched import (
         cost_of,
@@ -209,7 +210,6 @@ def _run_and_show(
     )
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.execution import LocalExecutor
-    from diffusionnag.run_record import write_run_record
     from diffusionnag.search.study import (
         count_finished,
         last_failure,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from optuna.pruners import BasePruner, NopPruner
 
-from diffusionnag.cli.request import parse_bound, parse_request, read_property
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generator import Generator
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.request import parse_bound, parse_request, read_property
 from diffusionnag.guidance import Property
 from diffusionnag.images import read_images
 from diffusionnag.search.command_objective import CommandObjective

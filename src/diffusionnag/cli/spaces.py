@@ -14,7 +14,7 @@ def spaces() -> None:
     """List the search spaces, with their sizes and shipped models."""
     from rich.table import Table
 
-    from diffusionnag.checkpoint import shipped_names
+    from diffusionnag.artifacts.checkpoints import shipped_names
     from diffusionnag.cli.console import results
     from diffusionnag.spaces import get_search_space, search_space_names
 
@@ -45,12 +45,12 @@ def info(
     seed: Annotated[int, typer.Option(help="Seed of the random architecture.")] = 0,
 ) -> None:
     """Describe a search space and draw an architecture of it, as text and as a picture."""
-    from diffusionnag.benchmarks import known_tables
-    from diffusionnag.checkpoint import own_names, predicted_property, shipped_names
+    from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
     from diffusionnag.cli.console import messages, results
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space
     from diffusionnag.spaces.cost import unit
+    from diffusionnag.tables import known_tables
 
     search_space = get_search_space(space)
     if architecture is None:

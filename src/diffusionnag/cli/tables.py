@@ -17,10 +17,10 @@ def tables(
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from diffusionnag.benchmarks import DATA_FOLDER_VARIABLE, TABLES
     from diffusionnag.cli.console import messages, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.tables import DATA_FOLDER_VARIABLE, TABLES
 
     name = None if space is None else get_search_space(space).name
     wanted = [known for known in TABLES if name in (None, known.space)]

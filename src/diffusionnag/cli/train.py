@@ -46,18 +46,18 @@ def train(
     from diffusionnag.cli.console import require_packages
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard")
-    from diffusionnag.checkpoint import CONFIG_FILE
+    from diffusionnag._devices import check_device
+    from diffusionnag._files import prepare_folder
+    from diffusionnag._seeds import check_seed
+    from diffusionnag.artifacts.checkpoints import CONFIG_FILE
+    from diffusionnag.artifacts.training_state import STATE_FILE
     from diffusionnag.cli.console import messages, origin, progress_bar, results
-    from diffusionnag.devices import check_device
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.files import prepare_folder
     from diffusionnag.networks import check_resolution, check_width
     from diffusionnag.networks.augmentation import Augmentation
     from diffusionnag.networks.task import load_task, train_architecture
     from diffusionnag.networks.training import Progress, TrainingSettings
-    from diffusionnag.seeds import check_seed
     from diffusionnag.spaces import get_search_space
-    from diffusionnag.training_state import STATE_FILE
 
     search_space = get_search_space(space)
     check_resolution(search_space, resolution)

@@ -26,24 +26,24 @@ def train_generator(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the generator of a search space; an interrupted training goes on where it was."""
-    from diffusionnag.checkpoint import CONFIG_FILE, read_config
+    from diffusionnag._devices import check_device
+    from diffusionnag._files import prepare_folder
+    from diffusionnag._seeds import check_seed
+    from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
+    from diffusionnag.artifacts.training_state import STATE_FILE
     from diffusionnag.cli.console import (
         messages,
         origin,
         progress_bar,
         results,
     )
-    from diffusionnag.devices import check_device
+    from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
     from diffusionnag.diffusion.recipes import get_recipe
     from diffusionnag.diffusion.solvers import get_solver
-    from diffusionnag.diffusion.training import Progress, TrainingRun, train
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.files import prepare_folder
-    from diffusionnag.generator import Generator, Origin
-    from diffusionnag.metrics import generation_quality
-    from diffusionnag.seeds import check_seed
+    from diffusionnag.generation.generator import Generator, Origin
+    from diffusionnag.generation.metrics import generation_quality
     from diffusionnag.spaces import get_search_space
-    from diffusionnag.training_state import STATE_FILE
 
     search_space = get_search_space(space)
     chosen = get_recipe(recipe, search_space)

@@ -32,7 +32,7 @@ def train_predictor(
     """Train a property predictor, after measuring its error on architectures held out in turn."""
     import numpy as np
 
-    from diffusionnag.benchmarks import clean_measurements, known_tables, read_table
+    from diffusionnag._files import check_writable, prepare_folder
     from diffusionnag.cli.console import (
         messages,
         origin,
@@ -40,13 +40,13 @@ def train_predictor(
         results,
     )
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.files import check_writable, prepare_folder
     from diffusionnag.predictors.cross_validation import held_out_parts
     from diffusionnag.predictors.fitting import fit_judged, how_judged
     from diffusionnag.predictors.quality import prediction_quality
     from diffusionnag.report import plot_scatter
     from diffusionnag.report.figure import check_picture
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.tables import clean_measurements, known_tables, read_table
 
     search_space = get_search_space(space)
     installed = known_tables(search_space.name)

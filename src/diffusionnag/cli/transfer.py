@@ -64,8 +64,8 @@ def transfer(
     """Generate architectures for a new image data set, guided by a dataset-aware predictor."""
     from diffusionnag.cli.console import messages, progress_bar
     from diffusionnag.cli.generation import check_output, generate_guided
-    from diffusionnag.cli.request import parse_request
-    from diffusionnag.generator import Generator
+    from diffusionnag.generation.generator import Generator
+    from diffusionnag.generation.request import parse_request
     from diffusionnag.images import read_images
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset

@@ -33,10 +33,10 @@ def triplets(
     from diffusionnag.cli.console import messages, require_packages
 
     require_packages("search", "optuna", "botorch")
-    from diffusionnag.benchmarks.table import check_table_path
     from diffusionnag.images import read_images
     from diffusionnag.search.study import measured_values, read_study
     from diffusionnag.spaces import get_search_space
+    from diffusionnag.tables.table import check_table_path
     from diffusionnag.transfer.triplets import write_triplets
 
     search_space = get_search_space(space)

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.images.dataset import ImageSet
-from diffusionnag.user_code import import_user_code
 
 PYTHON = "python:"
 """What stands before the file and the function that returns a data set."""

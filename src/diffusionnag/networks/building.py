@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.mnasnet import mnasnet_network
 from diffusionnag.networks.mobilenetv3 import mobilenetv3_network
 from diffusionnag.networks.nasbench201 import nasbench201_network
-from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.cost import (
     MNASNET_CONVENTION,

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from diffusionnag.confidence import interval
+from diffusionnag._confidence import interval
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
-from diffusionnag.model_card import About
 
 COMPARISON_FILE = "comparison.json"
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from diffusionnag.files import write_atomically
+from diffusionnag._files import write_atomically
 
 HISTORY_FILE = "history.csv"
 TENSORBOARD_FOLDER = "tensorboard"

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusionnag.benchmarks.table import Table, read_table, write_table
+from diffusionnag._files import prepare_folder, write_atomically
+from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import prepare_folder, write_atomically
 from diffusionnag.networks.building import build_network, check_resolution, check_width
 from diffusionnag.networks.measuring import LatencySettings, measure_latencies
-from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables.table import Table, read_table, write_table
 
 TABLE_FILE = "latencies.parquet"
 SETTINGS_FILE = "profile.json"

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffusionnag._files import write_atomically
+from diffusionnag._seeds import numpy_generator
+from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
 from diffusionnag.images import Pixels, read_images, read_pixels
 from diffusionnag.networks.building import build_network, check_resolution
 from diffusionnag.networks.history import EpochResult
@@ -21,9 +23,7 @@ from diffusionnag.networks.training import (
     normalisation,
     train_network,
 )
-from diffusionnag.seeds import numpy_generator
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.training_state import STATE_FILE
 
 ACCURACY_FILE = "accuracy.json"
 HELD_OUT_SHARE = 0.1

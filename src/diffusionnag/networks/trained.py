@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from diffusionnag.checkpoint import open_checkpoint, read_weights, write_checkpoint
-from diffusionnag.model_card import About, model_card
+from diffusionnag.artifacts.checkpoints import open_checkpoint, read_weights, write_checkpoint
+from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.networks.building import build_network
 from diffusionnag.spaces import Architecture, SearchSpace
 

@@ -15,11 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.images import Pixels
-from diffusionnag.networks.augmentation import Augmentation, augment, mixup
-from diffusionnag.networks.history import EpochResult, write_history
-from diffusionnag.training_state import (
+from diffusionnag.artifacts.training_state import (
     STATE_FILE,
     optimiser_tensors,
     read_state,
@@ -27,6 +23,10 @@ from diffusionnag.training_state import (
     under,
     write_state,
 )
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.images import Pixels
+from diffusionnag.networks.augmentation import Augmentation, augment, mixup
+from diffusionnag.networks.history import EpochResult, write_history
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from diffusionnag.benchmarks import Measurements
 from diffusionnag.predictors.cross_validation import HeldOut, predict_held_out
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.quality import prediction_quality
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.tables import Measurements
 
 
 def fit_judged(

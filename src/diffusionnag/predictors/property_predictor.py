@@ -12,16 +12,17 @@ import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
-from diffusionnag.checkpoint import (
+from diffusionnag._seeds import check_seed
+from diffusionnag.artifacts.checkpoints import (
     installed_folder,
     locate,
     open_checkpoint,
     read_weights,
     write_checkpoint,
 )
+from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig, fit_ensemble
 from diffusionnag.predictors.gaussian_process import (
     GaussianProcess,
@@ -29,7 +30,6 @@ from diffusionnag.predictors.gaussian_process import (
     fit_gaussian_process,
 )
 from diffusionnag.predictors.target import RankGaussian
-from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "predictors"

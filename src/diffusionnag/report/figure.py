@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diffusionnag._files import write_atomically
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,8 +2,9 @@
 
 from diffusionnag.search.acquisition import ACQUISITIONS
 from diffusionnag.search.command_objective import CommandObjective
+from diffusionnag.search.learned import Surrogate
 from diffusionnag.search.objectives import MeasurementError, optuna_objective, read_objective
-from diffusionnag.search.proposal import STRATEGIES, Proposer, Proposes, Surrogate
+from diffusionnag.search.proposal import STRATEGIES, Proposer, Proposes
 from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
 from diffusionnag.search.searchers import SEARCHERS, new_searcher
 from diffusionnag.search.trials import (

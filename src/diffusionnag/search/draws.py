@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from diffusionnag.errors import SpaceExhaustedError
-from diffusionnag.generator import Generator
+from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit

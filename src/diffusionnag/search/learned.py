@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.front import choose
 from diffusionnag.guidance import Guidance
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
-from diffusionnag.pareto import choose
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
 from diffusionnag.search.acquisition import acquire
 from diffusionnag.search.hypervolume import hypervolume_gain

@@ -11,12 +11,12 @@ from typing import cast
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
-from diffusionnag.benchmarks import Table, clean_measurements, known_tables, read_table
+from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
 from diffusionnag.search.constraints import Constraint
 from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.user_code import import_user_code
+from diffusionnag.tables import Table, clean_measurements, known_tables, read_table
 
 Measure = Callable[..., float | Mapping[str, float]]
 """What measures an architecture: its value, or several values by name.
@@ -96,7 +96,7 @@ def _table_objective(name: str, column: str, space: SearchSpace) -> Measure:
 
 
 def _surrogate_objective(name: str, column: str, space: SearchSpace) -> Measure:
-    from diffusionnag.benchmarks.surrogate import SurrogateBenchmark
+    from diffusionnag.tables.surrogate import SurrogateBenchmark
 
     measured = clean_measurements(_read(name, space), space, column)
     benchmark = SurrogateBenchmark(space).fit(measured.architectures, measured.values)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generator import BATCH, Generator
+from diffusionnag.generation.front import simplex
+from diffusionnag.generation.generator import BATCH, Generator
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import check_limits, within_limits
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
-from diffusionnag.pareto import simplex
 from diffusionnag.search.acquisition import ACQUISITIONS, check_choice
 from diffusionnag.search.draws import draw_apart, draw_untaken, generate_promising
 from diffusionnag.search.learned import Learned, Surrogate, gaussian_process, learn

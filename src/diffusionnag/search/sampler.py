@@ -12,8 +12,9 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generator import Generator
+from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
@@ -32,7 +33,6 @@ from diffusionnag.search.trials import (
     without_interrupted,
     worst_case,
 )
-from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
 
 WARM_UP = 5

@@ -15,8 +15,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from diffusionnag.artifacts.run_records import RunRecord
 from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
-from diffusionnag.run_record import RunRecord
 from diffusionnag.search.objectives import MeasurementError, optuna_objective
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.sampler import ArchitectureSampler

@@ -14,15 +14,15 @@ from pathlib import Path
 from optuna.exceptions import TrialPruned
 from optuna.trial import Trial
 
-from diffusionnag.devices import check_device
+from diffusionnag._devices import check_device
+from diffusionnag._seeds import check_seed
+from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.task import ImageTask, kept_accuracy, load_task
 from diffusionnag.networks.training import Progress, TrainingSettings
 from diffusionnag.search.objectives import ACCURACY, TRAIN_SECONDS
 from diffusionnag.search.trials import METRICS
-from diffusionnag.seeds import check_seed
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.training_state import STATE_FILE
 
 OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
     "test": str,

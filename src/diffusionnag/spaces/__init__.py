@@ -6,6 +6,7 @@ import difflib
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
 from diffusionnag.spaces.checking import check_parts
@@ -17,7 +18,6 @@ from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
 from diffusionnag.spaces.search_space import SearchSpace
-from diffusionnag.user_code import import_user_code
 
 __all__ = [
     "UNDECIDED",

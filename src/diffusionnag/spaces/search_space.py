@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.seeds import Seed, numpy_generator
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
 from diffusionnag.spaces.wiring import Wiring
 

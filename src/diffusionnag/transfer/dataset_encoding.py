@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from diffusionnag._files import prepare_folder, write_atomically
+from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.files import prepare_folder, write_atomically
 from diffusionnag.images import ImageSet
 from diffusionnag.images.decoding import decode_square
-from diffusionnag.seeds import check_seed
 from diffusionnag.transfer.image_encoder import EncodesImages
 
 IMAGES_PER_CLASS = 20

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusionnag._seeds import numpy_generator
 from diffusionnag.predictors.gaussian_process import (
     GaussianProcess,
     GaussianProcessConfig,
@@ -17,7 +18,6 @@ from diffusionnag.predictors.gaussian_process import (
     weights_of,
 )
 from diffusionnag.predictors.path_features import PathFeatures
-from diffusionnag.seeds import numpy_generator
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FITTED_ON = 1_000

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag._seeds import check_seed
 from diffusionnag.images import Pixels
-from diffusionnag.seeds import check_seed
 from diffusionnag.transfer.image_encoder import SIZE, ImageEncoder
 
 LEARNING_RATE = 2e-3

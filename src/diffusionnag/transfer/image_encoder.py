@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from diffusionnag.checkpoint import locate, read_config, read_weights, write_checkpoint
+from diffusionnag.artifacts.checkpoints import locate, read_config, read_weights, write_checkpoint
+from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.model_card import About, model_card
 
 KIND = "image_encoders"
 SHIPPED = "small"

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusionnag._seeds import check_seed, numpy_generator
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
-from diffusionnag.seeds import check_seed, numpy_generator
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import DatasetEncoding
 from diffusionnag.transfer.effects import separate_effects

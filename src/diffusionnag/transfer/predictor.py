@@ -10,10 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusionnag.checkpoint import locate, open_checkpoint, read_weights, write_checkpoint
+from diffusionnag.artifacts.checkpoints import (
+    locate,
+    open_checkpoint,
+    read_weights,
+    write_checkpoint,
+)
+from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.model_card import About, model_card
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace

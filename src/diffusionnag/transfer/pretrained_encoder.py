@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffusionnag.checkpoint import CONFIG_FILE, HUB_ID
+from diffusionnag.artifacts.checkpoints import CONFIG_FILE, HUB_ID
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
 USUAL_SIZE = 224

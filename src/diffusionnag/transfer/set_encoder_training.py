@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffusionnag.training_state import (
+from diffusionnag.artifacts.training_state import (
     optimiser_tensors,
     read_state,
     restore_optimiser,

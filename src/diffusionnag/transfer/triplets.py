@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from diffusionnag._files import write_atomically
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.files import write_atomically
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FEWEST_TRIPLETS = 50

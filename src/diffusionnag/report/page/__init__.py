@@ -7,8 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from diffusionnag import __version__
-from diffusionnag.files import write_atomically
-from diffusionnag.model_card import today
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.model_cards import today
 from diffusionnag.report.page.architectures import architectures_section
 from diffusionnag.report.page.comparisons import comparison_section
 from diffusionnag.report.page.models import model_section

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffusionnag.checkpoint import CONFIG_FILE, read_config
+from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
+from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.model_card import About
 from diffusionnag.networks.compared import COMPARISON_FILE, Comparison, read_comparison
 from diffusionnag.networks.history import HISTORY_FILE
 from diffusionnag.report.page.architecture_set import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffusionnag.model_card import About
+from diffusionnag.artifacts.model_cards import About
 from diffusionnag.report.page.picture import Picture
 
 WIDTH = 72

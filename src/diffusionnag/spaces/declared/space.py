@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from diffusionnag.spaces.declared.declaration import Declaration
+from diffusionnag.spaces.declared.edges import PRESENT, DeclaredWiring
 from diffusionnag.spaces.declared.rules import broken_rule
 from diffusionnag.spaces.declared.sections import Section, sections_of
-from diffusionnag.spaces.declared.wiring import PRESENT, DeclaredWiring
 from diffusionnag.spaces.search_space import SearchSpace
 
 

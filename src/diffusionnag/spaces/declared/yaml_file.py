@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.spaces.declared.declaration import (
     CHAIN,
@@ -18,7 +19,6 @@ from diffusionnag.spaces.declared.declaration import (
     Predicate,
     Stage,
 )
-from diffusionnag.user_code import import_user_code
 
 
 def read_declaration(path: Path) -> Declaration:

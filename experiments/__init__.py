@@ -1,0 +1,65 @@
+"""The paper's tables and figures, and the library's own figures, as commands."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+
+from diffusionnag.errors import DiffusionNAGError
+from experiments.result_table import ResultTable, write_result
+
+__all__ = ["EXPERIMENTS", "Experiment", "get_experiment", "write_result"]
+
+Experiment = Callable[[Callable[[str], None]], ResultTable]
+"""Takes a function that shows progress; returns its table."""
+
+EXPERIMENTS = {
+    "validity": "validity:validity",
+    "distribution": "distribution:distribution",
+    "guided-quality": "guided_quality:guided_quality",
+    "table3": "table3:table3",
+    "table4": "table4:table4",
+    "limits": "limits:limits",
+    "plugplay": "plug_and_play:plug_and_play",
+    "shipped-predictors": "shipped_predictors:shipped_predictors",
+    "few-labels": "few_labels:few_labels",
+    "wiring": "wiring:wiring",
+    "declared-spaces": "declared_spaces:declared_spaces",
+    "graph-guided": "graph_guided:graph_guided",
+    "graph-search": "graph_search:graph_search",
+    "graph-transfer": "graph_transfer:graph_transfer",
+    "graph-transfer-search": "graph_transfer_search:graph_transfer_search",
+    "image-encoder": "image_encoder:image_encoder",
+    "surrogate": "surrogate:surrogate",
+    "table2-search": "table2_search:table2_search",
+    "table2-transfer": "table2_transfer:table2_transfer",
+    "figure3": "search_curves:figure3",
+    "figure4": "search_curves:figure4",
+    "transfer-training": "transfer_training:transfer_training",
+    "latency-here": "latency_here:latency_here",
+    "dataset-aware": "dataset_aware:dataset_aware",
+}
+"""Module and function of each, loaded when it is asked for."""
+
+PACKAGES = {
+    "scipy": "scipy",
+    "networkx": "networkx",
+    "sklearn": "scikit-learn",
+    "optuna": "optuna",
+    "botorch": "botorch",
+}
+"""What experiments import, and the package that brings it."""
+
+
+def get_experiment(name: str) -> Experiment:
+    """Return an experiment by name; raises DiffusionNAGError for an unknown one."""
+    if name not in EXPERIMENTS:
+        raise DiffusionNAGError(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    for module, package in PACKAGES.items():
+        if importlib.util.find_spec(module) is None:
+            raise DiffusionNAGError(
+                f"experiments need {package}: pip install 'diffusionnag[experiments]'"
+            )
+    module, _, function = EXPERIMENTS[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)

@@ -1,0 +1,66 @@
+"""Results as small Markdown files that say where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.model_cards import commit
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.tables import Table, known_tables
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One table of results: rows of as many cells as there are columns, and what to know of them."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    picture: Callable[[Path], None] | None = None
+    """Draws what belongs to the table into a file (.png)."""
+
+
+def required_table(space_name: str, table_name: str) -> Table:
+    """Return a measured table; raises DiffusionNAGError where it is not installed."""
+    installed = known_tables(space_name)
+    if table_name not in installed:
+        raise DiffusionNAGError(
+            f"the table {table_name} is not installed; see `diffusionnag tables {space_name}`"
+        )
+    return installed[table_name]()
+
+
+def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:
+    """Return `mean ± standard deviation` of repeated measurements, `-` where there are none."""
+    finite = [value for value in values if np.isfinite(value)]
+    if len(finite) < 2:
+        return "-"
+    return f"{np.mean(finite):.{decimals}f} ± {np.std(finite, ddof=1):.{decimals}f}"
+
+
+def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:
+    """Write a table with its command, commit, machine and date as Markdown, atomically.
+
+    Its picture, if it has one, goes beside it, with the suffix .png.
+    """
+    lines = [f"# {table.title}", "", _row(table.columns), _row(["---"] * len(table.columns))]
+    lines += [_row(row) for row in table.rows]
+    if table.notes:
+        lines += ["", *(f"- {note}" for note in table.notes)]
+    lines += ["", f"`{command}`, commit {commit()}, {machine}, {date}"]
+    if table.picture is not None:
+        picture = path.with_suffix(".png")
+        table.picture(picture)
+        lines += ["", f"![{table.title}]({picture.name})"]
+    with write_atomically(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

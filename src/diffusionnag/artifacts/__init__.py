@@ -1,0 +1,1 @@
+"""What is kept in files: model folders and their cards, states of trainings, records of runs."""

@@ -1,0 +1,195 @@
+"""Model folders: `config.json`, `model.safetensors` and a model card, checked when they are read."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from diffusionnag._files import prepare_folder, write_atomically
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.spaces import SearchSpace, get_search_space
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+SHIPPED_FOLDER = Path(str(files("diffusionnag"))) / "checkpoints"
+"""The models inside the package, one folder a kind."""
+HUB_ID = r"[\w.-]+/[\w.-]+"
+FEW_NAMES = 6
+"""Shipped models that an error message names one by one; of more, the nearest."""
+
+
+def shipped_folder(kind: str, name: str) -> Path | None:
+    """Return the folder of a checkpoint inside the package, `kind` being its subfolder, or None."""
+    folder = SHIPPED_FOLDER / kind / name
+    return folder if (folder / CONFIG_FILE).is_file() else None
+
+
+def own_folder(kind: str, name: str) -> Path:
+    """Return the folder, there or not, of a model that is about this machine."""
+    return platformdirs.user_data_path("diffusionnag") / kind / name
+
+
+def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
+    """Return the names of the checkpoints of a kind inside the package, of one space or of all."""
+    return _names(SHIPPED_FOLDER / kind, search_space)
+
+
+def own_names(kind: str, search_space: str) -> list[str]:
+    """Return the names of the models of a kind that are about this machine, of one space."""
+    return _names(own_folder(kind, ""), search_space)
+
+
+def _names(parent: Path, search_space: str | None) -> list[str]:
+    folders = sorted(path.parent for path in parent.glob(f"*/{CONFIG_FILE}"))
+    if search_space is None:
+        return [folder.name for folder in folders]
+    return [one.name for one in folders if read_config(one)["search_space"] == search_space]
+
+
+def installed_folder(kind: str, name: str) -> Path | None:
+    """Return the folder of a model inside the package, or else of one about this machine, or None."""
+    own = own_folder(kind, name)
+    return shipped_folder(kind, name) or (own if (own / CONFIG_FILE).is_file() else None)
+
+
+def predicted_property(name: str) -> str:
+    """Return the property that a predictor of the package, or of this machine, predicts."""
+    folder = installed_folder("predictors", name)
+    assert folder is not None
+    return str(read_config(folder)["property"])
+
+
+def locate(kind: str, name: str, **hub_options: Any) -> Path:
+    """Return the folder of a model: one inside the package, one on disk, or one on the hub.
+
+    A folder that is called like a shipped model is reached as `./NAME`.
+
+    `hub_options` go to `huggingface_hub.snapshot_download`. Raises DiffusionNAGError for a name
+    that is none of these, EnvironmentFailureError when the hub does not give it.
+    """
+    shipped = shipped_folder(kind, name)
+    if shipped is not None:
+        return shipped
+    if Path(name).is_dir():
+        return Path(name)
+    if not re.fullmatch(HUB_ID, name):
+        raise DiffusionNAGError(
+            f"no model {name!r} among the shipped {kind} ({_nearest_names(kind, name)}), and no "
+            f"folder of that name{_where_latencies_come_from(name)}"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, **hub_options))
+    except Exception as error:  # the hub's client raises errors of several unrelated libraries
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise EnvironmentFailureError(
+            f"there is no folder {name!r}, and the Hugging Face hub did not give a model of that "
+            f"name: {reason}"
+        ) from error
+
+
+def _where_latencies_come_from(name: str) -> str:
+    """Return a hint for a name that may be meant for a latency of this machine."""
+    return "; `diffusionnag profile` measures this machine" if name.startswith("latency:") else ""
+
+
+def _nearest_names(kind: str, name: str) -> str:
+    known = shipped_names(kind)
+    if len(known) <= FEW_NAMES:
+        return ", ".join(known)
+    tails = {one.split("-", 1)[-1]: one for one in known}
+    close = difflib.get_close_matches(name, [*known, *tails], n=3)
+    nearest = ", ".join(dict.fromkeys(tails.get(one, one) for one in close))
+    return f"{f'nearest: {nearest}; ' if close else ''}`diffusionnag info SPACE` lists them"
+
+
+def write_checkpoint(
+    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], card: str
+) -> None:
+    """Write a model folder; its config then carries SHA-256 sums of the weights and of itself.
+
+    Raises EnvironmentFailureError when the folder cannot be written.
+    """
+    prepare_folder(folder)
+    data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in weights.items()})
+    sums = {"weights": hashlib.sha256(data).hexdigest(), "config": _config_sum(config)}
+    text = json.dumps({**config, "sha256": sums}, indent=2) + "\n"
+    contents = {WEIGHTS_FILE: data, CONFIG_FILE: text.encode(), CARD_FILE: card.encode()}
+    for name, content in contents.items():
+        with write_atomically(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return a model folder's config; raises DiffusionNAGError when it is missing or damaged."""
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        sums = config.pop("sha256")
+        intact = sums["config"] == _config_sum(config) and isinstance(sums["weights"], str)
+    except FileNotFoundError as error:
+        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {CONFIG_FILE}") from error
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+    if not intact:
+        raise _damaged(path)
+    return {**config, "sha256": sums}
+
+
+def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return a model folder's tensors; raises DiffusionNAGError when they are missing or damaged."""
+    path = folder / WEIGHTS_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {WEIGHTS_FILE}") from error
+    except OSError as error:
+        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != config["sha256"]["weights"]:
+        raise _damaged(path)
+    return safetensors.torch.load(data)
+
+
+def open_checkpoint(
+    folder: Path, kind: str, search_space: SearchSpace | None
+) -> tuple[dict[str, Any], SearchSpace]:
+    """Return the config of a checkpoint, and its search space: the given one, or by its name.
+
+    Raises DiffusionNAGError unless the folder holds a model of that kind whose vocabulary is the
+    space's own.
+    """
+    config = read_config(folder)
+    if config.get("kind") != kind:
+        raise DiffusionNAGError(f"{folder} holds no {kind.replace('_', ' ')}")
+    space = search_space or get_search_space(config["search_space"])
+    if config["nodes"] != list(space.nodes) or config["operations"] != list(space.operations):
+        raise DiffusionNAGError(
+            f"{folder} was trained for the search space {config['search_space']!r}, which does not "
+            f"fit {space.name!r}"
+        )
+    return config, space
+
+
+def _config_sum(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(path: Path) -> DiffusionNAGError:
+    return DiffusionNAGError(
+        f"{path} is damaged (truncated, or changed since it was written); fetch or train it again"
+    )

@@ -1,0 +1,78 @@
+"""What a file of architectures came from, as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.model_cards import About
+from diffusionnag.errors import DiffusionNAGError
+
+SUFFIX = ".run.json"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What was asked for when a file was written, and what there is to compare it with.
+
+    `goals` are the properties that were asked for by name, 1 for those to be raised, -1 for those
+    to be lowered. `random` and `random_true` hold the same properties of uniform random draws that
+    keep the limits, as predicted or known exactly, and as measured. `warm_up` counts a search's
+    first measurements.
+    """
+
+    search_space: str
+    about: About
+    goals: Mapping[str, int] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    random: Mapping[str, list[float]] = field(default_factory=dict)
+    random_true: Mapping[str, list[float]] = field(default_factory=dict)
+    warm_up: int = 0
+
+
+def write_run_record(output: Path, record: RunRecord) -> None:
+    """Write the record of a file beside it, as `NAME.run.json`; a device or a pipe has none."""
+    if output.is_file():
+        with write_atomically(output.with_suffix(SUFFIX)) as temporary:
+            temporary.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
+
+
+def read_run_record(output: Path) -> RunRecord | None:
+    """Return the record of a file, None where there is none.
+
+    Raises DiffusionNAGError where it is damaged, and what reading files raises.
+    """
+    path = output.with_suffix(SUFFIX)
+    if not path.is_file():
+        return None
+    try:
+        return parse_run_record(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, DiffusionNAGError) as error:
+        raise DiffusionNAGError(f"{path} is damaged; delete it to go without") from error
+
+
+def parse_run_record(found: Any) -> RunRecord:
+    """Return the record that `dataclasses.asdict` made this of.
+
+    Raises DiffusionNAGError for anything else.
+    """
+    try:
+        return RunRecord(
+            search_space=str(found["search_space"]),
+            about=About(**found["about"]),
+            goals={str(name): 1 if sign > 0 else -1 for name, sign in found["goals"].items()},
+            limits=tuple(map(str, found["limits"])),
+            random=_columns(found["random"]),
+            random_true=_columns(found["random_true"]),
+            warm_up=int(found["warm_up"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DiffusionNAGError("this is no record of a run") from error
+
+
+def _columns(found: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    return {str(name): [float(value) for value in values] for name, values in found.items()}

@@ -1,0 +1,1 @@
+"""Generation: a trained denoiser sampled freely, under guidance, or along a front."""

@@ -1,0 +1,252 @@
+"""The generator: a trained denoiser of a search space, sampled freely or under guidance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin
+from torch import Tensor
+
+from diffusionnag._devices import check_device
+from diffusionnag._seeds import check_seed
+from diffusionnag.artifacts.checkpoints import (
+    locate,
+    open_checkpoint,
+    read_weights,
+    write_checkpoint,
+)
+from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.diffusion.denoiser import Denoiser
+from diffusionnag.diffusion.guided import Strength, guided
+from diffusionnag.diffusion.restart import restart_undecided
+from diffusionnag.diffusion.score_network import ScoreNetworkConfig
+from diffusionnag.diffusion.sde import sde_from_config
+from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
+from diffusionnag.diffusion.training_set import TrainingSet
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.samples import Collection, Samples
+from diffusionnag.guidance import Guidance, Property, maximize
+from diffusionnag.guidance.feasibility import limits_of
+from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces.constrained_decoding import mend_invalid
+
+KIND = "generators"
+BATCH = 512
+"""Architectures that walk through the solver together."""
+SPARE_FOR_LIMITS = 1.25
+"""How many are drawn at first, for each one wanted, where some may break a limit."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a generator's weights come from: recipe, length and seed of its training."""
+
+    recipe: str
+    steps: int
+    seed: int
+
+
+class Generator(ModelHubMixin):
+    """Generates architectures of one search space; trained once, guided by any predictor."""
+
+    def __init__(
+        self, search_space: SearchSpace, denoiser: Denoiser, solver: str, origin: Origin
+    ) -> None:
+        self.search_space = search_space
+        self.denoiser = denoiser.eval().requires_grad_(False)
+        self.solver = solver
+        """The solver used unless another is asked for."""
+        self.origin = origin
+        self.about = About()
+
+    @property
+    def training_set(self) -> TrainingSet:
+        """The architectures it learnt from, which novelty is measured against."""
+        return TrainingSet(self.origin.seed)
+
+    def to(self, device: str) -> Generator:
+        """Move the network to a device; return itself. Raises DiffusionNAGError if there is none."""
+        self.denoiser.to(check_device(device))
+        return self
+
+    # -- sampling ---------------------------------------------------------------------------------
+
+    def sample(
+        self,
+        count: int,
+        *,
+        guide: Guidance | Property | None = None,
+        strength: Strength | None = None,
+        solver: str | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        distinct: bool = False,
+    ) -> Samples:
+        """Generate `count` valid architectures, all different if `distinct`.
+
+        A property as `guide` is raised; see `diffusionnag.guidance` for more. What the network gets
+        wrong is replaced by the likeliest valid architecture under its own probabilities; what
+        breaks a limit in the guide is rejected and drawn again. Of `distinct` guided
+        ones somewhat more are drawn than needed, where the space has few good ones, and the best
+        by the guide kept. Raises DiffusionNAGError for a count or number of steps below 1, an
+        unknown solver, a guide of another space, a limit that nothing keeps, or when `distinct`,
+        the limits or validity cannot be reached.
+        """
+        guide = maximize(guide) if isinstance(guide, Property) else guide
+        collection = self.collect(count, guide=guide, distinct=distinct)
+        if guide is not None and distinct:
+            guide = collection.aim_at_the_best(guide)
+        # A second batch for the few that break a limit would cost as much as the first.
+        batch = math.ceil(SPARE_FOR_LIMITS * count) if collection.limits else count
+        batches = self.estimates(
+            guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=batch
+        )
+        while not collection.complete:
+            estimate = next(batches)
+            drawn = self.search_space.decode(estimate)
+            collection.add(drawn, mend_invalid(self.search_space, drawn, estimate))
+        return collection.samples()
+
+    def collect(self, count: int, *, guide: Guidance | None, distinct: bool) -> Collection:
+        """Return an empty collection of `count` architectures that keep the limits in a guide.
+
+        Raises DiffusionNAGError for a count below 1, more distinct ones than there are, a guide of
+        another space, or a limit that nothing keeps.
+        """
+        if count < 1:
+            raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
+        space = self.search_space
+        if distinct and space.is_enumerable and count > space.size:
+            raise DiffusionNAGError(
+                f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
+            )
+        return Collection(space, count, distinct, limits_of(guide, space))
+
+    def stream(self, **settings: Any) -> Iterator[list[Architecture]]:
+        """Yield batches as the network makes them, rounded but neither repaired nor filtered.
+
+        `settings` are those of `estimates`.
+        """
+        return map(self.search_space.decode, self.estimates(**settings))
+
+    def estimates(
+        self,
+        *,
+        guide: Guidance | None = None,
+        strength: Strength | None = None,
+        solver: str | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        batch: int = BATCH,
+    ) -> Iterator[np.ndarray]:
+        """Yield batches of the network's final estimates D, `batch x N x F`, before any rounding.
+
+        The first batch has `batch` architectures, at most 512, and so has every other.
+        """
+        chosen = get_solver(solver or self.solver)
+        if steps is not None and steps < 1:
+            raise DiffusionNAGError(f"{steps} solver steps are too few; ask for at least 1")
+        device = next(self.denoiser.parameters()).device
+        rng = torch.Generator(device).manual_seed(check_seed(seed))
+        sde, space = self.denoiser.sde, self.search_space
+        times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
+        shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
+
+        def denoise_rows(rows: Tensor) -> Denoise:
+            if guide is None:
+                return self.denoiser
+            return guided(self.denoiser, guide.of_rows(rows), strength)
+
+        denoise = denoise_rows(torch.ones(shape[0], dtype=torch.bool))
+
+        def randn(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=rng, device=device)
+
+        while True:
+            with torch.inference_mode(guide is None), torch.no_grad():
+                x = randn(torch.empty(shape)) * sde.prior_std()
+                found = chosen.solve(denoise, x, sde, times, randn)
+                if self.denoiser.parameterisation == "probabilities":
+                    found = restart_undecided(denoise_rows, found, sde, randn)
+            yield found.cpu().numpy()
+
+    def draw(self, count: int, **settings: Any) -> list[Architecture]:
+        """Return `count` architectures as the network makes them, invalid ones included.
+
+        `settings` are those of `estimates`. For measuring validity; to get architectures, `sample`.
+        """
+        drawn: list[Architecture] = []
+        for batch in self.stream(batch=count, **settings):
+            drawn += batch
+            if len(drawn) >= count:
+                break
+        return drawn[:count]
+
+    # -- saving and loading -----------------------------------------------------------------------
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        config = {
+            "kind": "generator",
+            "search_space": self.search_space.name,
+            "nodes": list(self.search_space.nodes),
+            "operations": list(self.search_space.operations),
+            "denoiser": self.denoiser.to_config(),
+            "solver": self.solver,
+            "origin": asdict(self.origin),
+            "about": asdict(self.about),
+        }
+        weights = {name: value.cpu() for name, value in self.denoiser.state_dict().items()}
+        write_checkpoint(save_directory, config, weights, self._card())
+
+    def _card(self) -> str:
+        space = self.search_space
+        return model_card(
+            title=f"Generator of {space.name} architectures",
+            summary=f"A diffusion model of the search space `{space.name}`: it generates "
+            "architectures at random, or guided by any property predictor, without retraining.",
+            usage="from diffusionnag import Generator\n\n"
+            f'generator = Generator.from_pretrained("{space.name}")\n'
+            "architectures = generator.sample(256)",
+            facts={
+                "search space": f"{space.name}, {len(space.nodes)} nodes, "
+                f"{len(space.operations)} operations",
+                "recipe": f"{self.origin.recipe}, {self.origin.steps} steps, seed {self.origin.seed}",
+                "parameters": f"{sum(p.numel() for p in self.denoiser.parameters()):,}",
+                "solver": self.solver,
+            },
+            about=self.about,
+        )
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        name: str | Path,
+        *,
+        search_space: SearchSpace | None = None,
+        device: str = "cpu",
+        **hub_options: Any,
+    ) -> Generator:
+        """Load a generator: a shipped one by the name of its space, a folder, or a hub model.
+
+        `search_space` is needed only for a space that is not registered. Raises DiffusionNAGError
+        for an unknown name, a damaged checkpoint, or one of another space.
+        """
+        folder = locate(KIND, str(name), **hub_options)
+        config, space = open_checkpoint(folder, "generator", search_space)
+        settings = config["denoiser"]
+        denoiser = Denoiser(
+            space,
+            sde_from_config(settings["sde"]),
+            ScoreNetworkConfig(**settings["network"]),
+            settings["parameterisation"],
+        )
+        denoiser.load_state_dict(read_weights(folder, config))
+        generator = cls(space, denoiser, config["solver"], Origin(**config["origin"]))
+        generator.about = About(**config["about"])
+        return generator.to(device)

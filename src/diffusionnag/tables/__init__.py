@@ -1,0 +1,138 @@
+"""Measured tables as data: the true values of architectures, where somebody measured them."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusionnag.tables.analog import (
+    ANALOG_NASBENCH,
+    analog_nasbench_file,
+    read_analog_nasbench,
+)
+from diffusionnag.tables.measurements import Measurements, clean_measurements
+from diffusionnag.tables.nasbench_graph import (
+    NAS_BENCH_GRAPH,
+    nas_bench_graph_folder,
+    read_nas_bench_graph,
+)
+from diffusionnag.tables.table import Table, read_table
+
+__all__ = [
+    "DATA_FOLDER_VARIABLE",
+    "TABLES",
+    "KnownTable",
+    "Measurements",
+    "Table",
+    "clean_measurements",
+    "known_tables",
+    "measured_table",
+    "read_analog_nasbench",
+    "read_nas_bench_graph",
+    "read_table",
+]
+
+DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """A measured table that the library knows of, whether or not it is installed here.
+
+    `source` says who measured it, `how_to_get` what to do where it is not installed. The tables
+    analog-nasbench and nas-bench-graph are packages; each other one is the file `NAME.parquet` in
+    the folder named by the environment variable DIFFUSIONNAG_DATA.
+    """
+
+    name: str
+    space: str
+    source: str
+    how_to_get: str
+    prefix: str = ""
+    """What stands before the file's column names, to tell `latency:pixel3` from other properties."""
+
+    def reader(self) -> Callable[[], Table] | None:
+        """Return what reads the table, None where it is not installed; nothing is read yet.
+
+        The reader raises DiffusionNAGError for a damaged table.
+        """
+        if self.name == ANALOG_NASBENCH:
+            return read_analog_nasbench if analog_nasbench_file() is not None else None
+        if self.name == NAS_BENCH_GRAPH:
+            return read_nas_bench_graph if nas_bench_graph_folder() is not None else None
+        folder = os.environ.get(DATA_FOLDER_VARIABLE)
+        path = Path(folder or "", f"{self.name}.parquet")
+        if not folder or not path.is_file():
+            return None
+        return functools.partial(_read_prefixed, path, self.prefix)
+
+
+def _read_prefixed(path: Path, prefix: str) -> Table:
+    table = read_table(path)
+    columns = {prefix + name: values for name, values in table.columns.items()}
+    return Table(table.name, table.architectures, columns)
+
+
+TABLES = (
+    KnownTable(
+        ANALOG_NASBENCH,
+        "nasbench201",
+        "analog-nasbench on PyPI",
+        "pip install 'diffusionnag[bench]'",
+    ),
+    KnownTable(
+        "nasbench201_accuracy",
+        "nasbench201",
+        "NATS-Bench (Dong & Yang 2020)",
+        "diffusionnag import nats-bench FOLDER --out nasbench201_accuracy.parquet",
+    ),
+    KnownTable(
+        "nasbench201_latency_ms",
+        "nasbench201",
+        "HELP (Lee et al. 2021)",
+        "export it as nasbench201_latency_ms.parquet",
+        "latency:",
+    ),
+    KnownTable(
+        "mobilenetv3_ofa_latency_ms",
+        "mobilenetv3",
+        "HELP (Lee et al. 2021)",
+        "export it as mobilenetv3_ofa_latency_ms.parquet",
+        "latency:",
+    ),
+    KnownTable(
+        "mnasnet_imagenet",
+        "mnasnet",
+        "Accel-NASBench (Ahmad et al. 2024)",
+        "export it as mnasnet_imagenet.parquet",
+    ),
+    KnownTable(
+        NAS_BENCH_GRAPH,
+        "nasbench_graph",
+        "NAS-Bench-Graph (Qin et al. 2022)",
+        "pip install 'diffusionnag[bench]'",
+    ),
+)
+"""Every table the library knows of, in the order in which `measured_table` looks."""
+
+
+def known_tables(space_name: str) -> dict[str, Callable[[], Table]]:
+    """Return the measured tables of a search space that are installed here, as name -> reader.
+
+    A table is installed when its package is, or when its file lies in the folder named by the
+    environment variable DIFFUSIONNAG_DATA. Nothing is read before a reader is called; a reader
+    raises DiffusionNAGError for a damaged table.
+    """
+    readers = {table.name: table.reader() for table in TABLES if table.space == space_name}
+    return {name: read for name, read in readers.items() if read is not None}
+
+
+def measured_table(space_name: str, property_name: str) -> Table | None:
+    """Return the first installed table of the space with a column of that name, None without one.
+
+    Example: `measured_table("nasbench201", "cifar10")`. Raises DiffusionNAGError for a damaged
+    table.
+    """
+    tables = (read() for read in known_tables(space_name).values())
+    return next((table for table in tables if property_name in table.columns), None)

@@ -1,0 +1,145 @@
+"""A user's own measurements, cleaned: distinct architectures with one finite value each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, search_space_names
+from diffusionnag.tables.table import Table
+
+FEWEST_MEASUREMENTS = 5
+NAMED_ROWS = 5
+"""A report names so many rows, and counts the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """N distinct architectures, the finite value of each, and what was done to a table's rows.
+
+    `values` has shape (N,) and the unit of the column; each line of `report` is for the user, who
+    counts the rows of the data from 1.
+    """
+
+    architectures: tuple[Architecture, ...]
+    values: np.ndarray
+    report: tuple[str, ...]
+
+
+def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measurements:
+    """Return what a column of a table says about the architectures of a space.
+
+    Left out are rows whose string is no architecture of the space, and rows without a finite
+    value; an architecture that was measured more than once gets the mean. Raises DiffusionNAGError
+    for an unknown column, for values that are all the same, and where fewer than 10 architectures
+    are left.
+    """
+    values = table.column(column)
+    parsed, reasons = _parse(table, space)
+    if reasons and not parsed:
+        first = next(iter(reasons.values()))
+        raise DiffusionNAGError(
+            f"no row of {table.name} is of the space {space.name}: {first}{_hint(table, space)}"
+        )
+    missing = [row for row in parsed if not np.isfinite(values[row - 1])]
+    measured = [row for row in parsed if np.isfinite(values[row - 1])]
+    rows_of: dict[Architecture, list[int]] = {}
+    for row in measured:
+        rows_of.setdefault(parsed[row], []).append(row)
+    report = []
+    if reasons:
+        first = next(iter(reasons.values()))
+        report.append(f"{_left_out(reasons)}: no {space.name} architecture; the first: {first}")
+    if missing:
+        report.append(f"{_left_out(missing)}: no finite value of {column}")
+    if len(rows_of) < FEWEST_MEASUREMENTS:
+        repeats = len(measured) - len(rows_of)
+        if repeats:
+            report.append(f"{_count(repeats, 'row')}: the architecture of an earlier row")
+        lost = f" ({'; '.join(report)})" if report else ""
+        raise DiffusionNAGError(
+            f"{table.name}: {_count(len(table.architectures), 'row')}, but only "
+            f"{_count(len(rows_of), 'distinct architecture')} with a value of {column}; at least "
+            f"{FEWEST_MEASUREMENTS} are needed{lost}"
+        )
+    report += _merged(list(rows_of.values()), values, column)
+    means = np.array([_value(values, rows) for rows in rows_of.values()])
+    if np.ptp(means) == 0:
+        raise DiffusionNAGError(
+            f"{column} is {means[0]:g} for all {len(means)} architectures of {table.name}: there "
+            "is nothing to learn; choose another column"
+        )
+    return Measurements(tuple(rows_of), means, tuple(report))
+
+
+def _parse(table: Table, space: SearchSpace) -> tuple[dict[int, Architecture], dict[int, str]]:
+    """Return the architecture of each row that has one, and of the others why they have none."""
+    parsed, reasons = {}, {}
+    for row, text in enumerate(table.architectures, start=1):
+        try:
+            parsed[row] = space.parse(text)
+        except DiffusionNAGError as error:
+            reasons[row] = str(error)
+    return parsed, reasons
+
+
+def _hint(table: Table, space: SearchSpace) -> str:
+    """Return a question that names another known space, if it has one of the first strings."""
+    for name in search_space_names():
+        if name == space.name:
+            continue
+        for row, text in enumerate(table.architectures[:NAMED_ROWS], start=1):
+            # A space that somebody else's package brings may fail in any way; then it is no help.
+            with suppress(Exception):
+                get_search_space(name).parse(text)
+                return f"; row {row} is a {name} architecture: did you mean that search space?"
+    return ""
+
+
+def _merged(groups: Sequence[list[int]], values: np.ndarray, column: str) -> list[str]:
+    """Return what to say about architectures (each its rows) that occur in more than one row."""
+    spreads = [(float(np.ptp(_of(values, rows))), rows) for rows in groups if len(rows) > 1]
+    equal = [rows for spread, rows in spreads if spread == 0]
+    report = []
+    if equal:
+        report.append(
+            f"merged {_count(len(equal), 'architecture')} measured more than once, {column} being "
+            f"the same (for example {_rows(equal[0])})"
+        )
+    if len(equal) < len(spreads):
+        spread, rows = max(spreads, key=lambda pair: pair[0])
+        found = ", ".join(f"{value:.6g}" for value in _of(values, rows[:NAMED_ROWS]))
+        report.append(
+            f"averaged {_count(len(spreads) - len(equal), 'architecture')} measured more than once "
+            f"with different {column}; they differ by up to {spread:.3g} ({_rows(rows)}: {found})"
+        )
+    return report
+
+
+def _value(values: np.ndarray, rows: list[int]) -> float:
+    """Return the mean of some rows, and exactly their value where they agree."""
+    found = _of(values, rows)
+    return float(found[0] if np.ptp(found) == 0 else found.mean())
+
+
+def _of(values: np.ndarray, rows: Iterable[int]) -> np.ndarray:
+    return np.array([values[row - 1] for row in rows])
+
+
+def _left_out(rows: Iterable[int]) -> str:
+    numbers = list(rows)
+    return f"left out {_count(len(numbers), 'row')} ({_rows(numbers)})"
+
+
+def _rows(rows: Sequence[int]) -> str:
+    named = ", ".join(map(str, rows[:NAMED_ROWS]))
+    more = f" and {len(rows) - NAMED_ROWS:,} more" if len(rows) > NAMED_ROWS else ""
+    return f"row{'s' if len(rows) > 1 else ''} {named}{more}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,111 @@
+"""NAS-Bench-Graph: measured graph networks on nine datasets, from a package on PyPI.
+
+The package `nas-bench-graph` (1.4.0) holds one pickle for each dataset: a dictionary from the hash
+of an architecture to its measurements. They are found without importing the package, and read by
+the restricted unpickler.
+"""
+
+import functools
+import importlib.util
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.spaces.nasbench_graph import GRAPH_OPERATIONS, LAYERS, WIRINGS
+from diffusionnag.tables.table import Table
+from diffusionnag.tables.unpickling import damaged, restricted_unpickle
+
+NAS_BENCH_GRAPH = "nas-bench-graph"
+COMPLETE_DATASETS = (
+    *("cora", "citeseer", "pubmed", "cs"),
+    *("physics", "photo", "computers", "arxiv"),
+)
+"""On these every network of the space was measured."""
+GRAPH_DATASETS = (*COMPLETE_DATASETS, "proteins")
+"""On the last 2,021 networks were measured."""
+
+# What follows the dataset in a column's name, the file's own name, and the factor to its unit.
+_MEASUREMENTS = {
+    "": ("perf", 100),
+    "_validation": ("valid_perf", 100),
+    "_latency_ms": ("latency", 1000),
+    "_params": ("para", 1),
+}
+_SOURCE = f"the data of {NAS_BENCH_GRAPH}"
+_REMEDY = "install it again: pip install --force-reinstall nas-bench-graph==1.4.0"
+
+
+class _Float64:
+    """Stands in for NumPy's description of a type, of which the files have one: `<f8`."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if code != "f8":
+            raise ValueError(f"a number of the type {code}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] != "<":
+            raise ValueError(f"numbers in the byte order {state[1]}")
+
+
+def _number(_: _Float64, data: bytes) -> float:
+    """Stand in for what makes a NumPy number from its bytes."""
+    return struct.unpack("<d", data)[0]
+
+
+_STAND_INS = {("numpy", "dtype"): _Float64, ("numpy.core.multiarray", "scalar"): _number}
+
+
+def nas_bench_graph_folder() -> Path | None:
+    """Find the data of nas-bench-graph without importing it; None where not installed."""
+    spec = importlib.util.find_spec("nas_bench_graph")
+    folders = (spec.submodule_search_locations if spec else None) or []
+    return next((path for path in (Path(one) / "light" for one in folders) if path.is_dir()), None)
+
+
+@functools.cache
+def read_nas_bench_graph() -> Table:
+    """Read the measurements of all 26,206 networks on nine datasets.
+
+    Columns for each DATASET: `DATASET`, the test accuracy in % (of proteins the ROC-AUC),
+    `DATASET_validation`, `DATASET_latency_ms`, and `DATASET_params` in millions; NaN where a
+    network was not measured. Read once a process. Raises DiffusionNAGError where the package is
+    absent or damaged.
+    """
+    folder = nas_bench_graph_folder()
+    if folder is None:
+        raise DiffusionNAGError(
+            f"{NAS_BENCH_GRAPH} is not installed: pip install 'diffusionnag[bench]'"
+        )
+    records = {dataset: _read(folder / f"{dataset}.bench") for dataset in GRAPH_DATASETS}
+    try:
+        hashes = sorted(set().union(*records.values()))
+        architectures = tuple(map(_architecture_string, hashes))
+        columns = {
+            dataset + suffix: np.array(
+                [factor * found[key][name] if key in found else np.nan for key in hashes]
+            )
+            for dataset, found in records.items()
+            for suffix, (name, factor) in _MEASUREMENTS.items()
+        }
+        return Table(NAS_BENCH_GRAPH, architectures, columns)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise damaged(_SOURCE, f"{type(error).__name__}: {error}", _REMEDY) from error
+
+
+def _read(file: Path) -> Any:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise EnvironmentFailureError(f"{file}: cannot be read: {error.strerror}") from error
+    return restricted_unpickle(data, _STAND_INS, _SOURCE, _REMEDY)
+
+
+def _architecture_string(key: int) -> str:
+    # A hash is the number of the wiring, then the layers' operations as decimal digits.
+    wiring, operations = divmod(key, 10**LAYERS)
+    sources = ",".join(map(str, WIRINGS[wiring]))
+    layers = ",".join(GRAPH_OPERATIONS[int(digit)] for digit in f"{operations:0{LAYERS}}")
+    return f"{sources}|{layers}"

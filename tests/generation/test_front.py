@@ -1,0 +1,266 @@
+"""Several properties at once: which compromises are handed out, and how the command shows them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import RunCli, assert_fails
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch import Tensor
+
+from diffusionnag import DiffusionNAGError, Generator, PropertyPredictor, get_search_space
+from diffusionnag.generation.front import (
+    Objectives,
+    choose,
+    generate_front,
+    hypervolume,
+    non_dominated,
+    simplex,
+)
+from diffusionnag.guidance import AnalyticProperty, Guidance, maximize
+from diffusionnag.guidance.terms import Ceiling, RowWeights
+
+SPACE = get_search_space("nasbench201")
+PARAMS, MACS = AnalyticProperty(SPACE, "params"), AnalyticProperty(SPACE, "macs")
+# Few different values, so that there are ties and repeated rows.
+points = hnp.arrays(
+    float, st.tuples(st.integers(1, 30), st.integers(2, 3)), elements=st.integers(0, 6).map(float)
+)
+
+
+def dominates(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool((one >= other).all() and (one > other).any())
+
+
+def undominated(values: np.ndarray) -> list[bool]:
+    return [not any(dominates(other, one) for other in values) for one in values]
+
+
+def depth(space_cell: str) -> float:
+    """A property that no analytic one gives away: how far convolutions stand from the input."""
+    operations = SPACE.operation_names(SPACE.parse(space_cell))
+    return sum(node * ("conv" in one) for node, one in enumerate(operations)) + 0.1 * len(
+        set(operations)
+    )
+
+
+@pytest.fixture(scope="module")
+def depth_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A predictor of `depth`, quickly fitted, as a folder."""
+    folder = tmp_path_factory.mktemp("predictor") / "depth"
+    cells = SPACE.sample(60, seed=0)
+    predictor = PropertyPredictor(SPACE, "depth")
+    predictor.fit(cells, [depth(SPACE.format(one)) for one in cells]).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.from_pretrained("nasbench201")
+
+
+# -- choosing -------------------------------------------------------------------------------------
+
+
+@given(points)
+def test_the_non_dominated_are_those_of_a_brute_force(values: np.ndarray) -> None:
+    assert non_dominated(values).tolist() == undominated(values)
+
+
+@given(points, st.integers(1, 30))
+def test_better_fronts_are_chosen_first(values: np.ndarray, count: int) -> None:
+    chosen = choose(values, count)
+    assert len(set(chosen.tolist())) == len(chosen) == min(count, len(values))
+    rank, left = np.zeros(len(values)), np.arange(len(values))
+    while len(left):
+        first = np.array(undominated(values[left]))
+        left = left[~first]
+        rank[left] += 1
+    passed_over = np.delete(rank, chosen)
+    assert rank[chosen].max() <= passed_over.min(initial=np.inf)
+
+
+@given(points, st.integers(3, 10))
+def test_the_best_in_each_property_are_among_the_chosen(values: np.ndarray, count: int) -> None:
+    np.testing.assert_array_equal(values[choose(values, count)].max(0), values.max(0))
+
+
+def test_the_chosen_are_spread_along_the_front() -> None:
+    # Most of the front is crowded into its first tenth.
+    x = np.append(np.linspace(0, 0.1, 900), np.linspace(0.1, 1, 100))
+    chosen = choose(np.stack([x, 1 - x], axis=1), 11)
+    gaps = np.diff(np.sort(x[chosen]))
+    assert gaps.max() < 2.5 * gaps.min()
+
+
+@pytest.mark.parametrize(("properties", "count"), [(2, 128), (2, 512), (3, 128), (3, 136)])
+def test_directions_are_spread_over_the_simplex(properties: int, count: int) -> None:
+    shares = simplex(properties, count, seed=0)
+    assert shares.shape == (count, properties)
+    assert len(np.unique(shares, axis=0)) == count
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(1), 1)
+    np.testing.assert_allclose(shares.mean(0), 1 / properties, atol=0.02)
+    assert not np.array_equal(shares, simplex(properties, count, seed=1))
+
+
+def test_a_hypervolume_is_what_lies_between_a_front_and_its_reference() -> None:
+    scores = np.array([[2.0, 1.0], [1.0, 3.0], [1.0, 1.0], [5.0, -1.0]])
+    assert hypervolume(scores, np.zeros(2)) == pytest.approx(2 * 1 + 1 * 2)
+    assert hypervolume(scores[3:], np.zeros(2)) == 0
+    assert hypervolume(np.zeros((0, 2)), np.zeros(2)) == 0
+
+
+# -- generating -----------------------------------------------------------------------------------
+
+
+class FirstEntry(Guidance):
+    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
+        return x[:, 0, 0]
+
+
+def test_rows_keep_their_weights_in_a_part_of_the_batch() -> None:
+    weights = torch.arange(6.0)
+    guide = 2 * RowWeights(FirstEntry(), weights) + Ceiling(FirstEntry(), 9.0, 0.1)
+    x = torch.rand(6, 3, 5)
+    rows = torch.tensor([True, False, True, True, False, False])
+    whole = guide.log_likelihood(x, torch.zeros(6), x)
+    part = guide.of_rows(rows).log_likelihood(x[rows], torch.zeros(3), x[rows])
+    torch.testing.assert_close(part, whole[rows])
+    torch.testing.assert_close(whole, (2 * weights + 1) * x[:, 0, 0])
+
+
+def test_three_properties_with_limits(generator: Generator, depth_predictor: Path) -> None:
+    third = PropertyPredictor.from_pretrained(depth_predictor)
+    objectives = Objectives((third, PARAMS, MACS), (1, -1, 0.5))
+    limits = [PARAMS <= 0.8, MACS >= 20]
+    front = generate_front(generator, 40, objectives, limits=limits)
+    assert len(front.architectures) == len(set(front.architectures)) == 40
+    assert all(SPACE.is_valid(one) for one in front.architectures)
+    assert all(limit.keeps(front.architectures).all() for limit in limits)
+    values = objectives.values(front.architectures) * objectives.directions
+    assert front.on_front.tolist() == undominated(values)
+    assert front.on_front.any()
+    assert (np.diff(values[:, 0]) <= 0).all()
+    assert set(front.architectures) <= set(front.candidates)
+
+
+def test_more_are_handed_out_than_a_batch_holds(generator: Generator) -> None:
+    front = generate_front(generator, 600, Objectives((PARAMS, MACS), (1, -1)))
+    assert len(set(front.architectures)) == 600
+
+
+@pytest.mark.parametrize(
+    ("properties", "weights", "message"),
+    [
+        ((PARAMS,), (1,), "not 1"),
+        ((PARAMS,) * 4, (1,) * 4, "not 4"),
+        ((PARAMS, MACS), (1,), "a weight"),
+        ((PARAMS, MACS), (1, 0), "other than 0"),
+    ],
+)
+def test_what_is_no_front_is_refused(properties: tuple, weights: tuple, message: str) -> None:
+    with pytest.raises(DiffusionNAGError, match=message):
+        Objectives(properties, weights)
+
+
+def test_counts_and_limits_are_checked(generator: Generator) -> None:
+    objectives = Objectives((PARAMS, MACS), (1, -1))
+    with pytest.raises(DiffusionNAGError, match="at least 1"):
+        generate_front(generator, 0, objectives)
+    with pytest.raises(DiffusionNAGError, match="do not exist"):
+        generate_front(generator, 20_000, objectives)
+    with pytest.raises(DiffusionNAGError, match="the nearest has params"):
+        generate_front(generator, 4, objectives, limits=[PARAMS <= 0.001])
+
+
+def test_on_average_a_property_is_pulled_as_hard_as_alone() -> None:
+    guide = Objectives((PARAMS, MACS), (3, -1)).guidance(128, 0)
+    x = torch.from_numpy(SPACE.encode(SPACE.sample(128, 0)))
+    single = maximize(PARAMS, 3).log_likelihood(x, torch.zeros(128), x)
+    pulled = guide.terms[0].log_likelihood(x, torch.zeros(128), x)
+    assert (pulled / single).mean() == pytest.approx(1, abs=0.01)
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+PARETO = ("generate", "nasbench201", "--pareto")
+
+
+def test_the_command_hands_out_a_front(
+    run_cli: RunCli, depth_predictor: Path, tmp_path: Path
+) -> None:
+    wanted = ("-n", 48, "--guide", depth_predictor, "--guide", "macs=-1", "--limit", "params<=1.0M")
+    outputs = ("--out", "front.jsonl", "--plot", "front.png", "--top", 5)
+    result = run_cli(*PARETO, *wanted, *outputs)
+    assert result.returncode == 0, result.stderr
+    records = [json.loads(line) for line in (tmp_path / "front.jsonl").read_text().splitlines()]
+    assert len({record["architecture"] for record in records}) == 48
+    assert all(record["valid"] for record in records)
+    assert all(record["properties"]["params"] <= 1.0 for record in records)
+    values = np.array([[one["properties"]["depth"], -one["properties"]["macs"]] for one in records])
+    assert [record["front"] for record in records] == undominated(values)
+    assert (np.diff(values[:, 0]) <= 0).all()
+
+    listed = [line for line in result.stdout.splitlines() if "~0|+|" in line]
+    assert len(listed) == 5
+    (line,) = (line for line in result.stdout.splitlines() if "hypervolume" in line)
+    generated, uniform = map(float, line.split()[-2:])
+    assert generated >= uniform > 0
+    (line,) = (line for line in result.stdout.splitlines() if "on the first front" in line)
+    assert int(line.split()[-1]) == sum(record["front"] for record in records)
+    picture = (tmp_path / "front.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
+
+
+def test_the_same_seed_gives_the_same_front(run_main: RunCli, tmp_path: Path) -> None:
+    found = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        outputs = ("--out", f"{name}.jsonl", "--plot", f"{name}.svg", "--top", 0)
+        guides = ("--guide", "params", "--guide", "macs=-2")
+        result = run_main(*PARETO, "-n", 8, *guides, "--seed", seed, *outputs)
+        assert result.returncode == 0, result.stderr
+        found.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("jsonl", "svg")])
+    first, again, other = found
+    assert first == again
+    assert first != other
+    assert b"macs (M), lower is better" in first[1]
+    assert b"on the front of" in first[1]
+
+
+WRONG = {
+    "no guide": ("", "not 0"),
+    "one guide": ("--guide params", "between 2 or 3 properties, not 1"),
+    "a guide twice": ("--guide params --guide params=-1", "guided twice"),
+    "impossible limit": (
+        "--guide params --guide macs=-1 --limit params<=0.001",
+        "no nasbench201 architecture was found that keeps params <= 0.001",
+    ),
+    "too many": ("--guide params --guide macs=-1 -n 20000", "do not exist"),
+    "picture's kind": ("--guide params --guide macs=-1 --plot front.xyz", "front.xyz"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_requests_are_one_line(run_main: RunCli, tmp_path: Path, case: str) -> None:
+    options, message = WRONG[case]
+    result = run_main(*PARETO, "-n", 4, "--out", "out.jsonl", *options.split())
+    assert_fails(result, 2, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_botorch_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "botorch" else found(name)
+    )
+    result = run_main(*PARETO, "-n", 4, "--guide", "params", "--guide", "macs=-1")
+    assert_fails(result, 2, "pip install 'diffusionnag[pareto]'")

@@ -1,0 +1,135 @@
+"""Profiles of this machine: interrupted, gone on with, learnt from, and used as limits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+
+from diffusionnag import get_search_space
+from diffusionnag.networks.measuring import LatencySettings
+from diffusionnag.networks.profiling import ProfileSettings, profile_space
+from diffusionnag.tables import Table, read_table
+
+SPACE = get_search_space("nasbench201")
+SETTINGS = ProfileSettings(LatencySettings(repeats=1), resolution=4)
+QUICK = ("--repeats", 1, "--resolution", 4)
+NAME = "nasbench201-latency_here"
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this machine's own models are kept during a test."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "diffusionnag" / "predictors"
+
+
+def profile(folder: Path, count: int, **options: object) -> Table:
+    return profile_space(SPACE, "latency:here", count, folder, SETTINGS, **options)  # type: ignore
+
+
+def test_a_profile_grows_by_other_architectures(tmp_path: Path) -> None:
+    once = profile(tmp_path / "once", 6)
+    assert len(set(once.architectures)) == 6
+
+    def stop(done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(tmp_path / "stopped", 6, report=stop)
+    before = read_table(tmp_path / "stopped" / "latencies.parquet")
+    assert before.architectures == once.architectures[:4]
+    after = profile(tmp_path / "stopped", 6)
+    assert after.architectures == once.architectures
+    assert after.column("measured_ms")[:4].tolist() == before.column("measured_ms").tolist()
+    assert len(profile(tmp_path / "stopped", 2).architectures) == 6
+
+
+def test_a_latency_is_that_at_the_usual_speed(tmp_path: Path) -> None:
+    table = profile(tmp_path, 5)
+    measured, reference = table.column("measured_ms"), table.column("reference_ms")
+    relative = table.column("latency:here") / np.median(reference)
+    np.testing.assert_allclose(relative, measured / reference)
+    assert (measured > 0).all()
+
+
+def test_a_limit_on_the_own_latency_is_kept(run_main: RunCli, own_models: Path) -> None:
+    result = run_main("profile", "nasbench201", "-n", 12, *QUICK)
+    assert result.returncode == 0, result.stderr
+    assert "Spearman, cross-validated" in result.stdout
+    table = read_table(own_models / NAME / "latencies.parquet")
+    most = float(np.median(table.column("latency:here")))
+    assert "latency:here" in run_main("info", "nasbench201").stdout
+    request = ("--limit", f"latency:here<={most}", "--out", "cells.jsonl")
+    result = run_main("generate", "nasbench201", "-n", 10, *request)
+    assert result.returncode == 0, result.stderr
+    lines = Path("cells.jsonl").read_text().splitlines()
+    found = [json.loads(line)["properties"]["latency:here"] for line in lines]
+    assert len(found) == 10
+    assert max(found) <= most
+
+
+def test_a_killed_profile_goes_on(run_main: RunCli, own_models: Path, tmp_path: Path) -> None:
+    command = [str(CONSOLE_SCRIPT), "profile", "nasbench201", "-n", "1000", *map(str, QUICK)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    path, deadline = own_models / NAME / "latencies.parquet", time.monotonic() + 120
+    try:
+        while not path.exists() or len(read_table(path).architectures) < 2:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    before = read_table(path)
+    result = run_main("profile", "nasbench201", "-n", len(before.architectures) + 5, *QUICK)
+    assert result.returncode == 0, result.stderr
+    after = read_table(path)
+    assert len(after.architectures) == len(before.architectures) + 5
+    kept = after.column("measured_ms")[: len(before.architectures)]
+    assert kept.tolist() == before.column("measured_ms").tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-n", 4), "at least 5 are needed"),
+        (("-n", 20_000), "15625 of nasbench201"),
+        (("--name", "a/b"), "letters, digits"),
+        (("--name", "pixel3"), "shipped predictor"),
+        (("--backend", "tvm"), "no backend 'tvm'"),
+        (("--width", 2), "of width 2"),
+    ],
+)
+def test_wrong_requests_are_one_line(
+    run_main: RunCli, own_models: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert_fails(run_main("profile", "nasbench201", *options), 2, message)
+    assert not own_models.exists()
+
+
+def test_a_profile_of_other_settings_is_left_alone(
+    run_main: RunCli, own_models: Path, tmp_path: Path
+) -> None:
+    folder = own_models / NAME
+    profile(folder, 5)
+    result = run_main("profile", "nasbench201", "-n", 5, *QUICK, "--threads", 2)
+    assert_fails(result, 2, "holds a profile of other settings or another machine")
+    (folder / "latencies.parquet").write_bytes(b"PAR1")
+    assert_fails(run_main("profile", "nasbench201", "-n", 5, *QUICK), 2, "damaged")
+    (folder / "profile.json").write_text("{")
+    assert_fails(run_main("profile", "nasbench201", "-n", 5, *QUICK), 2, "is damaged; delete")
+
+
+@pytest.mark.usefixtures("own_models")
+def test_a_latency_that_was_not_measured_is_told(run_main: RunCli) -> None:
+    result = run_main("generate", "nasbench201", "--limit", "latency:here<=5")
+    assert_fails(result, 2, "`diffusionnag profile` measures this machine")
