@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from diffusionnag.cli.execution import Cpus, ExecutorName, Gpus, Workers
+from diffusionnag.cli.options import Cpus, ExecutorName, Gpus, Workers
 
 GROUPS = "--groups"
 

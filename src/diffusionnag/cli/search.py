@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diffusionnag.cli.execution import Cpus, ExecutorName, Gpus, Workers
+from diffusionnag.cli.options import Cpus, ExecutorName, Gpus, Workers
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -1,0 +1,85 @@
+"""Options that several commands have in common, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Space = Annotated[str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")]
+ArchitectureText = Annotated[str, typer.Argument(help="Architecture string.")]
+Count = Annotated[int, typer.Option("-n", help="How many architectures.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Top = Annotated[int, typer.Option(help="How many of the best to print.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or any other device of torch.")]
+
+# -- what is asked for ----------------------------------------------------------------------------
+
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        help="Limit that every architecture keeps: 'params<=1.0M', 'latency:pixel3<=15', "
+        "'cifar10>=90'. May be repeated.",
+        metavar="NAME_OR_PATH<=VALUE",
+    ),
+]
+LimitProbability = Annotated[
+    float, typer.Option(help="Probability with which predicted properties keep a limit.")
+]
+GeneratorName = Annotated[
+    str | None,
+    typer.Option(
+        "--generator",
+        help="Folder or hub id of a generator; the shipped one if left out.",
+        metavar="NAME_OR_FOLDER",
+    ),
+]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        help="ancestral (if left out; 16 steps), heun (12), dpm_solver (16), or as the paper has them, "
+        "euler_maruyama, reverse_diffusion or predictor_corrector (1,000)."
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Steps of the solver; those named there if left out.")
+]
+
+# -- images and networks --------------------------------------------------------------------------
+
+Images = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT.",
+    ),
+]
+Resolution = Annotated[int | None, typer.Option(help="Pixels; the benchmark's own if left out.")]
+Width = Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")]
+
+# -- where it runs -------------------------------------------------------------------------------
+
+Workers = Annotated[int, typer.Option(help="How many architectures are measured at once.")]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        help="Where the workers are: local (this process), process (several of this machine; if left "
+        "out with --workers) or ray (a cluster).",
+        metavar="local|process|ray",
+    ),
+]
+Cpus = Annotated[
+    float | None, typer.Option(help="CPUs of each worker of a cluster; 1 if left out.")
+]
+Gpus = Annotated[
+    float | None, typer.Option(help="GPUs of each worker of a cluster; 0 if left out.")
+]
+
+# -- what is written ------------------------------------------------------------------------------
+
+Plot = Annotated[
+    Path | None, typer.Option(help="Draw a picture into this .png, .svg or .pdf file.")
+]
