@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test lint format bench experiment clean
 
 # Installed once; again only when the requirements change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -31,6 +31,10 @@ format: setup
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/training_speed.py
+
+# make experiment NAME=table3: measure a table of results/ again.
+experiment: setup
+	$(BIN)/python -m experiments $(NAME)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -10,8 +10,6 @@ import numpy as np
 
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import commit
-from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.tables import Table, known_tables
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,6 @@ class ResultTable:
     notes: tuple[str, ...] = ()
     picture: Callable[[Path], None] | None = None
     """Draws what belongs to the table into a file (.png)."""
-
-
-def required_table(space_name: str, table_name: str) -> Table:
-    """Return a measured table; raises DiffusionNAGError where it is not installed."""
-    installed = known_tables(space_name)
-    if table_name not in installed:
-        raise DiffusionNAGError(
-            f"the table {table_name} is not installed; see `diffusionnag tables {space_name}`"
-        )
-    return installed[table_name]()
 
 
 def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:

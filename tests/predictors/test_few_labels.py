@@ -13,7 +13,7 @@ from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
 from diffusionnag.spaces import Architecture, get_search_space
 from diffusionnag.tables import DATA_FOLDER_VARIABLE, Table
 from experiments import get_experiment
-from experiments.baseline_predictors import NodeTransformer, Ranker
+from experiments.predictors.baseline_predictors import NodeTransformer, Ranker
 
 SPACE = get_search_space("nasbench201")
 

@@ -1,0 +1,1 @@
+"""Graph networks, whose operations and wiring vary."""

@@ -1,0 +1,1 @@
+"""What guidance by predictors and limits gives, against measured values."""

@@ -1,0 +1,1 @@
+"""How many measurements a search needs."""

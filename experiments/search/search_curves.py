@@ -1,0 +1,142 @@
+"""Best-so-far curves of many searches: their means, what one gains over another, and their picture."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from diffusionnag._confidence import interval
+from diffusionnag.report import plot_curves
+from diffusionnag.search.acquisition import ACQUISITIONS
+from experiments.result_table import ResultTable
+from experiments.search.search_benchmarks import (
+    DATASETS,
+    SEARCHERS,
+    SEEDS,
+    STRATEGY_SEARCHERS,
+    TRIALS,
+    big_space,
+    runs_of,
+    short_training,
+    test_accuracy,
+)
+from experiments.search.search_runs import Benchmark, Searcher, run_searches
+
+SHOWN = (20, 50, 100)
+
+Curves = Mapping[Searcher, np.ndarray]
+"""The best so far after each trial, `seeds x trials`, of each searcher."""
+
+
+def figure3(report: Callable[[str], None]) -> ResultTable:
+    """Return best-so-far values of four strategies and all baselines on seven benchmarks (Figure 3)."""
+    benchmarks = [
+        *(test_accuracy(one) for one in DATASETS),
+        *(short_training(one) for one in DATASETS),
+        big_space(),
+    ]
+    curves = {one.name: _curves(one, SEARCHERS, report) for one in benchmarks}
+    return ResultTable(
+        title="Best so far by number of measured architectures (paper, Figure 3)",
+        columns=("benchmark", "searcher", *_headings(), "p"),
+        rows=_rows(curves),
+        notes=(
+            "Accuracy in % of the best so far; on NAS-Bench-201 the test accuracy after 200 epochs, "
+            "also where validation accuracy after 12 epochs was searched; on MnasNet ImageNet top-1 "
+            f"of the surrogate (results/surrogate.md). Mean and 95 % interval of {len(SEEDS)} seeds.",
+            *_notes(),
+        ),
+        picture=_picture(curves, "Search: best so far"),
+    )
+
+
+def figure4(report: Callable[[str], None]) -> ResultTable:
+    """Return best-so-far values of each strategy with each acquisition function (Figure 4)."""
+    curves = {}
+    for acquisition in ACQUISITIONS:
+        searchers = [Searcher(one.name, one.strategy, acquisition) for one in STRATEGY_SEARCHERS]
+        curves[acquisition] = _curves(big_space(), searchers, report)
+    return ResultTable(
+        title="Strategies and acquisition functions in the big space (paper, Figure 4)",
+        columns=("acquisition", "searcher", *_headings(), "p"),
+        rows=_rows(curves),
+        notes=(
+            "ImageNet top-1 in % of the best so far among MnasNet networks, by the surrogate "
+            f"(results/surrogate.md). Mean and 95 % interval of {len(SEEDS)} seeds.",
+            *_notes(),
+        ),
+        picture=_picture(curves, "Strategies by acquisition function"),
+    )
+
+
+def better(ours: np.ndarray, others: np.ndarray) -> str:
+    """Return the p-value of a larger area under the curves, `seeds x trials`, paired over seeds.
+
+    It is that of Wilcoxon's signed-rank test against the alternative that ours is not larger.
+    """
+    difference = ours.mean(1) - others.mean(1)
+    if not difference.any():
+        return "1.000"
+    _, p = stats.wilcoxon(difference, alternative="greater")
+    return f"{p:.3f}"
+
+
+def _curves(
+    benchmark: Benchmark, searchers: Sequence[Searcher], report: Callable[[str], None]
+) -> dict[Searcher, np.ndarray]:
+    runs = {searcher: runs_of(benchmark, searcher) for searcher in searchers}
+    found = run_searches([run for group in runs.values() for run in group], report)
+    return {
+        searcher: np.array([found[run].best_so_far(TRIALS) for run in group])
+        for searcher, group in runs.items()
+    }
+
+
+def _rows(curves: Mapping[str, Curves]) -> tuple[tuple[str, ...], ...]:
+    """Return a row for each searcher; strategies are compared with the first of their group."""
+    rows = []
+    for group, of_searchers in curves.items():
+        guided, *_ = of_searchers.values()
+        for searcher, runs in of_searchers.items():
+            compared = searcher.strategy is not None and runs is not guided
+            p = better(guided, runs) if compared else "-"
+            rows.append((group, searcher.label, *_figures(runs), p))
+    return tuple(rows)
+
+
+def _headings() -> tuple[str, ...]:
+    return (*(f"after {trials}" for trials in SHOWN), "area")
+
+
+def _figures(runs: np.ndarray) -> tuple[str, ...]:
+    mean, half = runs.mean(0), interval(runs)
+    area = runs.mean(1)
+    shown = [f"{mean[at - 1]:.2f} ± {half[at - 1]:.2f}" for at in SHOWN]
+    return (*shown, f"{area.mean():.3f} ± {interval(area[:, None])[0]:.3f}")
+
+
+def _notes() -> tuple[str, ...]:
+    return (
+        f"Area: the mean of the curve over {TRIALS} measurements. p: Wilcoxon's signed-rank test, "
+        "paired over seeds, that the area of guided is not larger; guided, mutation, "
+        "mutation+random and random candidates share predictor, warm-up and everything else.",
+    )
+
+
+def _picture(curves: Mapping[str, Curves], title: str) -> Callable[[Path], None]:
+    panels = {
+        name: {one.label: (runs.mean(0), interval(runs)) for one, runs in of_searchers.items()}
+        for name, of_searchers in curves.items()
+    }
+    return functools.partial(
+        plot_curves,
+        panels,
+        xlabel="measured architectures",
+        ylabel="best so far, %",
+        title=title,
+        caption=f"mean and 95 % interval over {len(SEEDS)} seeds",
+    )

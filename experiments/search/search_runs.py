@@ -1,0 +1,230 @@
+"""Searches repeated over seeds, each of them kept, so that an experiment can be stopped and go on."""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import torch
+from optuna.trial import FrozenTrial
+
+from diffusionnag.artifacts.model_cards import commit
+from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
+from diffusionnag.search.proposal import Proposes
+from diffusionnag.search.sampler import ArchitectureSampler
+from diffusionnag.search.searchers import new_searcher
+from diffusionnag.search.study import measured_trials, value_of
+from diffusionnag.search.trials import Measured, recorded_architecture
+from diffusionnag.spaces import Architecture, get_search_space
+from diffusionnag.tables.measurements import clean_measurements
+from experiments.measured_data import required_table
+
+KEPT = Path("runs") / "searches"
+"""Finished runs, one JSON object a line, in a file for each commit."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a search of a table raises, and what is reported of the best it has found so far.
+
+    With `decimals` a run ends when it has measured one of the `goals` best of the table, to so
+    many of them; otherwise, and at last, after so many `trials`.
+    """
+
+    name: str
+    space: str
+    searched: str
+    reported: str
+    trials: int
+    decimals: int | None = None
+    goals: int = 1
+
+    @functools.cached_property
+    def goal(self) -> float:
+        """The searched value at which a run ends, infinite where none is known to be the best."""
+        if self.decimals is None:
+            return np.inf
+        _, table, column = self.searched.split(":")
+        space = get_search_space(self.space)
+        measured = clean_measurements(required_table(self.space, table), space, column)
+        return round(float(np.sort(measured.values)[-self.goals]), self.decimals)
+
+    def is_goal(self, value: float) -> bool:
+        """Return whether a searched value is among the best of the table."""
+        return round(value, self.decimals) >= self.goal
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """A searcher by name, with the options that only the library's own has."""
+
+    name: str
+    strategy: str | None = None
+    acquisition: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What tables call it: the candidates of its strategy where that is given, else its name."""
+        return f"{self.strategy} candidates" if self.strategy else self.name
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search: its benchmark, who searches, the seed, and after how many trials it ends at last."""
+
+    benchmark: Benchmark
+    searcher: Searcher
+    seed: int
+    trials: int
+
+    @property
+    def key(self) -> str:
+        """Return the run as text, under which its outcome is kept."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The searched and the reported value of each measured architecture in order, each `measured`."""
+
+    searched: np.ndarray
+    reported: np.ndarray
+
+    def best_so_far(self, trials: int) -> np.ndarray:
+        """Return the reported value of the best searched one after each trial, `trials` float64.
+
+        A run that ended before, because nothing better is left, stays where it is.
+        """
+        best = np.maximum.accumulate(self.searched)
+        first = np.array([np.flatnonzero(self.searched == value)[0] for value in best])
+        curve = self.reported[first][:trials]
+        return np.pad(curve, (0, trials - len(curve)), mode="edge")
+
+
+def search_until_goal(
+    benchmark: Benchmark, sampler: ArchitectureSampler, measure: Measure, trials: int
+) -> list[FrozenTrial]:
+    """Return the trials measured until one reaches the goal, or at last so many."""
+
+    def stop_at_goal(study: optuna.Study, trial: FrozenTrial) -> None:
+        if benchmark.is_goal(value_of(trial)):
+            study.stop()
+
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    objective = optuna_objective(sampler.search_space, measure)
+    study.optimize(objective, trials, callbacks=[stop_at_goal])
+    return measured_trials(study)
+
+
+def propose_until_goal(
+    proposer: Proposes,
+    measure: Callable[[Architecture], float],
+    is_goal: Callable[[float], bool],
+    trials: int,
+    *,
+    first: Sequence[Architecture] = (),
+    seed: int,
+) -> list[float]:
+    """Return what is measured until a value reaches the goal, or at last so many: `first`, then proposals."""
+    rng, measured = np.random.default_rng(seed), list[Measured]()
+    while len(measured) < trials and not (measured and is_goal(measured[-1].value)):
+        queued = first[len(measured) :]
+        taken = {one.architecture for one in measured}
+        chosen = queued[0] if queued else proposer.propose(measured, taken, rng)
+        measured.append(Measured(chosen, (measure(chosen),)))
+    return [one.value for one in measured]
+
+
+def median_to_goal(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> str:
+    """Return median and range of the measurements until the goal, where a run is given up at `cap`."""
+    return median_and_range(
+        [len(one.searched) if benchmark.is_goal(one.searched[-1]) else np.inf for one in outcomes],
+        cap,
+    )
+
+
+def median_and_range(counts: Sequence[float], cap: int) -> str:
+    """Return median and range of counts as text, infinite ones as more than the cap."""
+    counts = sorted(counts)
+
+    def shown(value: float) -> str:
+        return f"{value:g}" if np.isfinite(value) else f"> {cap}"
+
+    return f"{shown(float(np.median(counts)))} ({shown(counts[0])} to {shown(counts[-1])})"
+
+
+def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run, Outcome]:
+    """Return the outcome of each run, from what the same commit has kept or from a search now.
+
+    As many run side by side as there are cores, each with one thread.
+    """
+    path = KEPT / f"{commit()}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = dict(_read(path))
+    missing = [run for run in dict.fromkeys(runs) if run.key not in kept]
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_settle) as pool,
+        path.open("a", encoding="utf-8") as file,
+    ):
+        futures = {pool.submit(_search, run): run for run in missing}
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                run, found = futures[future], future.result()
+                kept[run.key] = found
+                # A line that was cut short ends where the next one begins.
+                file.write("\n" + json.dumps({"run": run.key, "found": found}))
+                file.flush()
+                title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
+                report(f"{done} of {len(missing)} searches, the last: {title}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {run: Outcome(*np.array(kept[run.key], dtype=np.float64)) for run in runs}
+
+
+def _read(path: Path) -> Iterator[tuple[str, list[list[float]]]]:
+    """Yield the kept runs; a line that was cut short is left out."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            kept = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        yield kept["run"], kept["found"]
+
+
+def _settle() -> None:
+    """Prepare a process of the pool: each has one core."""
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@functools.cache
+def _measure(text: str, space: str) -> Measure:
+    return read_objective(text, get_search_space(space))
+
+
+def _search(run: Run) -> list[list[float]]:
+    """Return searched and reported values of a run's trials, in order."""
+    benchmark, space = run.benchmark, get_search_space(run.benchmark.space)
+    searched, reported = (
+        _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
+    )
+    options = {"strategy": run.searcher.strategy, "acquisition": run.searcher.acquisition}
+    sampler = new_searcher(run.searcher.name, space, seed=run.seed, **options)
+    trials = search_until_goal(benchmark, sampler, searched, run.trials)
+    architectures = [recorded_architecture(space, trial) for trial in trials]
+    return [
+        [value_of(trial) for trial in trials],
+        [float(reported(one)) for one in architectures if one is not None],  # type: ignore[arg-type]
+    ]

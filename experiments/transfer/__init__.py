@@ -1,0 +1,1 @@
+"""What is generated for data sets of which no accuracy is known."""
