@@ -9,6 +9,7 @@ from diffusionnag.execution.processes import ProcessExecutor
 __all__ = ["EXECUTORS", "Executor", "LocalExecutor", "ProcessExecutor", "new_executor"]
 
 EXECUTORS = ("local", "process", "ray")
+"""Names of executors: this process, several of this machine, a Ray cluster."""
 
 
 def new_executor(

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
+"""The environment variable that names the folder of measured tables."""
 
 
 @dataclass(frozen=True)
