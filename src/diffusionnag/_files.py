@@ -1,15 +1,29 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Reading files, and writing them so that nobody ever finds half of one."""
 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from diffusionnag.errors import EnvironmentFailureError
+from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
-__all__ = ["check_writable", "prepare_folder", "write_atomically"]
+__all__ = ["check_writable", "prepare_folder", "read_file", "write_atomically"]
 
 _KEPT_NAME = 50
+
+
+def read_file(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises DiffusionNAGError where there is none, EnvironmentFailureError where it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DiffusionNAGError(f"{path}: no such file; check the path") from None
+    except (OSError, ValueError) as error:  # a path with a null character is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise EnvironmentFailureError(f"cannot read {path}: {reason}") from error
 
 
 @contextmanager

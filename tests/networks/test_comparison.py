@@ -83,8 +83,8 @@ def test_wrong_groups_are_one_line(tmp_path: Path, run_main: RunCli) -> None:
     (tmp_path / "broken.jsonl").write_text("{")
     for name, message in {
         "few.jsonl": "holds 1 architectures, not 2",
-        "broken.jsonl": "no file of architectures",
-        "missing.jsonl": "cannot read missing.jsonl",
+        "broken.jsonl": "broken.jsonl, line 1: not JSON",
+        "missing.jsonl": "missing.jsonl: no such file",
     }.items():
         wanted = ("--data", "images", "--groups", name, "--top", 2, "--out", "out")
         assert_fails(run_main("compare", "nasbench201", *wanted), 2, message)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor
 from diffusionnag.networks.task import ImageTask, kept_accuracy
@@ -25,18 +25,11 @@ class Group:
 
 
 def read_group(path: Path, space: SearchSpace, top: int) -> Group:
-    """Return the first `top` architectures of a file that `generate` or `search` wrote.
+    """Return the first `top` distinct architectures of a file that `generate` or `search` wrote.
 
-    Raises DiffusionNAGError for a file that is none, or holds fewer.
+    Raises DiffusionNAGError for a file of another kind, or with fewer.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        texts = [json.loads(line)["architecture"] for line in lines if line.strip()]
-    except OSError as error:
-        raise DiffusionNAGError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DiffusionNAGError(f"{path} is no file of architectures as --out writes") from error
-    distinct = list(dict.fromkeys(texts))[:top]
+    distinct = list(dict.fromkeys(record.architecture for record in read_records(path)))[:top]
     if len(distinct) < top:
         raise DiffusionNAGError(f"{path} holds {len(distinct)} architectures, not {top}; --top")
     return Group(path.stem, tuple(map(space.parse, distinct)))
