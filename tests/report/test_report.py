@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.report import draw_picture, draw_text, plot_distributions
-from diffusionnag.report.layered import layered_layout
-from diffusionnag.report.text import wrap_architecture
+from diffusionnag.report._layered_layout import layered_layout
+from diffusionnag.report.architecture_text import wrap_architecture
 from diffusionnag.spaces import UNDECIDED, Architecture, SearchSpace, get_search_space
 
 pytest.importorskip("matplotlib")

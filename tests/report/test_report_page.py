@@ -25,7 +25,7 @@ from diffusionnag.networks import build_network
 from diffusionnag.networks.compared import Comparison, write_comparison
 from diffusionnag.networks.trained import TrainedNetwork
 from diffusionnag.report.page import read_run_folder, write_page
-from diffusionnag.report.page.section import Section
+from diffusionnag.report.page._section import Section
 
 pytest.importorskip("matplotlib")
 

@@ -20,7 +20,7 @@ from diffusionnag.generation.guided_sampling import sample_resampled
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.generation.request import Request
 from diffusionnag.generation.samples import Samples
-from diffusionnag.report.figure import check_picture
+from diffusionnag.report import check_picture
 
 ORACLE_SIZE = 1_000
 """The paper compares with the best thousand architectures of a table (Table 3, Figure 2)."""

@@ -43,8 +43,7 @@ def train_predictor(
     from diffusionnag.predictors.cross_validation import held_out_parts
     from diffusionnag.predictors.fitting import fit_judged, how_judged
     from diffusionnag.predictors.quality import prediction_quality
-    from diffusionnag.report import plot_scatter
-    from diffusionnag.report.figure import check_picture
+    from diffusionnag.report import check_picture, plot_scatter
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements, known_tables, read_table
 

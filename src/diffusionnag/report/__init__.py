@@ -1,14 +1,16 @@
-"""Pictures: architectures, and the properties of many of them."""
+"""Pictures and text: one architecture, or the properties of many; nothing here knows of models."""
 
-from diffusionnag.report.best_so_far import plot_best_so_far
-from diffusionnag.report.curves import plot_curves
-from diffusionnag.report.distribution import plot_distributions
-from diffusionnag.report.drawing import draw_picture
-from diffusionnag.report.pareto import plot_pareto
-from diffusionnag.report.scatter import plot_scatter
-from diffusionnag.report.text import draw_text
+from diffusionnag.report._figure import check_picture
+from diffusionnag.report.architecture_picture import draw_picture
+from diffusionnag.report.architecture_text import draw_text
+from diffusionnag.report.best_so_far_plot import plot_best_so_far
+from diffusionnag.report.curves_plot import plot_curves
+from diffusionnag.report.distribution_plot import plot_distributions
+from diffusionnag.report.pareto_plot import plot_pareto
+from diffusionnag.report.scatter_plot import plot_scatter
 
 __all__ = [
+    "check_picture",
     "draw_picture",
     "draw_text",
     "plot_best_so_far",

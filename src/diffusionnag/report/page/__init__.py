@@ -9,17 +9,17 @@ from jinja2 import Environment, FileSystemLoader
 from diffusionnag import __version__
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import today
-from diffusionnag.report.page.architectures import architectures_section
-from diffusionnag.report.page.comparisons import comparison_section
-from diffusionnag.report.page.models import model_section
-from diffusionnag.report.page.run_folder import (
+from diffusionnag.report.page._architectures_section import architectures_section
+from diffusionnag.report.page._comparison_section import comparison_section
+from diffusionnag.report.page._model_section import model_section
+from diffusionnag.report.page._run_folder import (
     Found,
     Model,
     NamedComparison,
     RunFolder,
     read_run_folder,
 )
-from diffusionnag.report.page.section import Section
+from diffusionnag.report.page._section import Section
 from diffusionnag.spaces import SearchSpace
 
 __all__ = ["RunFolder", "read_run_folder", "write_page"]

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.axes import SHORT_TAIL, Shown, plain_axes, shown_range
-from diffusionnag.report.figure import (
-    AXIS_SIZE,
+from diffusionnag.report._axes import SHORT_TAIL, Shown, label_axes, plain_axes, shown_range
+from diffusionnag.report._figure import (
     COLOURS,
-    GREY,
-    INK,
     LINE,
     MARGIN,
-    NOTE_SIZE,
+    add_legend,
+    add_panel,
     check_picture,
     heading_width,
     open_figure,
     write_heading,
+    write_note,
 )
 
 if TYPE_CHECKING:
@@ -87,8 +86,7 @@ def plot_pareto(
     with open_figure(path, width, height) as figure:
         for number, (across, up) in enumerate(pairs):
             left = MARGIN + LEFT + number * (LEFT + panel_width + GAP)
-            box = (left / width, FOOT / height, panel_width / width, panel_height / height)
-            axes = figure.add_axes(box)
+            axes = add_panel(figure, left, FOOT, panel_width, panel_height)
             _draw(
                 axes, {name: group[:, [across, up]] for name, group in groups.items()}, kind, mark
             )
@@ -96,26 +94,20 @@ def plot_pareto(
                 _join(axes, groups["chosen"], directions)
             axes.set_xlim(stretches[across].low, stretches[across].high)
             axes.set_ylim(stretches[up].low, stretches[up].high)
-            axes.set_xlabel(labels[across], color=INK, size=AXIS_SIZE)
-            axes.set_ylabel(labels[up], color=INK, size=AXIS_SIZE)
+            label_axes(axes, labels[across], labels[up])
         write_heading(figure, title, caption)
         # The same marks stand in every panel, so one legend explains them all.
-        figure.legend(
-            *figure.axes[0].get_legend_handles_labels(),
-            loc="upper left",
-            bbox_to_anchor=(MARGIN / width, 1 - (MARGIN + 2.4 * LINE) / height),
-            ncols=len(groups),
-            fontsize=NOTE_SIZE,
-            labelcolor=GREY,
-            frameon=False,
-            borderpad=0,
-            borderaxespad=0,
+        handles, names_of_marks = figure.axes[0].get_legend_handles_labels()
+        add_legend(
+            figure,
+            dict(zip(names_of_marks, handles, strict=True)),
+            MARGIN + 2.4 * LINE,
+            len(groups),
             handlelength=0.8,
             handletextpad=0.4,
             columnspacing=1.6,
         )
-        style = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
-        figure.text((needed - MARGIN) / width, MARGIN / height, note, **style)
+        write_note(figure, note, needed - MARGIN)
 
 
 def _labels(

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diffusionnag.report.page.architecture_set import ArchitectureSet
-from diffusionnag.report.page.drawings import draw_architecture, find_space
-from diffusionnag.report.page.picture import Picture
-from diffusionnag.report.page.plots import plots_of
-from diffusionnag.report.page.section import Section, Table, asked_for, number
+from diffusionnag.report.page._architecture_set import ArchitectureSet
+from diffusionnag.report.page._pictures import Picture, draw_architecture, find_space
+from diffusionnag.report.page._plots import plots_of
+from diffusionnag.report.page._section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.spaces.cost import unit
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from diffusionnag.report.figure import GREY, PALE
+from diffusionnag.report._figure import AXIS_SIZE, GREY, INK, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,12 @@ def shown_range(
         lowest = lowest if lowest >= low - far else low
         highest = highest if highest <= high + far else high
     return Shown(float(lowest), float(highest))
+
+
+def label_axes(axes: Axes, across: str = "", up: str = "", size: float = AXIS_SIZE) -> None:
+    """Write below and beside axes what they show."""
+    axes.set_xlabel(across, color=INK, size=size)
+    axes.set_ylabel(up, color=INK, size=size)
 
 
 def plain_axes(axes: Axes, grid: Literal["x", "both"]) -> None:

@@ -7,20 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.axes import plain_axes, shown_range
-from diffusionnag.report.figure import (
-    AXIS_SIZE,
+from diffusionnag.report._axes import label_axes, plain_axes, shown_range
+from diffusionnag.report._figure import (
     COLOURS,
-    GREY,
-    INK,
     LINE,
     MARGIN,
-    NOTE_SIZE,
     PALE,
+    add_panel,
     check_picture,
     heading_width,
     open_figure,
     write_heading,
+    write_note,
 )
 
 WIDTH, HEIGHT = 6.0, 3.2
@@ -39,10 +37,9 @@ def plot_best_so_far(
 ) -> None:
     """Draw each measured value (`count`, in order) and the best until then, as SVG, PNG or PDF.
 
-    The first `warm_up` lie on grey. Of values that are not `allowed` (`count`
-    bool) none is the best, and their points are hollow. A few values far from all others are only
-    counted. Raises DiffusionNAGError without values, for another suffix, and where matplotlib is
-    missing.
+    The first `warm_up` lie on grey. Of values that are not `allowed` (`count` bool) none is the
+    best, and their points are hollow. A few values far from all others are only counted. Raises
+    DiffusionNAGError without values, for another suffix, and where matplotlib is missing.
     """
     check_picture(path)
     from matplotlib.ticker import MaxNLocator
@@ -56,13 +53,12 @@ def plot_best_so_far(
     best = (np.minimum if minimize else np.maximum).accumulate(counted)
     shown = shown_range([values], always=best[np.isfinite(best)]).wider(0.05)
     outside = int(shown.outside(values).sum())
-    found = int(np.flatnonzero(best == best[-1])[0]) + 1
-    caption = f"best {best[-1]:.6g}, found by measurement {found} of {len(values)}"
+    first = int(np.flatnonzero(best == best[-1])[0]) + 1
+    caption = f"best {best[-1]:.6g}, found by measurement {first} of {len(values)}"
     width = max(LEFT + WIDTH + 2 * MARGIN, heading_width(title, caption))
     height = HEAD + HEIGHT + FOOT
     with open_figure(path, width, height) as figure:
-        box = (LEFT / width, FOOT / height, WIDTH / width, HEIGHT / height)
-        axes = figure.add_axes(box)
+        axes = add_panel(figure, LEFT, FOOT, WIDTH, HEIGHT)
         places = np.arange(1, len(values) + 1)
         if warm_up:
             axes.axvspan(0, min(warm_up, len(values)) + 0.5, color=PALE, alpha=0.6, linewidth=0)
@@ -73,13 +69,10 @@ def plot_best_so_far(
         axes.step(places, best, where="post", color=COLOURS[4], linewidth=1.6, zorder=1)
         axes.set(xlim=(0, len(values) + 1), ylim=(shown.low, shown.high))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("measured architectures", color=INK, size=AXIS_SIZE)
-        axes.set_ylabel(name, color=INK, size=AXIS_SIZE)
+        label_axes(axes, "measured architectures", name)
         plain_axes(axes, "both")
         write_heading(figure, title, caption)
-        note = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
-        text = _note(warm_up, outside, bool((~allowed).any()))
-        figure.text((LEFT + WIDTH) / width, MARGIN / height, text, **note)
+        write_note(figure, _note(warm_up, outside, bool((~allowed).any())), LEFT + WIDTH)
 
 
 def _note(warm_up: int, outside: int, hollow: bool) -> str:

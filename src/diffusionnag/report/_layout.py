@@ -61,10 +61,10 @@ def is_chain(count: int, edges: Sequence[Edge]) -> bool:
 
 def depths(count: int, edges: Sequence[Edge]) -> list[int]:
     """Return the length of the longest path that leads to each node."""
-    found = [0] * count
+    depth = [0] * count
     for source, target in sorted(edges):
-        found[target] = max(found[target], found[source] + 1)
-    return found
+        depth[target] = max(depth[target], depth[source] + 1)
+    return depth
 
 
 def rows_by_group(names: Sequence[str]) -> list[Row]:
@@ -97,8 +97,8 @@ def headings(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
     if not all(row.label for row in rows):
         return []
     columns = itertools.zip_longest(*([_part(names[i]) for i in row.nodes] for row in rows))
-    found = [{part for part in column if part is not None} for column in columns]
-    return [part for (part,) in found] if all(len(parts) == 1 for parts in found) else []
+    shared = [{part for part in column if part is not None} for column in columns]
+    return [part for (part,) in shared] if all(len(parts) == 1 for parts in shared) else []
 
 
 def group_and_part(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diffusionnag.report.layout import Arrow, Layout, Point, depths, spread
+from diffusionnag.report._layout import Arrow, Layout, Point, depths, spread
 from diffusionnag.spaces.architecture import Edge
 
 LAYER_GAP = 0.5
@@ -200,9 +200,9 @@ def _lines(graph: _Graph) -> list[list[int]]:
     return stems + [route[1:-1] for route in graph.routes if len(route) > 2]
 
 
-def _straightness(one: int, other: int, graph: _Graph) -> float:
+def _straightness(vertex: int, other: int, graph: _Graph) -> float:
     """Return how much a link should be straight: most of all in the middle of a long arrow."""
-    return (2.0, 1.0, 8.0)[(one >= graph.nodes) + (other >= graph.nodes)]
+    return (2.0, 1.0, 8.0)[(vertex >= graph.nodes) + (other >= graph.nodes)]
 
 
 def _ports(graph: _Graph, x: dict[int, float], width: float, end: int) -> dict[int, float]:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.run_records import RunRecord, parse_run_record
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.page.architecture_set import ArchitectureSet
+from diffusionnag.report.page._architecture_set import ArchitectureSet
 from diffusionnag.search.storages import open_existing_storage
 from diffusionnag.search.study import ORIGIN, SUBJECT, is_feasible, measured_trials
 from diffusionnag.search.trials import ARCHITECTURE, METRICS

@@ -15,7 +15,7 @@ from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.networks.compared import COMPARISON_FILE, Comparison, read_comparison
 from diffusionnag.networks.history import HISTORY_FILE
-from diffusionnag.report.page.architecture_set import (
+from diffusionnag.report.page._architecture_set import (
     ArchitectureSet,
     printable,
     read_architectures,
@@ -105,7 +105,7 @@ def _read(path: Path) -> Sequence[Found]:
         return []
     if importlib.util.find_spec("optuna") is None:
         raise DiffusionNAGError("it needs Optuna: pip install 'diffusionnag[search]'")
-    from diffusionnag.report.page.studies import read_studies
+    from diffusionnag.report.page._studies import read_studies
 
     return read_studies(path)
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.axes import plain_axes
-from diffusionnag.report.figure import (
+from diffusionnag.report._axes import label_axes, plain_axes
+from diffusionnag.report._figure import (
     AXIS_SIZE,
     COLOURS,
-    GREY,
     INK,
     LINE,
     MARGIN,
     NOTE_SIZE,
+    add_legend,
+    add_panel,
     check_picture,
     heading_width,
     open_figure,
@@ -74,33 +75,19 @@ def plot_curves(
         for at, (name, panel) in enumerate(panels.items()):
             left = MARGIN + LEFT + (at % columns) * (LEFT + WIDTH + GAP)
             top = HEAD + legend + (at // columns) * (ABOVE + HEIGHT + BELOW) + ABOVE
-            bottom = height - top - HEIGHT
-            axes = figure.add_axes((left / width, bottom / height, WIDTH / width, HEIGHT / height))
+            axes = add_panel(figure, left, height - top - HEIGHT, WIDTH, HEIGHT)
             _draw(axes, panel, styles)
             axes.set_title(name, loc="left", size=AXIS_SIZE, color=INK)
-            if at % columns == 0:
-                axes.set_ylabel(ylabel, color=INK, size=NOTE_SIZE + 1)
-            if at + columns >= len(panels):
-                axes.set_xlabel(xlabel, color=INK, size=NOTE_SIZE + 1)
+            below = xlabel if at + columns >= len(panels) else ""
+            label_axes(axes, below, ylabel if at % columns == 0 else "", NOTE_SIZE + 1)
         write_heading(figure, title, caption)
         lines = {
             label: line
             for axes in figure.axes
             for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(
-            [lines[name] for name in names],
-            names,
-            loc="upper left",
-            bbox_to_anchor=(MARGIN / width, 1 - HEAD / height),
-            ncols=LEGEND_COLUMNS,
-            fontsize=NOTE_SIZE,
-            labelcolor=GREY,
-            frameon=False,
-            borderpad=0,
-            borderaxespad=0,
-            handlelength=2.2,
-        )
+        marks = {name: lines[name] for name in names}
+        add_legend(figure, marks, HEAD, LEGEND_COLUMNS, handlelength=2.2)
 
 
 def _draw(axes: Axes, panel: Panel, styles: Mapping[str, Mapping[str, Any]]) -> None:

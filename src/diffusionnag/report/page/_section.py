@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffusionnag.artifacts.model_cards import About
-from diffusionnag.report.page.picture import Picture
+from diffusionnag.report.page._pictures import Picture
 
 WIDTH = 72
 """Characters of a line of a command."""

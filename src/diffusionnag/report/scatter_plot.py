@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.axes import SHORT_TAIL, Shown, plain_axes, shown_range
-from diffusionnag.report.figure import (
-    AXIS_SIZE,
+from diffusionnag.report._axes import SHORT_TAIL, Shown, label_axes, plain_axes, shown_range
+from diffusionnag.report._figure import (
     COLOURS,
     GREY,
-    INK,
     LINE,
     MARGIN,
     NOTE_SIZE,
+    add_panel,
     check_picture,
     heading_width,
     open_figure,
     text_width,
     write_heading,
+    write_note,
 )
 
 if TYPE_CHECKING:
@@ -61,14 +61,11 @@ def plot_scatter(
     right = max(LEFT + SIDE, text_width(note, NOTE_SIZE) + MARGIN)
     width, height = max(right + MARGIN, heading_width(title, caption)), HEAD + SIDE + FOOT
     with open_figure(path, width, height) as figure:
-        box = (LEFT / width, FOOT / height, SIDE / width, SIDE / height)
-        axes = figure.add_axes(box)
+        axes = add_panel(figure, LEFT, FOOT, SIDE, SIDE)
         _draw(axes, x, y, bars, shown)
-        axes.set_xlabel(f"{name}, measured", color=INK, size=AXIS_SIZE)
-        axes.set_ylabel(f"{name}, predicted", color=INK, size=AXIS_SIZE)
+        label_axes(axes, f"{name}, measured", f"{name}, predicted")
         write_heading(figure, title, caption)
-        style = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
-        figure.text(right / width, MARGIN / height, note, **style)
+        write_note(figure, note, right)
 
 
 def _note(bars: bool, outside: int) -> str:

@@ -6,7 +6,7 @@ import re
 import textwrap
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.layout import (
+from diffusionnag.report._layout import (
     depths,
     group_and_part,
     headings,

@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from diffusionnag.report.best_so_far import plot_best_so_far
-from diffusionnag.report.distribution import plot_distributions
-from diffusionnag.report.page.architecture_set import ArchitectureSet
-from diffusionnag.report.page.picture import Picture, draw_inline
-from diffusionnag.report.page.section import number
-from diffusionnag.report.pareto import PANEL, plot_pareto
+from diffusionnag.report.best_so_far_plot import plot_best_so_far
+from diffusionnag.report.distribution_plot import plot_distributions
+from diffusionnag.report.page._architecture_set import ArchitectureSet
+from diffusionnag.report.page._pictures import Picture, draw_inline
+from diffusionnag.report.page._section import number
+from diffusionnag.report.pareto_plot import PANEL, plot_pareto
 from diffusionnag.spaces.cost import unit
 
 MOST_POINTS = 2_000

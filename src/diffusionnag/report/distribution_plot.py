@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.axes import ROUNDING, Shown, plain_axes, shown_range
-from diffusionnag.report.figure import (
+from diffusionnag.report._axes import ROUNDING, Shown, label_axes, plain_axes, shown_range
+from diffusionnag.report._figure import (
     AXIS_SIZE,
     COLOURS,
     GREY,
@@ -19,10 +19,13 @@ from diffusionnag.report.figure import (
     LINE,
     MARGIN,
     NOTE_SIZE,
-    TITLE_SIZE,
+    add_panel,
     check_picture,
+    heading_width,
     open_figure,
     text_width,
+    write_heading,
+    write_note,
 )
 
 if TYPE_CHECKING:
@@ -62,18 +65,15 @@ def plot_distributions(
     )
     left = MARGIN + labels + MARGIN
     right = left + max(PLOT_WIDTH, text_width(xlabel, AXIS_SIZE))
-    width = max(right, MARGIN + text_width(title, TITLE_SIZE, weight="bold")) + MARGIN
+    width = max(right + MARGIN, heading_width(title))
     height = HEAD + len(values) * ROW + FOOT
     with open_figure(path, width, height) as figure:
-        x, y = left / width, FOOT / height
-        axes = figure.add_axes((x, y, 1 - x - MARGIN / width, len(values) * ROW / height))
+        axes = add_panel(figure, left, FOOT, width - MARGIN - left, len(values) * ROW)
         _draw(axes, values, shown)
-        axes.set_xlabel(xlabel, color=INK, size=AXIS_SIZE)
-        x, note = MARGIN / width, "densities, each scaled to the same height; the dots are means"
-        figure.text(
-            x, 1 - (MARGIN + LINE / 2) / height, title, size=TITLE_SIZE, weight="bold", color=INK
-        )
-        figure.text(1 - x, MARGIN / height, note, size=NOTE_SIZE, color=GREY, ha="right")
+        label_axes(axes, xlabel)
+        write_heading(figure, title)
+        write_note(figure, "densities, each scaled to the same height; the dots are means")
+        x = MARGIN / width
         for number, (name, caption) in enumerate(zip(values, captions, strict=True), start=1):
             y = FOOT + (len(values) - number) * ROW
             style = {"size": NAME_SIZE, "weight": "bold", "color": INK}
@@ -99,8 +99,8 @@ def _density(values: np.ndarray, points: np.ndarray) -> np.ndarray:
         np.exp(-(((points[:, None] - mirrored) / bandwidth) ** 2) / 2)
         for mirrored in (centres, 2 * low - centres, 2 * high - centres)
     )
-    found = kernels @ counts / (len(values) * bandwidth * np.sqrt(2 * np.pi))
-    return np.where((points >= low) & (points <= high), found, 0.0)
+    density = kernels @ counts / (len(values) * bandwidth * np.sqrt(2 * np.pi))
+    return np.where((points >= low) & (points <= high), density, 0.0)
 
 
 def _draw(axes: Axes, groups: dict[str, np.ndarray], shown: Shown) -> None:

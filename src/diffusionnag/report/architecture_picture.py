@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diffusionnag.report.figure import (
+from diffusionnag.report._figure import (
     GREY,
     INK,
     LINE,
@@ -16,8 +16,8 @@ from diffusionnag.report.figure import (
     open_figure,
     text_width,
 )
-from diffusionnag.report.layered import layered_layout
-from diffusionnag.report.layout import (
+from diffusionnag.report._layered_layout import layered_layout
+from diffusionnag.report._layout import (
     COLUMN_GAP,
     Layout,
     Row,
@@ -28,9 +28,8 @@ from diffusionnag.report.layout import (
     without_wiring_nodes,
     wrapped_rows,
 )
-from diffusionnag.report.text import (
+from diffusionnag.report.architecture_text import (
     UNDECIDED_MARK,
-    draw_text,
     wrap_architecture,
     written_operations,
 )
@@ -39,8 +38,6 @@ from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["draw_picture", "draw_text"]
 
 ABSENT = "none"
 """The operation that does nothing, in any case of letters; it is drawn faintly."""

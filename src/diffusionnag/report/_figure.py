@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from diffusionnag._files import write_atomically
 from diffusionnag.errors import DiffusionNAGError
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DATES = {".svg": "Date", ".png": None, ".pdf": "CreationDate"}
@@ -67,15 +69,52 @@ def check_picture(path: Path) -> str:
     return suffix
 
 
-def write_heading(figure: Figure, title: str, caption: str) -> None:
+def write_heading(figure: Figure, title: str, caption: str = "") -> None:
     """Write a title at the top left of a figure, and a line in smaller print below it."""
     width, height = figure.get_size_inches()
     x, y = MARGIN / width, 1 - (MARGIN + LINE / 2) / height
     figure.text(x, y, title, size=TITLE_SIZE, weight="bold", color=INK)
-    figure.text(x, y - 1.2 * LINE / height, caption, size=NOTE_SIZE, color=GREY)
+    if caption:
+        figure.text(x, y - 1.2 * LINE / height, caption, size=NOTE_SIZE, color=GREY)
 
 
-def heading_width(title: str, caption: str) -> float:
+def write_note(figure: Figure, text: str, right: float | None = None) -> None:
+    """Write a line in small print at the bottom, ending `right` inches from the left or at the margin."""
+    if not text:
+        return
+    width, height = figure.get_size_inches()
+    x = (width - MARGIN if right is None else right) / width
+    figure.text(x, MARGIN / height, text, size=NOTE_SIZE, color=GREY, ha="right")
+
+
+def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Return new axes whose place in the figure is given in inches."""
+    whole_width, whole_height = figure.get_size_inches()
+    box = (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+    return figure.add_axes(box)
+
+
+def add_legend(
+    figure: Figure, marks: Mapping[str, Artist], top: float, columns: int, **spacing: float
+) -> None:
+    """Explain the marks by name at the left margin, `top` inches below the figure's upper edge."""
+    width, height = figure.get_size_inches()
+    figure.legend(
+        list(marks.values()),
+        list(marks),
+        loc="upper left",
+        bbox_to_anchor=(MARGIN / width, 1 - top / height),
+        ncols=columns,
+        fontsize=NOTE_SIZE,
+        labelcolor=GREY,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        **spacing,
+    )
+
+
+def heading_width(title: str, caption: str = "") -> float:
     """Return how wide a figure must be for its title and caption, in inches."""
     written = (text_width(title, TITLE_SIZE, weight="bold"), text_width(caption, NOTE_SIZE))
     return max(written) + 2 * MARGIN

@@ -7,12 +7,16 @@ from functools import partial
 import numpy as np
 
 from diffusionnag.networks.compared import Comparison, table_rows
-from diffusionnag.report.distribution import plot_distributions
-from diffusionnag.report.page.architecture_set import printable
-from diffusionnag.report.page.drawings import draw_architecture, find_space
-from diffusionnag.report.page.picture import Picture, draw_inline
-from diffusionnag.report.page.run_folder import NamedComparison
-from diffusionnag.report.page.section import Section, Table, asked_for, number
+from diffusionnag.report.distribution_plot import plot_distributions
+from diffusionnag.report.page._architecture_set import printable
+from diffusionnag.report.page._pictures import (
+    Picture,
+    draw_architecture,
+    draw_inline,
+    find_space,
+)
+from diffusionnag.report.page._run_folder import NamedComparison
+from diffusionnag.report.page._section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 

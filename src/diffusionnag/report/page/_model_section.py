@@ -6,11 +6,15 @@ from functools import partial
 
 import numpy as np
 
-from diffusionnag.report.curves import plot_curves
-from diffusionnag.report.page.drawings import draw_architecture, find_space
-from diffusionnag.report.page.picture import Picture, draw_inline
-from diffusionnag.report.page.run_folder import Model
-from diffusionnag.report.page.section import Section, asked_for, number
+from diffusionnag.report.curves_plot import plot_curves
+from diffusionnag.report.page._pictures import (
+    Picture,
+    draw_architecture,
+    draw_inline,
+    find_space,
+)
+from diffusionnag.report.page._run_folder import Model
+from diffusionnag.report.page._section import Section, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 

@@ -1,4 +1,4 @@
-"""Pictures inside a page: SVG that takes on the page's colours, light or dark."""
+"""Pictures inside a page, and architectures among them: SVG in the page's colours, light or dark."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from diffusionnag.report.drawing import COLOURS as TINTS
-from diffusionnag.report.drawing import FAINT, GIVEN
-from diffusionnag.report.figure import GREY, INK, PALE
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.report._figure import GREY, INK, PALE
+from diffusionnag.report.architecture_picture import COLOURS as TINTS
+from diffusionnag.report.architecture_picture import FAINT, GIVEN, draw_picture
+from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, search_space_names
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ROLES = {INK: "ink", GREY: "grey", PALE: "pale", FAINT: "faint", "#FFFFFF": "paper"}
@@ -39,6 +42,26 @@ def draw_inline(draw: Callable[[Path], None], alt: str) -> Picture:
     # Two pictures of one page must not share the names of their parts.
     prefix = f"p{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
     return Picture(_inline(text, alt, prefix), alt)
+
+
+def find_space(text: str, stated: str | None, own: SearchSpace | None) -> SearchSpace | None:
+    """Return the space of an architecture's string: the stated one, or else any that reads it.
+
+    None where there is none. A space of the user's own is only ever `own`: to load another one
+    because a file names it would run its code.
+    """
+    known = [get_search_space(name) for name in search_space_names() if stated in (None, name)]
+    candidates = known if own is None else [own, *known]
+    fitting = (one for one in candidates if stated in (None, one.name) and _parse(one, text))
+    return next(fitting, None)
+
+
+def draw_architecture(space: SearchSpace, text: str) -> Picture | None:
+    """Return the drawing of an architecture, None where the string is none of the space."""
+    architecture = _parse(space, text)
+    if architecture is None:
+        return None
+    return draw_inline(partial(draw_picture, space, architecture), f"Architecture {text}")
 
 
 def _inline(text: str, alt: str, prefix: str) -> str:
@@ -75,3 +98,10 @@ def _themed(match: re.Match[str]) -> str:
     if colour in (*TINTS, GIVEN):
         return f"color-mix(in srgb, {colour} var(--tint), var(--paper))"
     return f"color-mix(in srgb, {colour} var(--shade), var(--ink))"
+
+
+def _parse(space: SearchSpace, text: str) -> Architecture | None:
+    try:
+        return space.parse(text)
+    except DiffusionNAGError:
+        return None
