@@ -17,6 +17,7 @@ from diffusionnag import Generator, PropertyPredictor
 from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.recipes import paper_recipe
+from diffusionnag.generation.sampling import Sampling
 from experiments.result_table import ResultTable, write_result
 
 COUNT = 256
@@ -64,9 +65,13 @@ def time_space(name: str) -> tuple[tuple[str, ...], ...]:
 
     seconds = median_seconds(
         {
-            "unguided": lambda seed: generator.sample(COUNT, seed=seed),
-            "guided": lambda seed: generator.sample(COUNT, seed=seed, guide=single),
-            "several": lambda seed: generator.sample(COUNT, seed=seed, guide=several),
+            "unguided": lambda seed: generator.sample(COUNT, sampling=Sampling(seed=seed)),
+            "guided": lambda seed: generator.sample(
+                COUNT, sampling=Sampling(seed=seed), guide=single
+            ),
+            "several": lambda seed: generator.sample(
+                COUNT, sampling=Sampling(seed=seed), guide=several
+            ),
             "published": evaluate_published,
         }
     )

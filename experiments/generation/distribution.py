@@ -8,6 +8,7 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.metrics import generation_quality, operation_counts
+from diffusionnag.generation.sampling import Sampling
 from experiments.result_table import ResultTable, mean_and_std
 
 SPACE = "nasbench201"
@@ -24,7 +25,7 @@ def distribution(report: Callable[[str], None]) -> ResultTable:
     space, training_set = generator.search_space, generator.training_set
     rows = []
     makers = {
-        "generated": lambda count, seed: generator.draw(count, seed=seed),
+        "generated": lambda count, seed: generator.draw(count, sampling=Sampling(seed=seed)),
         "uniform draws": lambda count, seed: space.sample(count, seed),
     }
     for name, make in makers.items():

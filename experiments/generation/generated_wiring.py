@@ -10,6 +10,7 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.metrics import generation_quality, operation_counts
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 from experiments.result_table import ResultTable
@@ -69,7 +70,7 @@ def draw_and_mend(
     space = generator.search_space
     drawn: list[Architecture] = []
     mended: list[Architecture] = []
-    for estimate in generator.estimates(steps=steps):
+    for estimate in generator.estimates(sampling=Sampling(steps=steps)):
         found = space.decode(estimate)[: SAMPLES - len(drawn)]
         mended += mend_invalid(space, found, estimate[: len(found)])
         drawn += found

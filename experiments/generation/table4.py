@@ -11,6 +11,7 @@ from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, trai
 from diffusionnag.diffusion.recipes import fast_recipe
 from diffusionnag.generation.generator import Generator, Origin
 from diffusionnag.generation.metrics import GenerationQuality, generation_quality
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.spaces import SearchSpace, get_search_space
 from experiments.generation.undirected_baseline import train_undirected, undirected_quality
 from experiments.result_table import ResultTable, mean_and_std
@@ -57,7 +58,9 @@ def table4(report: Callable[[str], None]) -> ResultTable:
             report(f"{name}, {label}: sampling")
             runs = [
                 generation_quality(
-                    space, generator.draw(SAMPLES, seed=seed), generator.training_set
+                    space,
+                    generator.draw(SAMPLES, sampling=Sampling(seed=seed)),
+                    generator.training_set,
                 )
                 for seed in SEEDS
             ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.spaces import Architecture
 from diffusionnag.tables import Table
@@ -107,7 +108,9 @@ class _Study:
 
     def generate(self, predictor: PropertyPredictor, count: int = SAMPLES) -> np.ndarray:
         """Return the rows of distinct networks generated under a predictor's guidance."""
-        found = self.generator.sample(count, guide=predictor, distinct=True, seed=SEED)
+        found = self.generator.sample(
+            count, guide=predictor, distinct=True, sampling=Sampling(seed=SEED)
+        )
         return self._rows(found)
 
     def label_in_rounds(self) -> np.ndarray:
@@ -129,7 +132,9 @@ class _Study:
         latency = self.table.column(column)
         limit = float(np.median(latency))
         guide = 1.0 * predictor + (self.fit(labelled, column) <= limit)
-        found = self.generator.sample(SAMPLES, guide=guide, distinct=True, seed=SEED)
+        found = self.generator.sample(
+            SAMPLES, guide=guide, distinct=True, sampling=Sampling(seed=SEED)
+        )
         return _closed(self.accuracy[self._rows(found)], self.accuracy[latency <= limit])
 
     @functools.cached_property

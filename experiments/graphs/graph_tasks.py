@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.guidance.terms import merit
 from diffusionnag.predictors.path_features import PathFeaturesAnd
@@ -62,7 +63,9 @@ class KnownDatasets:
         """Return distinct networks generated under the weighted predictors, the best first."""
         guides = [maximize(self.predictors[one], weight) for one, weight in weights.items()]
         guide = functools.reduce(operator.add, guides)
-        found = self.generator.sample(GENERATED, guide=guide, distinct=True, seed=0)
+        found = self.generator.sample(
+            GENERATED, guide=guide, distinct=True, sampling=Sampling(seed=0)
+        )
         order = np.argsort(-merit(guide, self.generator.search_space, found))
         return [found[row] for row in order]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.spaces import Architecture
 from diffusionnag.tables import read_analog_nasbench
@@ -51,7 +52,9 @@ def guided_quality(report: Callable[[str], None]) -> ResultTable:
     add("guided", generator.sample(SAMPLES, guide=predictor), SAMPLES)
     for seed in (0, 1, 2):
         report(f"guided, distinct, seed {seed}")
-        samples = generator.sample(SAMPLES, guide=predictor, distinct=True, seed=seed)
+        samples = generator.sample(
+            SAMPLES, guide=predictor, distinct=True, sampling=Sampling(seed=seed)
+        )
         add(f"guided, distinct, seed {seed}", samples, len(samples.drawn))
     return ResultTable(
         title=f"True CIFAR-10 accuracy of {SAMPLES:,} NAS-Bench-201 cells",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance.properties import Property
 from diffusionnag.report import plot_distributions
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -50,7 +51,10 @@ def table3(report: Callable[[str], None]) -> ResultTable:
     space = generator.search_space
     table = required_table("nasbench201", "nasbench201_accuracy")
     report(f"{CANDIDATES:,} unguided candidates for each seed")
-    candidates = {seed: generator.sample(CANDIDATES, seed=seed).architectures for seed in SEEDS}
+    candidates = {
+        seed: generator.sample(CANDIDATES, sampling=Sampling(seed=seed)).architectures
+        for seed in SEEDS
+    }
     rows = []
     picture = None
     for dataset, column in NASBENCH201_DATASETS.items():
@@ -66,7 +70,9 @@ def table3(report: Callable[[str], None]) -> ResultTable:
                 predictor = predictor_of(seed)
                 order = np.argsort(-predictor.normal_score(candidates[seed]), kind="stable")
                 ranked.append([candidates[seed][row] for row in order[:SAMPLES]])
-                samples = generator.sample(SAMPLES, guide=predictor, distinct=True, seed=seed)
+                samples = generator.sample(
+                    SAMPLES, guide=predictor, distinct=True, sampling=Sampling(seed=seed)
+                )
                 guided.append(samples.architectures)
             rows.append((dataset, share, "unguided and sorted", *_summary(space, truth, ranked)))
             rows.append((dataset, share, "guided", *_summary(space, truth, guided)))

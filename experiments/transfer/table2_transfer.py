@@ -10,8 +10,9 @@ import optuna
 from torch import Tensor
 
 from diffusionnag._confidence import interval
+from diffusionnag.generation.derivative_free import sample_derivative_free
 from diffusionnag.generation.generator import Generator
-from diffusionnag.generation.guided_sampling import sample_derivative_free
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.predictors.path_features import PathFeaturesAnd
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
@@ -148,9 +149,15 @@ def _orders(
     orders: dict[str, list[list[Architecture]]] = {}
     for seed in GENERATING_SEEDS:
         report(f"generating, seed {seed}")
-        unconditional = generator.sample(UNCONDITIONAL[-1], seed=seed).architectures
-        evolved = sample_derivative_free(generator, GENERATED, fitness, seed=seed)
-        samples = generator.sample(GENERATED, guide=accuracy, distinct=True, seed=seed)
+        unconditional = generator.sample(
+            UNCONDITIONAL[-1], sampling=Sampling(seed=seed)
+        ).architectures
+        evolved = sample_derivative_free(
+            generator, GENERATED, fitness, sampling=Sampling(seed=seed)
+        )
+        samples = generator.sample(
+            GENERATED, guide=accuracy, distinct=True, sampling=Sampling(seed=seed)
+        )
         guided.append(samples.architectures)
         groups = {
             **{f"MetaD2A-like, {count:,}": unconditional[:count] for count in UNCONDITIONAL},

@@ -16,6 +16,7 @@ from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
 from diffusionnag.diffusion.recipes import get_recipe
 from diffusionnag.generation.generator import Origin
+from diffusionnag.generation.sampling import Sampling
 
 SPACE = get_search_space("nasbench201")
 # The command line, keeping its state many times a second instead of every 20 seconds.
@@ -211,4 +212,6 @@ def test_the_published_recipe_trains_saves_and_samples(tmp_path: Path) -> None:
     loaded = Generator.from_pretrained(tmp_path)
     assert loaded.solver == "predictor_corrector"
     assert sum(p.numel() for p in loaded.denoiser.parameters()) == pytest.approx(3.99e6, rel=2e-3)
-    assert loaded.draw(3, steps=4, seed=5) == generator.draw(3, steps=4, seed=5)
+    assert loaded.draw(3, sampling=Sampling(steps=4, seed=5)) == generator.draw(
+        3, sampling=Sampling(steps=4, seed=5)
+    )

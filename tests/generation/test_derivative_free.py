@@ -15,10 +15,13 @@ from diffusionnag import (
     PropertyPredictor,
     get_search_space,
 )
-from diffusionnag.generation.guided_sampling import sample_derivative_free
+from diffusionnag.generation.derivative_free import sample_derivative_free
+from diffusionnag.generation.sampling import Sampling
 
 SPACE = get_search_space("nasbench201")
 MIRRORED = ((1, 6), (2, 5), (3, 4))
+
+SEEDED = Sampling(seed=1)
 
 
 def convolutions(architectures: Sequence[Architecture]) -> list[float]:
@@ -39,7 +42,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def unguided(generator: Generator) -> list[Architecture]:
-    return generator.sample(256, seed=1).architectures
+    return generator.sample(256, sampling=SEEDED).architectures
 
 
 @pytest.mark.parametrize(("fitness", "gain"), [(convolutions, 1.5), (symmetry, 1.0)])
@@ -50,13 +53,13 @@ def test_a_black_box_is_raised_and_lowered(
     gain: float,
 ) -> None:
     middle = np.mean(fitness(unguided))
-    high = sample_derivative_free(generator, 256, fitness, seed=1)
+    high = sample_derivative_free(generator, 256, fitness, sampling=SEEDED)
     assert len(high.architectures) == 256
     assert all(map(SPACE.is_valid, high.architectures))
-    assert high.fitness == fitness(high.architectures)
-    assert np.mean(high.fitness) > middle + gain
-    low = sample_derivative_free(generator, 256, fitness, scale=-4.0, seed=1)
-    assert np.mean(low.fitness) < 0.5 * middle
+    assert high.details.fitness == fitness(high.architectures)
+    assert np.mean(high.details.fitness) > middle + gain
+    low = sample_derivative_free(generator, 256, fitness, scale=-4.0, sampling=SEEDED)
+    assert np.mean(low.details.fitness) < 0.5 * middle
 
 
 def test_larger_spaces_are_guided_too() -> None:
@@ -66,9 +69,9 @@ def test_larger_spaces_are_guided_too() -> None:
     def params(architectures: Sequence[Architecture]) -> list[float]:
         return [space.analytic_properties(one)["params"] for one in architectures]
 
-    free = params(generator.sample(256, seed=1))
-    found = sample_derivative_free(generator, 256, params, seed=1)
-    assert np.mean(found.fitness) > np.mean(free) + 1.5 * np.std(free)
+    free = params(generator.sample(256, sampling=SEEDED))
+    found = sample_derivative_free(generator, 256, params, sampling=SEEDED)
+    assert np.mean(found.details.fitness) > np.mean(free) + 1.5 * np.std(free)
     assert all(map(space.is_valid, found.architectures))
     assert len(set(found.architectures)) > 200
 
@@ -80,10 +83,12 @@ def test_nothing_is_asked_twice(generator: Generator) -> None:
         asked.update(architectures)
         return convolutions(architectures)
 
-    found = sample_derivative_free(generator, 100, counted, population=64, steps=8)
+    found = sample_derivative_free(
+        generator, 100, counted, population=64, sampling=Sampling(steps=8)
+    )
     assert len(found.architectures) == 100
     assert set(asked.values()) == {1}
-    assert dict(zip(asked, convolutions(list(asked)), strict=True)) == found.asked
+    assert dict(zip(asked, convolutions(list(asked)), strict=True)) == found.details.asked
     assert set(found.architectures) <= set(asked)
     assert all(map(SPACE.is_valid, asked))
     assert len(asked) <= 100 * 9
@@ -96,13 +101,15 @@ def test_without_scale_or_differences_it_samples_freely(
         (convolutions, 0.0),
         (lambda architectures: [7] * len(architectures), 4.0),
     ):
-        found = sample_derivative_free(generator, 256, fitness, scale=scale, seed=1).architectures
+        found = sample_derivative_free(generator, 256, fitness, scale=scale, sampling=SEEDED)
         assert np.mean([a == b for a, b in zip(found, unguided, strict=True)]) > 0.97
 
 
 def test_a_seed_decides_the_architectures(generator: Generator) -> None:
     first, again, other = (
-        sample_derivative_free(generator, 32, convolutions, population=32, seed=seed)
+        sample_derivative_free(
+            generator, 32, convolutions, population=32, sampling=Sampling(seed=seed)
+        )
         for seed in (5, 5, 6)
     )
     assert first == again
@@ -129,7 +136,7 @@ def test_a_wrong_function_is_one_line(
     generator: Generator, fitness: Callable[[Sequence[Architecture]], list[float]], message: str
 ) -> None:
     with pytest.raises(DiffusionNAGError, match=message) as caught:
-        sample_derivative_free(generator, 8, fitness, population=8, steps=2)
+        sample_derivative_free(generator, 8, fitness, population=8, sampling=Sampling(steps=2))
     assert "\n" not in str(caught.value)
 
 
@@ -138,9 +145,9 @@ def test_a_wrong_function_is_one_line(
     [
         ({"count": 0}, "count is 0"),
         ({"population": 0}, "population is 0"),
-        ({"steps": -1}, "steps is -1"),
+        ({"sampling": Sampling(steps=-1)}, "steps is -1"),
         ({"scale": float("nan")}, "scale of nan"),
-        ({"seed": 2**80}, "seed"),
+        ({"sampling": Sampling(seed=2**80)}, "seed"),
     ],
 )
 def test_wrong_requests_are_refused(
@@ -159,5 +166,5 @@ def test_a_predictor_that_was_a_fitness_guides_afterwards(generator: Generator) 
     def fitness(architectures: Sequence[Architecture]) -> list[float]:
         return predictor.normal_score(architectures).tolist()
 
-    sample_derivative_free(generator, 4, fitness, population=4, steps=2)
-    assert len(generator.sample(4, guide=predictor, steps=2)) == 4
+    sample_derivative_free(generator, 4, fitness, population=4, sampling=Sampling(steps=2))
+    assert len(generator.sample(4, guide=predictor, sampling=Sampling(steps=2))) == 4

@@ -146,10 +146,10 @@ def test_three_properties_with_limits(generator: Generator, depth_predictor: Pat
     assert all(SPACE.is_valid(one) for one in front.architectures)
     assert all(limit.keeps(front.architectures).all() for limit in limits)
     values = objectives.values(front.architectures) * objectives.directions
-    assert front.on_front.tolist() == undominated(values)
-    assert front.on_front.any()
+    assert front.details.on_front.tolist() == undominated(values)
+    assert front.details.on_front.any()
     assert (np.diff(values[:, 0]) <= 0).all()
-    assert set(front.architectures) <= set(front.candidates)
+    assert set(front.architectures) <= set(front.details.candidates)
 
 
 def test_more_are_handed_out_than_a_batch_holds(generator: Generator) -> None:

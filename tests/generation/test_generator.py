@@ -23,6 +23,7 @@ from diffusionnag import (
 )
 from diffusionnag.artifacts.checkpoints import shipped_folder
 from diffusionnag.diffusion.solvers import SOLVERS
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, minimize
 from diffusionnag.tables import Table, read_analog_nasbench
 
@@ -49,7 +50,7 @@ def table() -> Table:
 
 @pytest.fixture(scope="module")
 def unguided(generator: Generator) -> list[Architecture]:
-    return generator.sample(256, seed=1).architectures
+    return generator.sample(256, sampling=Sampling(seed=1)).architectures
 
 
 def accuracy(table: Table, architectures: Sequence[Architecture]) -> np.ndarray:
@@ -69,7 +70,7 @@ def measured_cells(table: Table, count: int, seed: int) -> tuple[list[Architectu
 @each_space
 def test_the_network_itself_makes_valid_architectures_only(name: str) -> None:
     generator = Generator.from_pretrained(name)
-    drawn = generator.draw(2_000, seed=11)
+    drawn = generator.draw(2_000, sampling=Sampling(seed=11))
     reasons = [generator.search_space.is_valid(one).reason for one in drawn]
     assert reasons == [""] * 2_000
 
@@ -77,27 +78,33 @@ def test_the_network_itself_makes_valid_architectures_only(name: str) -> None:
 @each_space
 def test_a_seed_decides_the_architectures_in_every_process(name: str, run_cli: RunCli) -> None:
     generator = Generator.from_pretrained(name)
-    here = [generator.search_space.format(one) for one in generator.sample(100, seed=7)]
+    here = [
+        generator.search_space.format(one)
+        for one in generator.sample(100, sampling=Sampling(seed=7))
+    ]
     done = run_cli("generate", name, "-n", 100, "--seed", 7, "--top", 0, "--out", "/dev/stdout")
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [record["architecture"] for record in records] == here
-    assert [generator.search_space.format(one) for one in generator.sample(100, seed=8)] != here
+    assert [
+        generator.search_space.format(one)
+        for one in generator.sample(100, sampling=Sampling(seed=8))
+    ] != here
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_makes_mostly_valid_architectures(generator: Generator, solver: str) -> None:
     steps = None if SOLVERS[solver].steps < 50 else 100
-    drawn = generator.draw(128, solver=solver, steps=steps, seed=2)
+    drawn = generator.draw(128, sampling=Sampling(solver=solver, steps=steps, seed=2))
     assert sum(map(bool, map(SPACE.is_valid, drawn))) >= 0.9 * len(drawn)
     assert len(set(drawn)) > 100
 
 
 def test_distinct_means_distinct(generator: Generator, shipped: PropertyPredictor) -> None:
     for guide in (None, shipped):
-        samples = generator.sample(400, guide=guide, distinct=True, seed=4)
+        samples = generator.sample(400, guide=guide, distinct=True, sampling=Sampling(seed=4))
         assert len(set(samples)) == len(samples) == 400
-    assert len(set(generator.sample(400, seed=4))) < 400
+    assert len(set(generator.sample(400, sampling=Sampling(seed=4)))) < 400
 
 
 class OneCellOnly(Guidance):
@@ -119,9 +126,9 @@ def test_distinct_gives_up_with_a_reason(generator: Generator) -> None:
     ("wrong", "message"),
     [
         ({"count": 0}, "cannot generate 0"),
-        ({"steps": 0}, "0 solver steps"),
-        ({"solver": "eular"}, "no solver named 'eular'"),
-        ({"seed": 2**80}, "seed"),
+        ({"sampling": Sampling(steps=0)}, "0 solver steps"),
+        ({"sampling": Sampling(solver="eular")}, "no solver named 'eular'"),
+        ({"sampling": Sampling(seed=2**80)}, "seed"),
     ],
 )
 def test_wrong_requests_are_refused(
@@ -146,7 +153,10 @@ def test_a_saved_generator_makes_the_same_architectures(
 ) -> None:
     generator.save_pretrained(tmp_path)
     loaded = Generator.from_pretrained(tmp_path)
-    assert loaded.sample(300, seed=5).architectures == generator.sample(300, seed=5).architectures
+    assert (
+        loaded.sample(300, sampling=Sampling(seed=5)).architectures
+        == generator.sample(300, sampling=Sampling(seed=5)).architectures
+    )
     assert (loaded.origin, loaded.about) == (generator.origin, generator.about)
 
 
@@ -218,8 +228,8 @@ def test_a_model_of_another_space_or_kind_is_refused() -> None:
 def test_guidance_raises_and_lowers_the_property(
     generator: Generator, shipped: PropertyPredictor, table: Table, unguided: list[Architecture]
 ) -> None:
-    high = generator.sample(256, guide=shipped, seed=1).architectures
-    low = generator.sample(256, guide=minimize(shipped), seed=1).architectures
+    high = generator.sample(256, guide=shipped, sampling=Sampling(seed=1)).architectures
+    low = generator.sample(256, guide=minimize(shipped), sampling=Sampling(seed=1)).architectures
     for values in (lambda a: shipped.predict(a)[0], lambda a: accuracy(table, a)):
         middle = values(unguided).mean()
         assert values(high).mean() > middle + MARGIN
@@ -231,7 +241,7 @@ def test_opposite_guides_cancel(
     generator: Generator, shipped: PropertyPredictor, unguided: list[Architecture]
 ) -> None:
     both = shipped + minimize(shipped)
-    same = generator.sample(256, guide=both, seed=1).architectures
+    same = generator.sample(256, guide=both, sampling=Sampling(seed=1)).architectures
     assert np.mean([a == b for a, b in zip(same, unguided, strict=True)]) > 0.99
 
 
@@ -246,7 +256,7 @@ def test_a_fresh_predictor_ranks_and_guides(
     mean, std = predictor.predict(held_out)
     assert np.corrcoef(rankdata(mean), rankdata(true))[0, 1] > fewest
     assert (std > 0).mean() > 0.95
-    guided = generator.sample(256, guide=predictor, seed=1).architectures
+    guided = generator.sample(256, guide=predictor, sampling=Sampling(seed=1)).architectures
     gain = accuracy(table, guided).mean() - accuracy(table, unguided).mean()
     assert gain > MARGIN
 

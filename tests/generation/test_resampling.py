@@ -24,7 +24,8 @@ from diffusionnag.diffusion.particles import (
 )
 from diffusionnag.diffusion.sde import SDE, VESDE, VPSDE
 from diffusionnag.diffusion.solvers import ancestral, time_grid
-from diffusionnag.generation.guided_sampling import sample_resampled
+from diffusionnag.generation.resampled import sample_resampled
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import AnalyticProperty, Guidance, limit, maximize
 
 SAMPLES = 20_000
@@ -198,22 +199,28 @@ def test_a_shipped_generator_follows_the_tilted_distribution(
     everything = params.normal_score(list(generator.search_space.enumerate()))
     tilt = np.exp(everything - everything.max())  # over a generator that draws nearly uniformly
     expected = float((tilt * everything).sum() / tilt.sum())
-    found = sample_resampled(generator, 512, guide=maximize(params, 0.25), particles=512, steps=32)
+    found = sample_resampled(
+        generator, 512, guide=maximize(params, 0.25), particles=512, sampling=Sampling(steps=32)
+    )
     assert len(found.architectures) == 512
-    assert len(found.effective_sample_size) == 33
-    assert min(found.effective_sample_size) > 0.2
+    assert len(found.details.effective_sample_size) == 33
+    assert min(found.details.effective_sample_size) > 0.2
     # The standard error is about 0.08.
     assert params.normal_score(found.architectures).mean() == pytest.approx(expected, abs=0.35)
-    again = sample_resampled(generator, 512, guide=maximize(params, 0.25), particles=512, steps=32)
+    again = sample_resampled(
+        generator, 512, guide=maximize(params, 0.25), particles=512, sampling=Sampling(steps=32)
+    )
     assert again == found
 
 
 def test_limits_are_kept(generator: Generator, params: AnalyticProperty) -> None:
     up = maximize(params, 0.25)
-    free = sample_resampled(generator, 300, guide=up, particles=128, steps=16)
+    free = sample_resampled(generator, 300, guide=up, particles=128, sampling=Sampling(steps=16))
     assert (params.predict(free.architectures)[0] > 0.6).mean() > 0.1
     guide = up + limit(params, at_most=0.6)
-    found = sample_resampled(generator, 300, guide=guide, particles=128, steps=16)
+    found = sample_resampled(
+        generator, 300, guide=guide, particles=128, sampling=Sampling(steps=16)
+    )
     assert len(found.architectures) == 300
     assert params.predict(found.architectures)[0].max() <= 0.6
 
@@ -226,15 +233,17 @@ class Broken(Guidance):
 
 
 def test_wrong_requests_are_refused(generator: Generator, params: AnalyticProperty) -> None:
-    refused = partial(sample_resampled, generator, guide=params, steps=2)
+    refused = partial(sample_resampled, generator, guide=params, sampling=Sampling(steps=2))
     with pytest.raises(DiffusionNAGError, match="count is 0"):
         refused(0)
     with pytest.raises(DiffusionNAGError, match="particles is 0"):
         refused(1, particles=0)
     with pytest.raises(DiffusionNAGError, match="steps is 0"):
-        refused(1, steps=0)
+        refused(1, sampling=Sampling(steps=0))
     with pytest.raises(DiffusionNAGError, match="seed"):
-        refused(1, seed=-1)
+        refused(1, sampling=Sampling(steps=2, seed=-1))
+    with pytest.raises(DiffusionNAGError, match="leave out the solver heun"):
+        refused(1, sampling=Sampling("heun"))
     with pytest.raises(DiffusionNAGError, match="not a finite number"):
         refused(1, guide=Broken())
     with pytest.raises(DiffusionNAGError, match="no nasbench201 architecture was found"):
@@ -257,7 +266,5 @@ def test_the_command_resamples_and_shows_the_effective_sample_size(run_cli: RunC
     result = run_cli(*arguments, "--steps", "16")
     assert result.returncode == 0, result.stderr
     assert "effective sample size: at least" in result.stderr
-    assert_fails(run_cli(*arguments, "--distinct"), 2, "leave out --distinct")
-    assert_fails(
-        run_cli("generate", "nasbench201", "--resample"), 2, "--resample corrects a --guide"
-    )
+    assert_fails(run_cli(*arguments, "--distinct"), 2, "do not ask for distinct ones")
+    assert_fails(run_cli("generate", "nasbench201", "--resample"), 2, "resampling corrects a guide")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from diffusionnag import DiffusionNAGError, Generator, PropertyPredictor, get_search_space
 from diffusionnag.diffusion.guided import Strength, guided
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import (
     AnalyticProperty,
     Guidance,
@@ -280,12 +281,17 @@ def params() -> AnalyticProperty:
 
 
 def test_weight_zero_changes_no_bit(generator: Generator, params: AnalyticProperty) -> None:
-    plain = generator.sample(100, seed=3).architectures
-    assert generator.sample(100, guide=0.0 * maximize(params), seed=3).architectures == plain
+    plain = generator.sample(100, sampling=Sampling(seed=3)).architectures
+    assert (
+        generator.sample(100, guide=0.0 * maximize(params), sampling=Sampling(seed=3)).architectures
+        == plain
+    )
 
 
 def test_an_analytic_limit_is_kept_exactly(generator: Generator, params: AnalyticProperty) -> None:
-    samples = generator.sample(200, guide=minimize(params, 0.1) + (params <= 0.2), seed=1)
+    samples = generator.sample(
+        200, guide=minimize(params, 0.1) + (params <= 0.2), sampling=Sampling(seed=1)
+    )
     values, _ = params.predict(samples.architectures)
     assert values.max() <= 0.2
     random = params.predict(NASBENCH201.sample(1_000, 0))[0]

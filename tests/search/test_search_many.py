@@ -12,7 +12,7 @@ import torch
 from conftest import RunCli, assert_fails
 
 from diffusionnag import get_search_space
-from diffusionnag.generation.front import hypervolume, non_dominated
+from diffusionnag.generation.dominance import hypervolume, non_dominated
 from diffusionnag.search import MeasurementError, read_objective
 
 SPACE = get_search_space("nasbench201")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusionnag import DiffusionNAGError, Generator, get_search_space
+from diffusionnag.generation.sampling import Sampling
 
 SPACE = get_search_space("darts")
 CELL = "(skip_connect,0),(sep_conv_3x3,1)," * 3 + "(max_pool_3x3,2),(dil_conv_5x5,4)"
@@ -76,6 +77,6 @@ def test_a_wrong_genotype_is_refused_by_its_wrong_part(text: str, message: str) 
 
 
 def test_the_shipped_generator_draws_distinct_valid_cells() -> None:
-    drawn = Generator.from_pretrained("darts").draw(256, seed=1)
+    drawn = Generator.from_pretrained("darts").draw(256, sampling=Sampling(seed=1))
     assert all(SPACE.is_valid(one) for one in drawn)
     assert len(set(drawn)) == 256

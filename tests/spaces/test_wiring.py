@@ -21,6 +21,7 @@ from diffusionnag.diffusion.denoiser_training import TrainingRun
 from diffusionnag.diffusion.recipes import get_recipe
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig, attention_mask
 from diffusionnag.generation.generator import Origin
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.predictors.path_features import PathFeatures
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
@@ -126,7 +127,9 @@ def test_fixed_wiring_gives_the_same_samples_as_ever(name: str) -> None:
     assert space.wiring.is_fixed
     generator = Generator.from_pretrained(name)
     for guide, digest in zip((None, AnalyticProperty(space, "params")), DIGESTS[name], strict=True):
-        drawn = "\n".join(map(space.format, generator.sample(64, guide=guide, seed=0)))
+        drawn = "\n".join(
+            map(space.format, generator.sample(64, guide=guide, sampling=Sampling(seed=0)))
+        )
         assert hashlib.sha256(drawn.encode()).hexdigest().startswith(digest)
 
 
@@ -187,7 +190,7 @@ def test_what_a_bad_network_draws_is_handed_out_mended() -> None:
     space = Ordered()
     run = TrainingRun.start(space, get_recipe("fast", space), seed=0)
     generator = Generator(space, run.averaged_denoiser(), "ancestral", Origin("fast", 0, 0))
-    samples = generator.sample(100, seed=0)
+    samples = generator.sample(100, sampling=Sampling(seed=0))
     assert all(space.is_valid(one) for one in samples)
     assert not all(space.is_valid(one) for one in samples.drawn)
     assert len(samples.drawn) == 100

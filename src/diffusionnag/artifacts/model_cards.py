@@ -78,7 +78,7 @@ def machine() -> str:
 
 def commit() -> str:
     """Return the commit of the code that runs, `+` marking uncommitted changes, or `unknown`."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(package), *arguments]

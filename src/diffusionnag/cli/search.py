@@ -151,7 +151,7 @@ def search(
     require_packages("search", "optuna", "botorch")
     if any(text.startswith("training:") for text in objective or ()):
         require_packages("train", "lightning_fabric", "tensorboard")
-    from diffusionnag.cli.generation import check_output
+    from diffusionnag.cli.output import check_output
     from diffusionnag.cli.search_task import SearchTask
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.execution import ProcessExecutor, new_executor

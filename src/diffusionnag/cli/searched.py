@@ -15,7 +15,7 @@ from rich.table import Table
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.run_records import RunRecord
 from diffusionnag.cli.console import messages, origin, results
-from diffusionnag.generation.front import choose, hypervolume, non_dominated
+from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import LOOKED_UP
 from diffusionnag.search.problem import Problem
 from diffusionnag.search.study import Search, is_feasible, measured_trials

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 from collections.abc import Sequence
@@ -13,8 +12,12 @@ import torch
 
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.generation.generator import BATCH, Generator
+from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Property, maximize
+from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import RowWeights, Sum
 from diffusionnag.spaces import Architecture
 
@@ -24,6 +27,8 @@ FEWEST_ROWS = 128
 """A smaller batch costs hardly less time, and leaves fewer compromises to choose from."""
 DRAWS = 4
 """Draws for each architecture wanted, before the best are chosen."""
+SURVEYED = 1_000
+"""Uniform draws, the same in every run, whose worst values a hypervolume is measured from."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,11 @@ class Objectives:
 
     def values(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the predicted properties in their units, `batch x properties` float64."""
-        return np.stack([one.predict(architectures)[0] for one in self.properties], axis=1)
+        return np.stack([each.predict(architectures)[0] for each in self.properties], axis=1)
 
     def scores(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the properties standardised, more being better, `batch x properties` float64."""
-        columns = [one.normal_score(architectures) for one in self.properties]
+        columns = [each.normal_score(architectures) for each in self.properties]
         return np.stack(columns, axis=1) * self.directions
 
     def guidance(self, rows: int, seed: int) -> Sum:
@@ -68,22 +73,19 @@ class Objectives:
         properties = len(self.properties)
         shares = properties * torch.from_numpy(simplex(properties, rows, seed)).float()
         pairs = zip(self.properties, self.weights, shares.T, strict=True)
-        return Sum(tuple(RowWeights(maximize(one, weight), share) for one, weight, share in pairs))
+        return Sum(
+            tuple(RowWeights(maximize(each, weight), share) for each, weight, share in pairs)
+        )
 
 
 @dataclass(frozen=True)
 class Front:
-    """Distinct architectures spread along a front, the best by the first property first."""
+    """Where samples stand that are spread along a front."""
 
-    architectures: list[Architecture]
     on_front: np.ndarray
-    """Which of them no generated architecture dominates, `count` bool."""
+    """Which of the samples no generated architecture dominates, `count` bool."""
     candidates: list[Architecture]
     """All that they were chosen from: valid, distinct, within the limits."""
-    drawn: list[Architecture]
-    """All that left the solver, repeated and invalid ones included."""
-    rejected: int
-    """How many valid ones were drawn that break a limit."""
 
 
 def generate_front(
@@ -92,32 +94,31 @@ def generate_front(
     objectives: Objectives,
     *,
     limits: Sequence[Bound] = (),
-    solver: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-) -> Front:
+    sampling: Sampling = Sampling(),
+) -> Samples[Front]:
     """Generate `count` distinct valid architectures along the front of two or three properties.
 
-    The architectures of a batch are pulled in evenly spread directions, from the one property to
-    the other; from four times as many as wanted, or more, `choose` takes what it hands out. Raises
-    DiffusionNAGError for whatever `Generator.sample` does.
+    The best by the first property comes first. The architectures of a batch are pulled in evenly
+    spread directions, from the one property to the other; from four times as many as wanted, or
+    more, `choose` takes what it hands out. Raises DiffusionNAGError for whatever `Generator.sample`
+    does.
     """
     rows = min(max(count, FEWEST_ROWS), BATCH)
-    pulls = objectives.guidance(rows, seed)
+    pulls = objectives.guidance(rows, sampling.seed)
     guide = Sum((*pulls.terms, *limits))
     collection = generator.collect(count, guide=guide, distinct=True)
-    batches = generator.stream(guide=guide, solver=solver, steps=steps, seed=seed, batch=rows)
+    batches = generator.estimates(guide=guide, sampling=sampling, batch=rows)
     while len(collection.drawn) < DRAWS * max(count, rows) or not collection.complete:
-        collection.add(next(batches))
-    values = objectives.values(collection.kept) * objectives.directions
+        collection.add(generator.search_space.decode(next(batches)))
+    candidates = collection.kept
+    values = objectives.values(candidates) * objectives.directions
     chosen = choose(values, count)
     chosen = chosen[np.lexsort(values[chosen].T[::-1])[::-1]]
-    return Front(
-        [collection.kept[row] for row in chosen],
-        non_dominated(values)[chosen],
-        collection.kept,
+    return Samples(
+        [candidates[row] for row in chosen],
         collection.drawn,
         collection.rejected,
+        Front(non_dominated(values)[chosen], candidates),
     )
 
 
@@ -129,81 +130,44 @@ def simplex(properties: int, count: int, seed: int) -> np.ndarray:
     fine = itertools.count(1)
     parts = next(n for n in fine if math.comb(n + properties - 1, properties - 1) >= count)
     free = itertools.product(range(parts + 1), repeat=properties - 1)
-    lattice = np.array([(*one, parts - sum(one)) for one in free if sum(one) <= parts]) / parts
+    lattice = (
+        np.array([(*shares, parts - sum(shares)) for shares in free if sum(shares) <= parts])
+        / parts
+    )
     return numpy_generator(seed).permutation(lattice)[:count]
 
 
-def non_dominated(values: np.ndarray) -> np.ndarray:
-    """Return which rows of `count x properties` no other dominates, `count` bool; more is better.
+@dataclass(frozen=True)
+class FrontComparison:
+    """Hypervolumes of generated architectures and of uniform random ones that keep the limits.
 
-    One dominates another if it is at least as good in every property and better in one.
+    They are measured, predicted and standardised, from the worst values of SURVEYED uniform draws:
+    `reference`, in the properties' units.
     """
-    found = np.zeros(len(values), dtype=bool)
-    # Of what is left, the one with the best first value, then second, is dominated by none.
-    left = np.lexsort(values.T[::-1])[::-1]
-    while len(left):
-        best = values[left[0]]
-        rest = values[left]
-        found[left[(rest == best).all(1)]] = True
-        left = left[(rest > best).any(1)]
-    return found
+
+    generated: float
+    uniform: float
+    reference: np.ndarray
+    random: list[Architecture]
+    """Those of the surveyed that keep the limits."""
 
 
-def choose(values: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` rows of `candidates x properties` along the front; more is better.
+def compare_fronts(
+    objectives: Objectives, samples: Samples[Front], limits: Sequence[Bound], seed: int
+) -> FrontComparison:
+    """Return how the front of samples compares with as many uniform draws of that seed.
 
-    The non-dominated come first, then those that only they dominate, and so on (non-dominated
-    sorting, Deb et al. 2002). Of a front with more than are still wanted, the best in each property
-    are taken, and then always the one furthest from all that were taken (Gonzalez 1985), distances
-    being relative to the range of each property.
+    Raises DiffusionNAGError where BoTorch is missing.
     """
-    left = np.arange(len(values))
-    taken = np.zeros(0, dtype=np.intp)
-    while len(taken) < count and len(left):
-        first = non_dominated(values[left])
-        front, left = left[first], left[~first]
-        if len(taken) + len(front) > count:
-            front = _spread(values, front, taken, count - len(taken))
-        taken = np.append(taken, front)
-    return taken
-
-
-def _spread(values: np.ndarray, front: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` rows of `front` that are far from each other and from the rows `taken`."""
-    span = np.ptp(values[np.append(front, taken)], axis=0)
-    scaled = values / np.where(span > 0, span, 1.0)
-    best = list(dict.fromkeys(front[values[front].argmax(0)].tolist()))[:count]
-    distance = np.full(len(front), np.inf)
-    for row in (*taken, *best):
-        distance = np.minimum(distance, np.linalg.norm(scaled[front] - scaled[row], axis=1))
-    # Equal values have distance 0: what is chosen must not come back.
-    distance[np.isin(front, best)] = -1.0
-    while len(best) < count:
-        furthest = int(distance.argmax())
-        best.append(int(front[furthest]))
-        away = np.linalg.norm(scaled[front] - scaled[front[furthest]], axis=1)
-        distance = np.where(distance < 0, distance, np.minimum(distance, away))
-        distance[furthest] = -1.0
-    return np.array(best)
-
-
-# -- hypervolume --------------------------------------------------------------------------------
-
-
-def check_hypervolume() -> None:
-    """Raise DiffusionNAGError where BoTorch, which computes hypervolumes, is missing."""
-    if importlib.util.find_spec("botorch") is None:
-        raise DiffusionNAGError("a hypervolume needs BoTorch: pip install 'diffusionnag[pareto]'")
-
-
-def hypervolume(scores: np.ndarray, reference: np.ndarray) -> float:
-    """Return the volume between rows of `count x properties` and a reference; more is better.
-
-    It is computed by BoTorch after Fonseca et al. (2006); what is worse than the reference in any
-    property adds nothing. Raises DiffusionNAGError where BoTorch is missing.
-    """
-    check_hypervolume()
-    from botorch.utils.multi_objective.hypervolume import Hypervolume
-
-    front = np.unique(scores[non_dominated(scores)], axis=0)
-    return Hypervolume(torch.from_numpy(reference)).compute(torch.from_numpy(front))
+    space = objectives.properties[0].search_space
+    surveyed = space.sample(SURVEYED, 0)
+    worst = objectives.scores(surveyed).min(0)
+    values = objectives.values(surveyed)
+    better = np.array(objectives.directions) > 0
+    uniform = within_limits(limits, space.sample(len(samples), seed))
+    return FrontComparison(
+        hypervolume(objectives.scores(samples), worst),
+        hypervolume(objectives.scores(uniform), worst),
+        np.where(better, values.min(0), values.max(0)),
+        within_limits(limits, surveyed),
+    )

@@ -23,14 +23,16 @@ from diffusionnag.artifacts.checkpoints import (
 )
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.guided import Strength, guided
+from diffusionnag.diffusion.guided import guided
 from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generation.samples import Collection, Samples
+from diffusionnag.generation._collection import Collection
+from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -82,12 +84,9 @@ class Generator(ModelHubMixin):
         count: int,
         *,
         guide: Guidance | Property | None = None,
-        strength: Strength | None = None,
-        solver: str | None = None,
-        steps: int | None = None,
-        seed: int = 0,
         distinct: bool = False,
-    ) -> Samples:
+        sampling: Sampling = Sampling(),
+    ) -> Samples[None]:
         """Generate `count` valid architectures, all different if `distinct`.
 
         A property as `guide` is raised; see `diffusionnag.guidance` for more. What the network gets
@@ -104,9 +103,7 @@ class Generator(ModelHubMixin):
             guide = collection.aim_at_the_best(guide)
         # A second batch for the few that break a limit would cost as much as the first.
         batch = math.ceil(SPARE_FOR_LIMITS * count) if collection.limits else count
-        batches = self.estimates(
-            guide=guide, strength=strength, solver=solver, steps=steps, seed=seed, batch=batch
-        )
+        batches = self.estimates(guide=guide, sampling=sampling, batch=batch)
         while not collection.complete:
             estimate = next(batches)
             drawn = self.search_space.decode(estimate)
@@ -128,40 +125,46 @@ class Generator(ModelHubMixin):
             )
         return Collection(space, count, distinct, limits_of(guide, space))
 
-    def stream(self, **settings: Any) -> Iterator[list[Architecture]]:
-        """Yield batches as the network makes them, rounded but neither repaired nor filtered.
+    def draw(
+        self, count: int, *, guide: Guidance | None = None, sampling: Sampling = Sampling()
+    ) -> list[Architecture]:
+        """Return `count` architectures as the network makes them, invalid ones included.
 
-        `settings` are those of `estimates`.
+        For measuring validity; to get architectures, `sample`.
         """
-        return map(self.search_space.decode, self.estimates(**settings))
+        drawn: list[Architecture] = []
+        for estimate in self.estimates(guide=guide, sampling=sampling, batch=count):
+            drawn += self.search_space.decode(estimate)
+            if len(drawn) >= count:
+                break
+        return drawn[:count]
 
     def estimates(
         self,
         *,
         guide: Guidance | None = None,
-        strength: Strength | None = None,
-        solver: str | None = None,
-        steps: int | None = None,
-        seed: int = 0,
+        sampling: Sampling = Sampling(),
         batch: int = BATCH,
     ) -> Iterator[np.ndarray]:
         """Yield batches of the network's final estimates D, `batch x N x F`, before any rounding.
 
-        The first batch has `batch` architectures, at most 512, and so has every other.
+        The first batch has `batch` architectures, at most 512, and so has every other. Raises
+        DiffusionNAGError for an unknown solver, a number of steps below 1, and a seed out of range.
         """
-        chosen = get_solver(solver or self.solver)
+        solver = get_solver(sampling.solver or self.solver)
+        steps = sampling.steps
         if steps is not None and steps < 1:
             raise DiffusionNAGError(f"{steps} solver steps are too few; ask for at least 1")
         device = next(self.denoiser.parameters()).device
-        rng = torch.Generator(device).manual_seed(check_seed(seed))
+        rng = torch.Generator(device).manual_seed(check_seed(sampling.seed))
         sde, space = self.denoiser.sde, self.search_space
-        times = time_grid(sde, steps or chosen.steps, chosen.spacing, device)
+        times = time_grid(sde, steps or solver.steps, solver.spacing, device)
         shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
 
         def denoise_rows(rows: Tensor) -> Denoise:
             if guide is None:
                 return self.denoiser
-            return guided(self.denoiser, guide.of_rows(rows), strength)
+            return guided(self.denoiser, guide.of_rows(rows), sampling.strength)
 
         denoise = denoise_rows(torch.ones(shape[0], dtype=torch.bool))
 
@@ -171,22 +174,10 @@ class Generator(ModelHubMixin):
         while True:
             with torch.inference_mode(guide is None), torch.no_grad():
                 x = randn(torch.empty(shape)) * sde.prior_std()
-                found = chosen.solve(denoise, x, sde, times, randn)
+                estimate = solver.solve(denoise, x, sde, times, randn)
                 if self.denoiser.parameterisation == "probabilities":
-                    found = restart_undecided(denoise_rows, found, sde, randn)
-            yield found.cpu().numpy()
-
-    def draw(self, count: int, **settings: Any) -> list[Architecture]:
-        """Return `count` architectures as the network makes them, invalid ones included.
-
-        `settings` are those of `estimates`. For measuring validity; to get architectures, `sample`.
-        """
-        drawn: list[Architecture] = []
-        for batch in self.stream(batch=count, **settings):
-            drawn += batch
-            if len(drawn) >= count:
-                break
-        return drawn[:count]
+                    estimate = restart_undecided(denoise_rows, estimate, sde, randn)
+            yield estimate.cpu().numpy()
 
     # -- saving and loading -----------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What `generate` is asked for: guides and limits, read from the command line."""
+"""What is asked for: properties to raise or lower, and limits to keep, read from texts."""
 
 from __future__ import annotations
 
@@ -30,40 +30,41 @@ class Request:
     def guidance(self) -> Guidance | None:
         """Return all that is asked for as one guidance, None if nothing is."""
         pairs = zip(self.properties, self.weights, strict=True)
-        terms = (*(maximize(one, weight) for one, weight in pairs), *self.limits)
+        terms = (*(maximize(guide, weight) for guide, weight in pairs), *self.limits)
         return Sum(terms) if terms else None
 
     def judged(self) -> dict[str, Property]:
         """Return every property that is guided or limited, by name, guided ones first."""
-        limited = (bound.property for bound in self.limits)
-        return {one.property_name: one for one in (*self.properties, *limited)}
+        limited = (limit.property for limit in self.limits)
+        return {judged.property_name: judged for judged in (*self.properties, *limited)}
 
 
 def parse_request(
-    guides: Sequence[str],
-    limits: Sequence[str],
+    guides: Sequence[str | Property],
+    limits: Sequence[str | Bound],
     probability: float,
     space: SearchSpace,
-    raised: Property | None = None,
 ) -> Request:
     """Return what `NAME[=WEIGHT]` guides and `NAME<=VALUE` or `NAME>=VALUE` limits ask for.
 
-    A property that is `raised` whatever the guides say can be limited by its name. Raises
-    DiffusionNAGError for an unknown property, a weight or value that is no number, or a property
-    guided twice.
+    A property among the guides is raised, and can be limited by its name; a `Bound` is taken as it
+    is. Raises DiffusionNAGError for an unknown property, a weight or value that is not a number, or
+    a property guided twice.
     """
-    properties = [] if raised is None else [raised]
-    known = {one.property_name: one for one in properties}
-    weights = [1.0 for _ in properties]
-    for text in guides:
-        name, weight = _split_weight(text)
-        properties.append(_property(name, space, known))
+    known = {guide.property_name: guide for guide in guides if isinstance(guide, Property)}
+    properties, weights = [], []
+    for guide in guides:
+        name, weight = (guide, 1.0) if isinstance(guide, Property) else _split_weight(guide)
+        properties.append(name if isinstance(name, Property) else _property(name, space, known))
         weights.append(weight)
-    names = [one.property_name for one in properties]
+    names = [guide.property_name for guide in properties]
     for name in names:
         if names.count(name) > 1:
             raise DiffusionNAGError(f"the property {name} is guided twice; give it one weight")
-    bounds = [_parse_limit(text, probability, space, known) for text in limits]
+    bounds = [
+        text if isinstance(text, Bound) else _parse_limit(text, probability, space, known)
+        for text in limits
+    ]
     return Request(tuple(properties), tuple(weights), tuple(bounds))
 
 

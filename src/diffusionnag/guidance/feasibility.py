@@ -39,10 +39,16 @@ def within_limits(
     limits: Sequence[Bound], architectures: Sequence[Architecture]
 ) -> list[Architecture]:
     """Return the architectures that keep all limits, in their order."""
+    keeps = keep_limits(limits, architectures)
+    return [each for each, kept in zip(architectures, keeps, strict=True) if kept]
+
+
+def keep_limits(limits: Sequence[Bound], architectures: Sequence[Architecture]) -> np.ndarray:
+    """Return which architectures keep all limits, `batch` bool."""
     keeps = np.ones(len(architectures), dtype=bool)
     for limit in limits if len(architectures) else ():
         keeps &= limit.keeps(architectures)
-    return [one for one, kept in zip(architectures, keeps, strict=True) if kept]
+    return keeps
 
 
 def check_limits(limits: Sequence[Bound], space: SearchSpace) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from diffusionnag.errors import SpaceExhaustedError
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit
@@ -49,7 +50,7 @@ def generate_promising(
     The same ones are generated with the same seed. Raises DiffusionNAGError as `Generator.sample`
     does.
     """
-    found = generator.sample(GENERATED, guide=Sum((guide, *limits)), seed=seed)
+    found = generator.sample(GENERATED, guide=Sum((guide, *limits)), sampling=Sampling(seed=seed))
     order = np.argsort(-merit(guide, generator.search_space, found), kind="stable")
     return [found[row] for row in order]
 
@@ -74,7 +75,7 @@ def draw_untaken(
         rest: Sequence[Architecture] = list(space.enumerate())
     elif limits and generator is not None:
         seed = int(rng.integers(2**31))
-        rest = generator.sample(GENERATED, guide=Sum(tuple(limits)), seed=seed)
+        rest = generator.sample(GENERATED, guide=Sum(tuple(limits)), sampling=Sampling(seed=seed))
     else:
         rest = []
     left = within_limits(limits, [one for one in rest if one not in taken])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generation.front import choose
+from diffusionnag.generation.dominance import choose
 from diffusionnag.guidance import Guidance
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor

@@ -13,6 +13,7 @@ from torch import Tensor
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.front import simplex
 from diffusionnag.generation.generator import BATCH, Generator
+from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import check_limits, within_limits
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
@@ -142,7 +143,9 @@ class Proposer:
             pulls = [RowWeights(one, share) for one, share in zip(pulls, shares, strict=True)]
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
-        drawn = self.generator.draw(self.candidates, guide=guide, seed=seed, steps=STEPS)
+        drawn = self.generator.draw(
+            self.candidates, guide=guide, sampling=Sampling(seed=seed, steps=STEPS)
+        )
         return [one for one in drawn if self.space.is_valid(one)]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from diffusionnag.artifacts.run_records import RunRecord, read_run_record
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generation.front import non_dominated
+from diffusionnag.generation.dominance import non_dominated
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -1,0 +1,24 @@
+"""What commands check, before work begins, of where its results are to go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diffusionnag._files import check_writable
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.report.figure import check_picture
+
+
+def check_output(top: int, out: Path | None, plot: Path | None) -> None:
+    """Make sure, before work begins, that its results can be shown and written.
+
+    Raises DiffusionNAGError for a negative `top` and for a picture of no known kind,
+    EnvironmentFailureError for a file that cannot be written.
+    """
+    if top < 0:
+        raise DiffusionNAGError(f"--top is {top}; it must be 0 or more")
+    for path in (out, plot):
+        if path is not None:
+            check_writable(path)
+    if plot is not None:
+        check_picture(plot)

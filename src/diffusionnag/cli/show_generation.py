@@ -1,0 +1,116 @@
+"""How `generate` and `transfer` show what they generated: tables, files and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from diffusionnag.cli.console import messages, origin, results
+from diffusionnag.generation.evaluation import Evaluation
+from diffusionnag.generation.front import Front
+from diffusionnag.generation.resampled import Resampled
+from diffusionnag.generation.result import GenerationResult
+from diffusionnag.report import plot_front, plot_generated
+from diffusionnag.spaces.cost import unit
+
+
+def show_generation(result: GenerationResult, top: int, out: Path | None) -> None:
+    """Print the `top` best and how good all of them are, and write them if wanted."""
+    details = result.samples.details
+    if isinstance(details, Resampled):
+        least = 100 * min(details.effective_sample_size)
+        messages.print(f"effective sample size: at least {least:.0f} % of the particles")
+    shown = result.generated
+    if isinstance(details, Front):
+        shown = shown.rows(_spread(np.flatnonzero(details.on_front), top))
+    results.print(ranking_table(shown.distinct().first(top)))
+    results.print(comparison_table(result))
+    if out is not None:
+        result.save(out, origin())
+        messages.print(f"{len(result.samples)} architectures written to {out}", markup=False)
+
+
+def draw_generation(result: GenerationResult, path: Path) -> None:
+    """Draw the first property's distribution, or the front, into a picture."""
+    draw = plot_generated if result.fronts is None else plot_front
+    draw(result, path)
+    messages.print(f"drawn into {path}", markup=False)
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return `count` of the rows, evenly spread over them."""
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+    return rows[places.round().astype(int)]
+
+
+def ranking_table(generated: Evaluation) -> Table:
+    """Return a table of architectures with all that is known of them."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("")
+    table.add_column("architecture", overflow="fold")
+    for name in generated.mean:
+        table.add_column(f"{escape(name)}\npredicted", justify="right")
+        if name in generated.true:
+            table.add_column(f"{escape(name)}\ntrue", justify="right")
+    for name in generated.analytic:
+        table.add_column(f"{escape(name)}{unit(name)}", justify="right")
+    for row, architecture in enumerate(generated.architectures):
+        cells = []
+        for name, mean in generated.mean.items():
+            cells.append(f"{mean[row]:.2f} ± {generated.std[name][row]:.2f}")
+            if name in generated.true:
+                true = generated.true[name][row]
+                cells.append(f"{true:.2f}" if np.isfinite(true) else "-")
+        cells += [f"{values[row]:.3f}" for values in generated.analytic.values()]
+        table.add_row(str(row + 1), escape(generated.space.format(architecture)), *cells)
+    return table
+
+
+def comparison_table(result: GenerationResult) -> Table:
+    """Return validity, uniqueness, novelty, and properties and limits next to uniform draws."""
+    samples, generated, uniform = result.samples, result.generated, result.uniform
+    table = Table("", "generated", "uniform random", box=None, header_style="bold")
+
+    def add(label: str, here: str, there: str = "") -> None:
+        table.add_row(escape(label), here, there)
+
+    add("architectures", str(len(samples)), str(len(uniform)))
+    add("distinct", str(len(set(samples))), str(len(set(uniform.architectures))))
+    add("validity of the network itself", f"{result.quality.validity:.2f} %")
+    add("uniqueness of the valid", f"{result.quality.uniqueness:.2f} %")
+    add("novelty of the valid", f"{result.quality.novelty:.2f} %")
+    for name in result.request.judged():
+        (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)
+        for statistic, function in (("mean", np.mean), ("highest", np.max), ("lowest", np.min)):
+            label = f"{statistic} {name} ({source})"
+            add(label, f"{function(here):.2f}", f"{function(there):.2f}")
+    if result.request.limits:
+        share = 100 * samples.rejected / len(samples.drawn)
+        add("rejected for a limit, of all drawn", f"{share:.2f} %")
+    for limit in result.request.limits:
+        name = limit.property.property_name
+        (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)
+        kept = (100 * np.mean(limit.allows(values)) for values in (here, there))
+        add(f"keeps {limit.describe()} ({source})", *(f"{share:.2f} %" for share in kept))
+    if result.fronts is not None:
+        add("on the first front", str(samples.details.on_front.sum()))
+        add(
+            _hypervolume_label(result),
+            f"{result.fronts.generated:.2f}",
+            f"{result.fronts.uniform:.2f}",
+        )
+    return table
+
+
+def _hypervolume_label(result: GenerationResult) -> str:
+    assert result.fronts is not None
+    names = (guide.property_name for guide in result.request.properties)
+    pairs = zip(names, result.fronts.reference, strict=True)
+    corner = ", ".join(f"{name} {value:.4g}" for name, value in pairs)
+    kept = " of what keeps the limits" if result.request.limits else ""
+    return (
+        f"hypervolume{kept}, predicted and standardised,\nfrom the worst of 1,000 random: {corner}"
+    )

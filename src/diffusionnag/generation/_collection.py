@@ -1,0 +1,120 @@
+"""Collecting what a generator draws until there is enough of what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.samples import Samples
+from diffusionnag.guidance import Bound, Guidance
+from diffusionnag.guidance.feasibility import within_limits
+from diffusionnag.guidance.terms import Ceiling, merit
+from diffusionnag.spaces import Architecture, SearchSpace
+
+FRUITLESS_BATCHES = 20
+"""Batches in a row without anything new before a collection is given up."""
+SURVEYED = 4_096
+"""Uniform draws on which it is measured how rare what a guide asks for is."""
+FEWEST_SURVEYED = 10
+"""So many of the surveyed must be wanted, or the space has more good ones than can run out."""
+CEILING_SLACK = 1.25
+"""How many architectures lie above the ceiling, for each one that is wanted."""
+SPARE = 1.1
+"""How many are collected above the ceiling, for each one that is wanted; the best are kept."""
+DISTINCT_STRENGTH = 2.0
+"""Below a ceiling steepness costs no diversity."""
+DRAWS_FOR_DISTINCT = 8
+"""Draws, for each distinct architecture wanted, after which those below the ceiling will do."""
+
+
+@dataclass
+class Collection:
+    """Architectures being collected: valid, within the limits, all different if `distinct`."""
+
+    space: SearchSpace
+    count: int
+    distinct: bool
+    limits: list[Bound]
+    kept: list[Architecture] = field(default_factory=list)
+    drawn: list[Architecture] = field(default_factory=list)
+    rejected: int = 0
+    _guide: Guidance | None = None
+    _ceiling: float = -np.inf
+    _merits: list[float] = field(default_factory=list)
+    _seen: set[Architecture] = field(default_factory=set)
+    _fruitless: int = 0
+
+    def aim_at_the_best(self, guide: Guidance) -> Guidance:
+        """Return guidance for distinct architectures; from then on the best by `guide` are kept.
+
+        Its reward ends at the level that somewhat more architectures than are wanted reach: without
+        that, strong guidance keeps returning to the few best, and weak guidance lets the mediocre
+        in. In a space that has plenty, it is the guide as given.
+        """
+        share = CEILING_SLACK * self.count / self.space.size
+        if share * SURVEYED < FEWEST_SURVEYED:
+            return guide
+        surveyed = merit(guide, self.space, self.space.sample(SURVEYED, 0))
+        spread = float(surveyed.std())
+        if spread == 0:
+            return guide
+        self._guide = guide
+        self._ceiling = float(np.quantile(surveyed, 1 - min(share, 0.5)))
+        return DISTINCT_STRENGTH * Ceiling(guide, self._ceiling, spread)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more needs to be drawn."""
+        if len(self.kept) < self.count:
+            return False
+        above = sum(merit >= self._ceiling for merit in self._merits)
+        wanted = SPARE * self.count if self._guide is not None else self.count
+        return above >= wanted or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
+
+    def add(self, batch: list[Architecture], mended: Sequence[Architecture] = ()) -> None:
+        """Keep what serves of a batch, and of what stands in for its invalid ones.
+
+        Raises DiffusionNAGError once there is no hope of enough.
+        """
+        self.drawn += batch
+        valid = [*filter(self.space.is_valid, batch), *mended]
+        good = within_limits(self.limits, valid)
+        self.rejected += len(valid) - len(good)
+        if self.distinct:
+            good = [new for new in dict.fromkeys(good) if new not in self._seen]
+            self._seen.update(good)
+        self.kept += good
+        if good and self._guide is not None:
+            self._merits += merit(self._guide, self.space, good).tolist()
+        else:
+            self._merits += [0.0] * len(good)
+        self._fruitless = 0 if good else self._fruitless + 1
+        if self._fruitless == FRUITLESS_BATCHES and len(self.kept) < self.count:
+            raise self._given_up()
+
+    def samples(self) -> Samples[None]:
+        """Return as many as were wanted, in the order in which they were drawn."""
+        order = np.argsort(-np.array(self._merits), kind="stable")[: self.count]
+        return Samples([self.kept[row] for row in sorted(order)], self.drawn, self.rejected, None)
+
+    def _given_up(self) -> DiffusionNAGError:
+        kept, drawn, count = len(self.kept), len(self.drawn), self.count
+        if self.rejected > 0.9 * drawn:
+            limits = " and ".join(limit.describe() for limit in self.limits)
+            return DiffusionNAGError(
+                f"only {kept} of {drawn} generated architectures keep {limits}, and {count} are "
+                "wanted; loosen a limit, lower the weights of the guides, or ask for fewer"
+            )
+        if not self.distinct or kept == 0:
+            return DiffusionNAGError(
+                f"only {kept} of {drawn} generated architectures are valid, and {count} are "
+                "wanted; train the generator longer, take more solver steps, or lower the guide's "
+                "weight"
+            )
+        return DiffusionNAGError(
+            f"only {kept} of {count} distinct architectures were found in {drawn} draws, and the "
+            "same ones keep coming back; lower the guide's weight, or ask for fewer"
+        )

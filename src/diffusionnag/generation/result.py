@@ -1,0 +1,122 @@
+"""What generating has brought, with all that it is compared with: computed once, shown anywhere."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.run_records import RunRecord, write_run_record
+from diffusionnag.generation.evaluation import Evaluation
+from diffusionnag.generation.front import Front, FrontComparison
+from diffusionnag.generation.metrics import GenerationQuality
+from diffusionnag.generation.request import Request
+from diffusionnag.generation.samples import Samples
+
+if TYPE_CHECKING:
+    import pandas
+
+SHOWN = 10
+"""Architectures that a notebook shows."""
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """What was read of an image data set: its classes, the images looked at, those unreadable."""
+
+    classes: int
+    images: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """Architectures that were asked for, and how good they are.
+
+    `generated` and `uniform` hold what is known of the samples, best first, and of as many uniform
+    random draws; `unguided`, where it was asked for, of as many that nothing guided. `quality` is
+    that of what the network drew, before any repair. `fronts` belongs to several guides at once,
+    `dataset` to a transfer.
+    """
+
+    request: Request
+    samples: Samples[Any]
+    quality: GenerationQuality
+    generated: Evaluation
+    uniform: Evaluation
+    unguided: Evaluation | None = None
+    fronts: FrontComparison | None = None
+    dataset: DatasetDescription | None = None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record an architecture: its string, validity, properties, and what else is known."""
+        records = list(self.generated.records())
+        if isinstance(self.samples.details, Front):
+            for record, on_front in zip(records, self.samples.details.on_front, strict=True):
+                record["front"] = bool(on_front)
+        return records
+
+    def save(self, path: str | Path, about: About | None = None) -> None:
+        """Write the records as JSON lines, and what was asked for beside them as `NAME.run.json`.
+
+        `about` says where they come from. Raises EnvironmentFailureError where that fails.
+        """
+        path = Path(path)
+        with write_atomically(path) as temporary:
+            lines = (json.dumps(record) + "\n" for record in self.records())
+            temporary.write_text("".join(lines), encoding="utf-8")
+        write_run_record(path, self._run_record(about or About()))
+
+    def _run_record(self, about: About) -> RunRecord:
+        random = self.uniform.allowed()
+        pairs = zip(self.request.properties, self.request.weights, strict=True)
+        about.quality = {
+            f"{name} of what the network drew, %": value
+            for name, value in vars(self.quality).items()
+        }
+        return RunRecord(
+            search_space=self.generated.space.name,
+            about=about,
+            goals={guide.property_name: 1 if weight > 0 else -1 for guide, weight in pairs},
+            limits=tuple(limit.describe() for limit in self.request.limits),
+            random={
+                name: values.tolist() for name, values in (random.analytic | random.mean).items()
+            },
+            random_true={name: values.tolist() for name, values in random.true.items()},
+        )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a table of the architectures, best first, with a column for each property.
+
+        A predicted property has its name, its deviation `NAME std` and its true value `NAME true`.
+        """
+        import pandas
+
+        columns: dict[str, Any] = {
+            "architecture": list(map(self.generated.space.format, self.generated.architectures))
+        }
+        for name, values in self.generated.mean.items():
+            columns |= {name: values, f"{name} std": self.generated.std[name]}
+            if name in self.generated.true:
+                columns[f"{name} true"] = self.generated.true[name]
+        return pandas.DataFrame(columns | self.generated.analytic)
+
+    def _repr_html_(self) -> str:
+        """Return the best as a table of HTML, for notebooks."""
+        rows = list(self.generated.distinct().first(SHOWN).records())
+        names = list(rows[0]["properties"])
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("architecture", *names))
+        body = "".join(
+            f"<tr><td><code>{html.escape(row['architecture'])}</code></td>"
+            + "".join(f"<td>{row['properties'][name]:.4g}</td>" for name in names)
+            + "</tr>"
+            for row in rows
+        )
+        return (
+            f"<p>{len(self.samples)} architectures of {html.escape(self.generated.space.name)}, "
+            f"the best:</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )

@@ -1,0 +1,165 @@
+"""One call that does what the commands `generate` and `transfer` do, for Python and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.dominance import check_hypervolume
+from diffusionnag.generation.evaluation import evaluate
+from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.metrics import generation_quality
+from diffusionnag.generation.request import Request, parse_request
+from diffusionnag.generation.resampled import sample_resampled
+from diffusionnag.generation.result import DatasetDescription, GenerationResult
+from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.sampling import Sampling
+from diffusionnag.guidance import Bound, Property
+from diffusionnag.images import read_images
+from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.predictor import DatasetAwarePredictor
+
+METHODS = ("sample", "resample", "pareto")
+"""Ways of generating: plain guidance, guidance made exact, and along the front of several guides."""
+
+
+def generate(
+    search_space: str | SearchSpace,
+    count: int = 256,
+    *,
+    guides: Sequence[str | Property] = (),
+    limits: Sequence[str | Bound] = (),
+    limit_probability: float = 0.5,
+    method: str = "sample",
+    distinct: bool = False,
+    sampling: Sampling = Sampling(),
+    generator: str | Path | Generator | None = None,
+    device: str = "cpu",
+    compare_unguided: bool = False,
+) -> GenerationResult:
+    """Generate `count` valid architectures with the properties asked for, and evaluate them.
+
+    A guide is `NAME` or `NAME=WEIGHT`, NAME being a shipped predictor, an analytic property, or the
+    folder or hub id of a predictor; or it is a property. A limit reads like `params<=1.0M`, or is a
+    `Bound`. `method` is one of METHODS. `generator` is the shipped one of the space unless another
+    is named or given. With `compare_unguided` as many are generated without guides and limits.
+    Raises DiffusionNAGError for whatever cannot be generated, as `Generator.sample` does.
+    """
+    if method not in METHODS:
+        raise DiffusionNAGError(f"no method {method!r}; known: {', '.join(METHODS)}")
+    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    request = parse_request(guides, limits, limit_probability, space)
+    if method == "pareto":
+        check_hypervolume()
+    model = _open_generator(generator, space, device)
+    return _generate(model, request, count, method, distinct, sampling, compare_unguided)
+
+
+def transfer(
+    search_space: str | SearchSpace,
+    images: str | Path,
+    count: int = 256,
+    *,
+    guides: Sequence[str | Property] = (),
+    limits: Sequence[str | Bound] = (),
+    limit_probability: float = 0.5,
+    distinct: bool = False,
+    sampling: Sampling = Sampling(),
+    generator: str | Path | Generator | None = None,
+    predictor: str | Path | None = None,
+    encoder: str | None = None,
+    compare_unguided: bool = False,
+    report: Callable[[int, int], None] = lambda done, of: None,
+) -> GenerationResult:
+    """Generate architectures of high accuracy on a data set known by its images (paper, section 2.3).
+
+    `images` is a folder with one folder a class, or a Parquet file. The accuracy that the
+    dataset-aware `predictor` predicts for them is the first guide: the shipped one of the space
+    unless a folder of `meta-train` is named; `encoder` is where its image encoder lies, if it has
+    moved. `report` is told how many images have been read, of how many. The rest is as `generate`
+    has it. Raises DiffusionNAGError for images or a predictor that cannot be read.
+    """
+    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    aware = DatasetAwarePredictor.from_pretrained(
+        predictor or space.name, search_space=space, image_encoder=encoder
+    )
+    dataset = read_images(Path(images))
+    encoding = encode_dataset(dataset, aware.image_encoder, seed=sampling.seed, report=report)
+    accuracy = aware.for_dataset(encoding)
+    request = parse_request([accuracy, *guides], limits, limit_probability, space)
+    model = _open_generator(generator, space, "cpu")
+    description = DatasetDescription(
+        len(dataset.classes), int(encoding.present.sum()), encoding.skipped
+    )
+    return _generate(
+        model, request, count, "sample", distinct, sampling, compare_unguided, description
+    )
+
+
+def _open_generator(
+    generator: str | Path | Generator | None, space: SearchSpace, device: str
+) -> Generator:
+    if isinstance(generator, Generator):
+        return generator.to(device)
+    return Generator.from_pretrained(generator or space.name, search_space=space, device=device)
+
+
+def _generate(
+    generator: Generator,
+    request: Request,
+    count: int,
+    method: str,
+    distinct: bool,
+    sampling: Sampling,
+    compare_unguided: bool,
+    dataset: DatasetDescription | None = None,
+) -> GenerationResult:
+    space = generator.search_space
+    samples = _draw(generator, request, count, method, distinct, sampling)
+    generated = evaluate(space, samples.architectures, request)
+    fronts = unguided = None
+    if method == "pareto":
+        objectives = Objectives(request.properties, request.weights)
+        fronts = compare_fronts(objectives, samples, request.limits, sampling.seed)
+    if compare_unguided:
+        unguided = evaluate(
+            space, generator.sample(count, sampling=sampling).architectures, request
+        )
+    return GenerationResult(
+        request=request,
+        samples=samples,
+        quality=generation_quality(space, samples.drawn, generator.training_set),
+        # Along a front they stand in its order.
+        generated=generated if method == "pareto" else generated.ranked(),
+        uniform=evaluate(space, space.sample(count, sampling.seed), request),
+        unguided=unguided,
+        fronts=fronts,
+        dataset=dataset,
+    )
+
+
+def _draw(
+    generator: Generator,
+    request: Request,
+    count: int,
+    method: str,
+    distinct: bool,
+    sampling: Sampling,
+) -> Samples:
+    guidance = request.guidance()
+    if method == "sample":
+        return generator.sample(count, guide=guidance, distinct=distinct, sampling=sampling)
+    if method == "pareto":
+        objectives = Objectives(request.properties, request.weights)
+        return generate_front(
+            generator, count, objectives, limits=request.limits, sampling=sampling
+        )
+    if guidance is None or distinct:
+        raise DiffusionNAGError(
+            "resampling corrects a guide or a limit, and its architectures may repeat: give a "
+            "guide, and do not ask for distinct ones"
+        )
+    return sample_resampled(generator, count, guide=guidance, sampling=sampling)
