@@ -146,7 +146,7 @@ def test_a_wrong_function_is_one_line(
         ({"count": 0}, "count is 0"),
         ({"population": 0}, "population is 0"),
         ({"sampling": Sampling(steps=-1)}, "steps is -1"),
-        ({"scale": float("nan")}, "scale of nan"),
+        ({"scale": float("nan")}, "the scale is nan"),
         ({"sampling": Sampling(seed=2**80)}, "seed"),
     ],
 )
