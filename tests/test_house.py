@@ -47,7 +47,6 @@ NOTHING_LISTED = {
     "artifacts",
     "cli",
     "diffusion",
-    "generation",
     "predictors",
     "search.baselines",
     "transfer",

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generation.generator import Generator
-    from diffusionnag.generation.samples import Samples
+    from diffusionnag.generation import (
+        GenerationResult,
+        Generator,
+        Samples,
+        Sampling,
+        Strength,
+        generate,
+        transfer,
+    )
+    from diffusionnag.guidance import AnalyticProperty, limit, maximize, minimize, target
     from diffusionnag.predictors.property_predictor import PropertyPredictor
     from diffusionnag.spaces import (
         Architecture,
@@ -20,30 +28,45 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnalyticProperty",
     "Architecture",
     "DiffusionNAGError",
+    "GenerationResult",
     "Generator",
     "PropertyPredictor",
     "Samples",
+    "Sampling",
     "SearchSpace",
+    "Strength",
+    "generate",
     "get_search_space",
+    "limit",
+    "maximize",
+    "minimize",
     "register_search_space",
+    "target",
+    "transfer",
 ]
 
 _HOMES = {
-    "Architecture": "diffusionnag.spaces",
-    "DiffusionNAGError": "diffusionnag.errors",
-    "Generator": "diffusionnag.generation.generator",
-    "PropertyPredictor": "diffusionnag.predictors.property_predictor",
-    "Samples": "diffusionnag.generation.samples",
-    "SearchSpace": "diffusionnag.spaces",
-    "get_search_space": "diffusionnag.spaces",
-    "register_search_space": "diffusionnag.spaces",
+    "errors": ("DiffusionNAGError",),
+    "generation": ("GenerationResult", "Generator", "Samples", "Sampling", "Strength", "generate"),
+    "guidance": ("AnalyticProperty", "limit", "maximize", "minimize", "target"),
+    "predictors.property_predictor": ("PropertyPredictor",),
+    "spaces": ("Architecture", "SearchSpace", "get_search_space", "register_search_space"),
 }
+"""Where each public name is at home; `search` and `transfer` are packages that can be called."""
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: torch takes a second, and `diffusionnag --help` should not wait for it.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'diffusionnag' has no attribute {name!r}")
+    if name in ("search", "transfer"):
+        return importlib.import_module(f"{__name__}.{name}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diffusionnag._files import check_writable
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report.figure import check_picture
+from diffusionnag.report import check_picture
 
 
 def check_output(top: int, out: Path | None, plot: Path | None) -> None:

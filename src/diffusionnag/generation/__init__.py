@@ -1,1 +1,43 @@
-"""Generation: a trained denoiser sampled freely, under guidance, or along a front."""
+"""Generation: a trained denoiser sampled freely, under guidance, exactly, or along a front."""
+
+from diffusionnag.diffusion.guided import Strength
+from diffusionnag.generation.derivative_free import Evolved, sample_derivative_free
+from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
+from diffusionnag.generation.evaluation import Evaluation, evaluate
+from diffusionnag.generation.front import Front, FrontComparison, Objectives, generate_front
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.metrics import GenerationQuality, generation_quality
+from diffusionnag.generation.request import Request, parse_request
+from diffusionnag.generation.resampled import Resampled, sample_resampled
+from diffusionnag.generation.result import GenerationResult
+from diffusionnag.generation.run import METHODS, generate, transfer
+from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.sampling import Sampling
+
+__all__ = [
+    "METHODS",
+    "Evaluation",
+    "Evolved",
+    "Front",
+    "FrontComparison",
+    "GenerationQuality",
+    "GenerationResult",
+    "Generator",
+    "Objectives",
+    "Request",
+    "Resampled",
+    "Samples",
+    "Sampling",
+    "Strength",
+    "choose",
+    "evaluate",
+    "generate",
+    "generate_front",
+    "generation_quality",
+    "hypervolume",
+    "non_dominated",
+    "parse_request",
+    "sample_derivative_free",
+    "sample_resampled",
+    "transfer",
+]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.generation.request import Request
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.guidance.feasibility import keep_limits
@@ -87,24 +87,20 @@ class Evaluation:
             return self.mean[name], "predicted"
         return self.analytic[name], "exact"
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Yield what is known of each architecture, as it is written into files of JSON lines."""
+    def records(self) -> Iterator[ArchitectureRecord]:
+        """Yield what is known of each architecture, as it is written into files."""
         for row, architecture in enumerate(self.architectures):
 
             def at(columns: Columns, row: int = row) -> dict[str, float]:
                 return {name: float(values[row]) for name, values in columns.items()}
 
-            record: dict[str, Any] = {
-                "architecture": self.space.format(architecture),
-                "valid": bool(self.space.is_valid(architecture)),
-                "properties": at(self.mean) | at(self.analytic),
-            }
-            if self.std:
-                record["std"] = at(self.std)
-            true = {name: value for name, value in at(self.true).items() if np.isfinite(value)}
-            if true:
-                record["true"] = true
-            yield record
+            yield ArchitectureRecord(
+                self.space.format(architecture),
+                valid=bool(self.space.is_valid(architecture)),
+                properties=at(self.mean) | at(self.analytic),
+                std=at(self.std),
+                true={name: value for name, value in at(self.true).items() if np.isfinite(value)},
+            )
 
 
 def evaluate(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.evaluation import Evaluation
@@ -52,13 +52,12 @@ class GenerationResult:
     fronts: FrontComparison | None = None
     dataset: DatasetDescription | None = None
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return one record an architecture: its string, validity, properties, and what else is known."""
-        records = list(self.generated.records())
-        if isinstance(self.samples.details, Front):
-            for record, on_front in zip(records, self.samples.details.on_front, strict=True):
-                record["front"] = bool(on_front)
-        return records
+    def records(self) -> Iterator[ArchitectureRecord]:
+        """Yield what is known of each architecture, best first, as it is written into files."""
+        details = self.samples.details
+        for row, record in enumerate(self.generated.records()):
+            front = bool(details.on_front[row]) if isinstance(details, Front) else None
+            yield replace(record, front=front)
 
     def save(self, path: str | Path, about: About | None = None) -> None:
         """Write the records as JSON lines, and what was asked for beside them as `NAME.run.json`.
@@ -66,9 +65,7 @@ class GenerationResult:
         `about` says where they come from. Raises EnvironmentFailureError where that fails.
         """
         path = Path(path)
-        with write_atomically(path) as temporary:
-            lines = (json.dumps(record) + "\n" for record in self.records())
-            temporary.write_text("".join(lines), encoding="utf-8")
+        write_records(path, self.records())
         write_run_record(path, self._run_record(about or About()))
 
     def _run_record(self, about: About) -> RunRecord:
@@ -107,14 +104,14 @@ class GenerationResult:
 
     def _repr_html_(self) -> str:
         """Return the best as a table of HTML, for notebooks."""
-        rows = list(self.generated.distinct().first(SHOWN).records())
-        names = list(rows[0]["properties"])
+        best = list(self.generated.distinct().first(SHOWN).records())
+        names = list(best[0].properties)
         head = "".join(f"<th>{html.escape(name)}</th>" for name in ("architecture", *names))
         body = "".join(
-            f"<tr><td><code>{html.escape(row['architecture'])}</code></td>"
-            + "".join(f"<td>{row['properties'][name]:.4g}</td>" for name in names)
+            f"<tr><td><code>{html.escape(record.architecture)}</code></td>"
+            + "".join(f"<td>{record.properties[name]:.4g}</td>" for name in names)
             + "</tr>"
-            for row in rows
+            for record in best
         )
         return (
             f"<p>{len(self.samples)} architectures of {html.escape(self.generated.space.name)}, "

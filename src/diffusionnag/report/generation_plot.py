@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diffusionnag.report.distribution import plot_distributions
-from diffusionnag.report.pareto import plot_pareto
+from diffusionnag.report.distribution_plot import plot_distributions
+from diffusionnag.report.pareto_plot import plot_pareto
 from diffusionnag.spaces.cost import unit
 from diffusionnag.tables import measured_table
 
