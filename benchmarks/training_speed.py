@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from diffusionnag import get_search_space
 from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.images import Pixels
-from diffusionnag.networks import build_network
-from diffusionnag.networks.augmentation import Augmentation, augment
-from diffusionnag.networks.training import TrainingSettings, normalisation, train_network
+from diffusionnag.networks import Augmentation, TrainingSettings, build_network, train_network
+from diffusionnag.networks.augmentation import augment
+from diffusionnag.networks.training_loop import normalisation
 from experiments.result_table import ResultTable, write_result
 
 PAIRS = 5

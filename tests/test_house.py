@@ -54,9 +54,6 @@ NOTHING_LISTED = {
 """Packages that do not say yet what is public in them."""
 
 SAME_NAME = {
-    "mnasnet": {"networks", "spaces"},
-    "mobilenetv3": {"networks", "spaces"},
-    "nasbench201": {"networks", "spaces"},
     "nasbench_graph": {"spaces", "tables"},
 }
 """Module names of which each place holds what its package holds of one search space."""

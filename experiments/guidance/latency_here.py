@@ -9,16 +9,8 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import limit, maximize
-from diffusionnag.networks import network_family
-from diffusionnag.networks.measuring import LatencySettings
-from diffusionnag.networks.profiling import (
-    MEASURED,
-    REFERENCE,
-    ProfileSettings,
-    latency_name,
-    measure_beside_reference,
-    profile_space,
-)
+from diffusionnag.networks import LatencySettings, ProfileSettings, latency_name, profile_space
+from diffusionnag.networks.profiling import MEASURED, REFERENCE, measure_beside_reference
 from diffusionnag.predictors.cross_validation import held_out_parts
 from diffusionnag.predictors.fitting import fit_judged
 from diffusionnag.predictors.property_predictor import PropertyPredictor
@@ -43,7 +35,7 @@ def latency_here(report: Callable[[str], None]) -> ResultTable:
     generator = Generator.from_pretrained("nasbench201")
     space = generator.search_space
     column = latency_name("here")
-    settings = ProfileSettings(LatencySettings(repeats=REPEATS), network_family(space).resolution)
+    settings = ProfileSettings(LatencySettings(repeats=REPEATS), space.networks.resolution)
     table = profile_space(
         space,
         column,

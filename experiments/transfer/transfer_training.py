@@ -9,10 +9,14 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import maximize
-from diffusionnag.networks.compared import p_value, summarise
-from diffusionnag.networks.comparison import Group, train_groups
-from diffusionnag.networks.task import load_task
-from diffusionnag.networks.training import TrainingSettings
+from diffusionnag.networks import (
+    Group,
+    TrainingSettings,
+    accuracy_intervals,
+    load_task,
+    train_groups,
+    welch_p_value,
+)
 from diffusionnag.spaces import Architecture
 from experiments.measured_data import CIFAR10_TEST, CIFAR10_TRAINING, data_file, required_table
 from experiments.result_table import ResultTable
@@ -67,7 +71,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
         return f"{truth.lookup('cifar10_test_200ep', strings).mean():.2f}"
 
     rows = tuple(
-        (group.name, *map(str, summarise(found)), published(group.architectures))
+        (group.name, *map(str, accuracy_intervals(found)), published(group.architectures))
         for group, found in zip(groups, accuracies, strict=True)
     )
     return ResultTable(
@@ -81,6 +85,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
             f"pixels for {SETTINGS.epochs} epochs (batch {SETTINGS.batch_size}, learning rate "
             f"{SETTINGS.learning_rate:g}), {SEEDS} seed; accuracy on {len(task.held_out.labels):,} test "
             "images.",
-            f"Welch's t-test over cells that both groups have the same mean: p = {p_value(*accuracies):.2g}.",
+            "Welch's t-test over cells that both groups have the same mean: "
+            f"p = {welch_p_value(*accuracies):.2g}.",
         ),
     )

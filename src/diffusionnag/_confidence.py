@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 
@@ -16,5 +15,7 @@ def interval(samples: np.ndarray) -> np.ndarray:
     count = len(samples)
     if count < 2:
         return np.full(samples.shape[1:], np.nan)
+    from scipy import stats
+
     factor = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
     return factor * samples.std(axis=0, ddof=1) / np.sqrt(count)

@@ -11,8 +11,7 @@ from conftest import RunCli, assert_fails
 from test_network_training import SPACE, TASK, settings, write_images
 
 from diffusionnag.execution import new_executor
-from diffusionnag.networks.compared import p_value, summarise
-from diffusionnag.networks.comparison import Group, read_group, train_groups
+from diffusionnag.networks import Group, accuracy_intervals, read_group, train_groups, welch_p_value
 
 CELLS = tuple(SPACE.sample(3, seed=4))
 
@@ -25,14 +24,14 @@ def write_group(path: Path, count: int = 3) -> Path:
 
 def test_statistics() -> None:
     found = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
-    largest, mean, smallest = summarise(found)
+    largest, mean, smallest = accuracy_intervals(found)
     assert (largest.mean, mean.mean, smallest.mean) == (6.0, 4.0, 2.0)
     # The t distribution with two degrees of freedom has its 97.5th percentile at 4.303.
     assert smallest.half == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
-    assert np.isnan(summarise(found[:, :1])[0].half)
-    assert p_value(found, found) == pytest.approx(1)
-    assert p_value(found, found + 100) < 0.001
-    assert np.isnan(p_value(found[:1], found))
+    assert np.isnan(accuracy_intervals(found[:, :1])[0].half)
+    assert welch_p_value(found, found) == pytest.approx(1)
+    assert welch_p_value(found, found + 100) < 0.001
+    assert np.isnan(welch_p_value(found[:1], found))
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:

@@ -12,9 +12,13 @@ import torch
 from conftest import RunCli, assert_fails
 
 from diffusionnag import DiffusionNAGError, get_search_space
-from diffusionnag.networks import TrainedNetwork, build_network
-from diffusionnag.networks.exporting import export_network
-from diffusionnag.networks.measuring import LatencySettings, measure_latencies
+from diffusionnag.networks import (
+    LatencySettings,
+    TrainedNetwork,
+    build_network,
+    export_network,
+    measure_latencies,
+)
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -33,6 +37,8 @@ def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
     assert export_network(network, 32, path) <= 1e-4
     assert list(tmp_path.iterdir()) == [path]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == ["batch", 3, 32, 32]
+    assert session.get_outputs()[0].shape == ["batch", 5]
     for batch in (1, 7):
         x = torch.randn(batch, 3, 32, 32)
         (found,) = session.run(["logits"], {"images": x.numpy()})

@@ -21,17 +21,15 @@ from PIL import Image
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.images import Pixels
-from diffusionnag.networks import TrainedNetwork
-from diffusionnag.networks.augmentation import (
+from diffusionnag.networks import (
     Augmentation,
-    cutout,
-    mixup,
-    randaugment,
-    random_crop,
-    random_flip,
+    ImageTask,
+    Progress,
+    TrainedNetwork,
+    TrainingSettings,
+    train_architecture,
 )
-from diffusionnag.networks.task import ImageTask, train_architecture
-from diffusionnag.networks.training import Progress, TrainingSettings
+from diffusionnag.networks.augmentation import cutout, mixup, randaugment, random_crop, random_flip
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -40,7 +38,7 @@ SECONDS = 120.0
 """Patience with any one event; nothing is asserted about time."""
 
 KEEN = """
-import diffusionnag.networks.training as training
+import diffusionnag.networks.training_loop as training
 training.CHECKPOINT_SECONDS = 0.0
 from diffusionnag.cli import main
 main()

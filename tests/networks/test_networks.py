@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 from test_cost import DATA_SETS, OFA_NETWORKS, OFFICIAL_CELLS
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
-from diffusionnag.networks import build_network, count_network, network_family
-from diffusionnag.networks.mobilenetv3 import mobilenetv3_network
-from diffusionnag.spaces.cost import MOBILENETV3_CONVENTION, Cost
+from diffusionnag.networks import build_network, count_network
+from diffusionnag.spaces import Cost
+from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
 NASBENCH201 = get_search_space("nasbench201")
 SPACES = [get_search_space(name) for name in ("nasbench201", "mobilenetv3", "mnasnet")]
@@ -30,7 +31,7 @@ def in_millions(cost: Cost) -> dict[str, float]:
 @pytest.mark.parametrize("cell", OFFICIAL_CELLS)
 def test_nasbench201_counts_are_the_official_ones(cell: str) -> None:
     architecture = NASBENCH201.build(["input", *cell.split(), "output"])
-    family = network_family(NASBENCH201)
+    family = NASBENCH201.networks
     for (resolution, classes), official in zip(DATA_SETS, OFFICIAL_CELLS[cell], strict=True):
         network = build_network(NASBENCH201, architecture, classes=classes)
         counted = count_network(network, resolution, family.convention)
@@ -39,14 +40,17 @@ def test_nasbench201_counts_are_the_official_ones(cell: str) -> None:
 
 @pytest.mark.parametrize(("stages", "resolution", "width", "parameters", "macs"), OFA_NETWORKS)
 def test_mobilenetv3_counts_are_those_of_the_authors_package(
-    stages: list[list[tuple[int, float]]],
+    stages: list[list[tuple[int, int]]],
     resolution: int,
     width: float,
     parameters: int,
     macs: int,
 ) -> None:
-    network = mobilenetv3_network(stages, width=width)
-    assert count_network(network, resolution, MOBILENETV3_CONVENTION) == Cost(parameters, macs)
+    space = get_search_space("mobilenetv3")
+    slots = [[f"{kernel}-{expansion}" for kernel, expansion in stage] for stage in stages]
+    text = "|".join(",".join([*stage, *["none"] * (4 - len(stage))]) for stage in slots)
+    network = build_network(space, space.parse(text), width=width)
+    assert count_network(network, resolution) == Cost(parameters, macs)
 
 
 def test_mnasnet_counts_are_those_of_the_benchmark(data_folder: Path) -> None:
@@ -56,14 +60,14 @@ def test_mnasnet_counts_are_those_of_the_benchmark(data_folder: Path) -> None:
     # The others follow from these: the analytic counts, equal to the table, are equal to networks.
     for row in rows[:: len(rows) // 12]:
         network = build_network(space, space.parse(row["arch"]))
-        counted = in_millions(count_network(network, 224, network_family(space).convention))
+        counted = in_millions(count_network(network, 224, space.networks.convention))
         assert np.float32(counted["params"]) == np.float32(row["params_m"])
         assert np.float32(counted["macs"]) == np.float32(row["macs_m"])
 
 
 @of_space(SPACES)
 def test_analytic_counts_are_those_of_the_networks(space: SearchSpace) -> None:
-    family = network_family(space)
+    family = space.networks
     for architecture in space.sample(20 if space is NASBENCH201 else 6, seed=1):
         network = build_network(space, architecture)
         counted = count_network(network, family.resolution, family.convention)
@@ -72,7 +76,7 @@ def test_analytic_counts_are_those_of_the_networks(space: SearchSpace) -> None:
 
 @of_space(SPACES)
 def test_networks_classify_and_learn(space: SearchSpace) -> None:
-    resolution = network_family(space).smallest
+    resolution = space.networks.smallest
     for architecture in space.sample(3, seed=2):
         network = build_network(space, architecture, classes=7)
         logits = network(torch.randn(2, 3, resolution, resolution))
@@ -84,15 +88,13 @@ def test_networks_classify_and_learn(space: SearchSpace) -> None:
 
 
 def test_a_cell_computes_what_its_string_says() -> None:
-    from diffusionnag.networks.nasbench201 import Cell
-
     x = torch.randn(2, 4, 6, 6)
     # Map 1 is x, map 2 is the average of map 1, map 3 is x + map 1 + map 2.
     operations = ["skip_connect", "none", "avg_pool_3x3", *["skip_connect"] * 3]
     ones = torch.ones(1, 1, 6, 6)
     inside = torch.nn.functional.avg_pool2d(ones, 3, 1, 1)
     average = torch.nn.functional.avg_pool2d(x, 3, 1, 1) / inside
-    torch.testing.assert_close(Cell(operations, 4)(x), 2 * x + average)
+    torch.testing.assert_close(nasbench201_cell(operations, 4)(x), 2 * x + average)
 
 
 @of_space(SPACES)
@@ -114,3 +116,17 @@ def test_impossible_networks_are_one_line() -> None:
         build_network(NASBENCH201, cell, width=1.2)
     with pytest.raises(DiffusionNAGError, match="is not valid"):
         build_network(get_search_space("mnasnet"), cell)
+    with pytest.raises(DiffusionNAGError, match="darts cannot be built"):
+        build_network(get_search_space("darts"), cell)
+
+
+def test_the_example_of_counting_holds() -> None:
+    example = doctest.DocTestFinder().find(
+        count_network,
+        globs={
+            "count_network": count_network,
+            "build_network": build_network,
+            "get_search_space": get_search_space,
+        },
+    )
+    assert [doctest.DocTestRunner().run(each).failed for each in example] == [0]

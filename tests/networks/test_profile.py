@@ -14,8 +14,7 @@ import pytest
 from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
 
 from diffusionnag import get_search_space
-from diffusionnag.networks.measuring import LatencySettings
-from diffusionnag.networks.profiling import ProfileSettings, profile_space
+from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space
 from diffusionnag.tables import Table, read_table
 
 SPACE = get_search_space("nasbench201")

@@ -21,9 +21,7 @@ from conftest import RunCli, assert_fails
 from diffusionnag import get_search_space
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.cli import main
-from diffusionnag.networks import build_network
-from diffusionnag.networks.compared import Comparison, write_comparison
-from diffusionnag.networks.trained import TrainedNetwork
+from diffusionnag.networks import Comparison, TrainedNetwork, build_network, write_comparison
 from diffusionnag.report.page import read_run_folder, write_page
 from diffusionnag.report.page._section import Section
 

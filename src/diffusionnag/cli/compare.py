@@ -76,10 +76,15 @@ def compare(
     from diffusionnag._devices import check_device
     from diffusionnag._files import prepare_folder
     from diffusionnag.execution import new_executor
-    from diffusionnag.networks.compared import Comparison, table_rows, write_comparison
-    from diffusionnag.networks.comparison import read_group, train_groups
-    from diffusionnag.networks.task import load_task
-    from diffusionnag.networks.training import TrainingSettings
+    from diffusionnag.networks import (
+        Comparison,
+        TrainingSettings,
+        comparison_rows,
+        load_task,
+        read_group,
+        train_groups,
+        write_comparison,
+    )
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -123,7 +128,7 @@ def compare(
     )
     write_comparison(comparison, out)
     table = Table("group", "max", "mean", "min", f"p against {escape(read[0].name)}", box=None)
-    for row in table_rows(comparison):
+    for row in comparison_rows(comparison):
         table.add_row(*map(escape, row))
     results.print(table)
     results.print(

@@ -34,8 +34,13 @@ def export(
 
     require_packages("export", *ONNX_PACKAGES)
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.networks import TrainedNetwork, build_network, check_resolution
-    from diffusionnag.networks.exporting import check_export_path, export_network
+    from diffusionnag.networks import (
+        TrainedNetwork,
+        build_network,
+        check_export_path,
+        check_resolution,
+        export_network,
+    )
     from diffusionnag.spaces import get_search_space
 
     check_export_path(to)
@@ -72,12 +77,13 @@ def measure(
     if backend == "onnxruntime":
         require_packages("export", *ONNX_PACKAGES)
     from diffusionnag.networks import (
+        LatencySettings,
         build_network,
         check_resolution,
         count_network,
-        network_family,
+        measure_latencies,
+        peak_memory,
     )
-    from diffusionnag.networks.measuring import LatencySettings, measure_latencies, peak_memory
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -86,7 +92,7 @@ def measure(
     network = build_network(search_space, chosen, classes=classes, width=width)
     settings = LatencySettings(backend, threads, batch, repeats)
     (latency,) = measure_latencies([network], size, settings)
-    cost = count_network(network, size, network_family(search_space).convention)
+    cost = count_network(network, size, search_space.networks.convention)
     results.print(
         f"latency: {latency.median:.3f} ms, the middle half {latency.lower_quartile:.3f} to "
         f"{latency.upper_quartile:.3f} ms ({backend}, {threads} threads, batch {batch}, "

@@ -45,14 +45,14 @@ def profile(
         require_packages("export", *ONNX_PACKAGES)
     from diffusionnag.artifacts.checkpoints import own_folder, shipped_folder
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.networks import check_resolution
-    from diffusionnag.networks.measuring import LatencySettings
-    from diffusionnag.networks.profiling import (
-        TABLE_FILE,
+    from diffusionnag.networks import (
+        LatencySettings,
         ProfileSettings,
+        check_resolution,
         latency_name,
         profile_space,
     )
+    from diffusionnag.networks.profiling import TABLE_FILE
     from diffusionnag.predictors.cross_validation import held_out_parts
     from diffusionnag.predictors.fitting import fit_judged
     from diffusionnag.predictors.property_predictor import (

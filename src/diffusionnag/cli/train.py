@@ -53,10 +53,15 @@ def train(
     from diffusionnag.artifacts.training_state import STATE_FILE
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.networks import check_resolution, check_width
-    from diffusionnag.networks.augmentation import Augmentation
-    from diffusionnag.networks.task import load_task, train_architecture
-    from diffusionnag.networks.training import Progress, TrainingSettings
+    from diffusionnag.networks import (
+        Augmentation,
+        Progress,
+        TrainingSettings,
+        check_resolution,
+        check_width,
+        load_task,
+        train_architecture,
+    )
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)

@@ -11,8 +11,9 @@ import numpy as np
 from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor
-from diffusionnag.networks.task import ImageTask, kept_accuracy
-from diffusionnag.networks.training import Progress, TrainingSettings
+from diffusionnag.networks.architecture_training import kept_accuracy
+from diffusionnag.networks.image_task import ImageTask
+from diffusionnag.networks.training_loop import Progress, TrainingSettings
 from diffusionnag.spaces import Architecture, SearchSpace
 
 
@@ -78,13 +79,15 @@ def train_groups(
 ) -> list[np.ndarray]:
     """Train each architecture with each seed; return accuracies in %, `architectures x seeds`.
 
-    One that several groups hold is trained once. Each training has a folder below `folder`, and a
-    later call goes on with those that are not finished. Without an `executor` they run in this
-    process one by one, and `report` counts the one that runs by its share. Raises
+    An architecture that several groups hold is trained once. Each training has a folder below
+    `folder`, and a later call resumes those that are not finished. Without an `executor` they run in
+    this process one after another, and `report` counts the running one by its share. Raises
     DiffusionNAGError where `folder` holds trainings of other settings.
     """
     executor = executor or LocalExecutor()
-    distinct = tuple(dict.fromkeys(one for group in groups for one in group.architectures))
+    distinct = tuple(
+        dict.fromkeys(architecture for group in groups for architecture in group.architectures)
+    )
     pairs = [(number, seed) for number in range(len(distinct)) for seed in range(seeds)]
     accuracies = np.zeros((len(distinct), seeds))
     done = 0
@@ -99,4 +102,4 @@ def train_groups(
         accuracies[pair] = accuracy
         done += 1
         report(done, len(pairs))
-    return [accuracies[[distinct.index(one) for one in group.architectures]] for group in groups]
+    return [accuracies[[distinct.index(each) for each in group.architectures]] for group in groups]

@@ -5,14 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from diffusionnag.networks.layers import GlobalPool
-from diffusionnag.spaces.cost import Cost, Counter
+from diffusionnag.spaces import Cost, Counter
+from diffusionnag.spaces.cost import WEIGHTS_ONLY
+from diffusionnag.spaces.layers import GlobalPool
 
 
-def count_network(network: nn.Module, resolution: int, convention: Counter) -> Cost:
+def count_network(network: nn.Module, resolution: int, convention: Counter = WEIGHTS_ONLY) -> Cost:
     """Return the parameters of a network, and its MACs for one image of `resolution` pixels.
 
-    The MACs are counted while an image goes through, under a benchmark's convention.
+    The MACs are counted while an image goes through: those of convolutions and linear layers.
+    Benchmarks add to that what `space.networks.convention` states.
+
+        >>> space = get_search_space("mobilenetv3")
+        >>> smallest = space.parse("|".join(["3-3,3-3,none,none"] * 5))
+        >>> count_network(build_network(space, smallest), 224)
+        Cost(parameters=3410792, macs=121278672)
     """
     macs: list[int] = []
 

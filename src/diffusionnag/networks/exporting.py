@@ -42,9 +42,9 @@ def export_network(network: nn.Module, resolution: int, path: Path) -> float:
     check_export_path(path)
     network = network.cpu().eval()
     images = torch.zeros(2, 3, resolution, resolution)
-    batch = {0: torch.export.Dim("batch", min=1)}
+    dimensions = ({0: torch.export.Dim("batch", min=1)},)
     with write_atomically(path) as temporary, _quiet():
-        program = torch.export.export(network, (images,), dynamic_shapes=(batch,))
+        program = torch.export.export(network, (images,), dynamic_shapes=dimensions)
         if path.suffix == ".pt2":
             torch.export.save(program, temporary)
             run = torch.export.load(temporary).module()
@@ -55,6 +55,7 @@ def export_network(network: nn.Module, resolution: int, path: Path) -> float:
                 f=str(temporary),
                 input_names=["images"],
                 output_names=["logits"],
+                dynamic_shapes=dimensions,  # by which the file names its dimensions
                 external_data=False,
                 verbose=False,
             )

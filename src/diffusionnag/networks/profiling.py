@@ -16,7 +16,7 @@ from diffusionnag._files import prepare_folder, write_atomically
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import build_network, check_resolution, check_width
-from diffusionnag.networks.measuring import LatencySettings, measure_latencies
+from diffusionnag.networks.latency import LatencySettings, measure_latencies
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables.table import Table, read_table, write_table
 

@@ -18,8 +18,13 @@ from diffusionnag._devices import check_device
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.networks.task import ImageTask, kept_accuracy, load_task
-from diffusionnag.networks.training import Progress, TrainingSettings
+from diffusionnag.networks import (
+    ImageTask,
+    Progress,
+    TrainingSettings,
+    kept_accuracy,
+    load_task,
+)
 from diffusionnag.search.objectives import ACCURACY, TRAIN_SECONDS
 from diffusionnag.search.trials import METRICS
 from diffusionnag.spaces import Architecture, SearchSpace

@@ -8,25 +8,43 @@ from pathlib import Path
 
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Validity
-from diffusionnag.spaces.checking import check_parts
+from diffusionnag.spaces._checking import check_parts
+from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
+from diffusionnag.spaces.constrained_decoding import mend_invalid
+from diffusionnag.spaces.cost import Cost, Counter, unit
 from diffusionnag.spaces.darts import DARTS
-from diffusionnag.spaces.declared import Declaration, declared_space
+from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
-from diffusionnag.spaces.search_space import SearchSpace
+from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
+from diffusionnag.spaces.search_space import SearchSpace, operation_indices
+from diffusionnag.spaces.wiring import Condition, Wiring
 
 __all__ = [
     "UNDECIDED",
     "Architecture",
+    "Condition",
+    "Cost",
+    "Counter",
+    "Declaration",
+    "Edge",
+    "Edges",
+    "ImageClassification",
+    "NetworkFamily",
     "SearchSpace",
+    "Stage",
     "Validity",
+    "Wiring",
+    "declared_space",
     "get_search_space",
+    "mend_invalid",
+    "operation_indices",
     "register_search_space",
     "search_space_names",
+    "unit",
 ]
 
 YAML_SUFFIXES = (".yaml", ".yml")

@@ -10,6 +10,7 @@ UNDECIDED = -1
 """Operation index of a node whose row names no operation (none, or several, of its entries exceed 0.5)."""
 
 Edge = tuple[int, int]
+"""A pair (i, j): node number i feeds node number j."""
 
 
 @dataclass(frozen=True, slots=True)

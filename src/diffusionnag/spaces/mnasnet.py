@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from diffusionnag.spaces.architecture import Architecture
-from diffusionnag.spaces.cost import mnasnet_cost
+from diffusionnag.spaces.cost import Cost, Counter, InvertedResidualShape, strided
+from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 BLOCKS = 7
 FOUR_LAYER_BLOCK = 5
@@ -18,6 +23,15 @@ KINDS = {
     "layers": ("l1", "l2", "l3", "l4"),
     "squeeze_excite": ("s0", "s1"),
 }
+
+Block = tuple[int, int, int, int]
+"""Expansion, kernel size, layers, and squeeze-and-excitation 0 or 1."""
+STEM, HEAD = 32, 1280
+BLOCK_CHANNELS = (16, 24, 40, 80, 112, 192, 320)
+BLOCK_STRIDES = (1, 2, 2, 2, 1, 2, 1)
+SQUEEZE_REDUCTION = 4
+DROPOUT = 0.2
+CONVENTION = Counter(norm=4, pooling=True)
 
 
 class MnasNet(SearchSpace):
@@ -30,6 +44,7 @@ class MnasNet(SearchSpace):
     nodes = tuple(f"block{block}.{kind}" for block in range(BLOCKS) for kind in KINDS)
     operations = tuple(operation for kind in KINDS.values() for operation in kind)
     edges = tuple((i, i + 1) for i in range(BLOCKS * len(KINDS) - 1))
+    networks = NetworkFamily(224, 1000, smallest=32, convention=CONVENTION)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the options of the node's kind of choice; `l4` in the sixth block alone."""
@@ -72,8 +87,59 @@ class MnasNet(SearchSpace):
         cost = mnasnet_cost(self.blocks(architecture))
         return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6}
 
-    def blocks(self, architecture: Architecture) -> list[tuple[int, int, int, int]]:
+    def blocks(self, architecture: Architecture) -> list[Block]:
         """Return (expansion, kernel, layers, squeeze-and-excitation) of each block."""
         numbers = [int(name[1:]) for name in self.operation_names(architecture)]
         quadruples = zip(*[iter(numbers)] * len(KINDS), strict=True)
         return [(e, k, layers, s) for e, k, layers, s in quadruples]
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return a network whose activations are ReLU, as in MnasNet (Tan et al. 2019).
+
+        Which ones Accel-NASBench trained with cannot be told from its table, whose counts leave
+        them out.
+        """
+        from torch import nn
+
+        from diffusionnag.spaces.layers import GlobalPool, InvertedResidual, convolution_norm
+
+        shapes = list(_shapes(self.blocks(architecture)))
+        return nn.Sequential(
+            convolution_norm(IMAGE_CHANNELS, STEM, 3, stride=2),
+            *map(InvertedResidual, shapes),
+            convolution_norm(shapes[-1].outputs, HEAD, 1),
+            GlobalPool(),
+            nn.Dropout(DROPOUT),
+            nn.Linear(HEAD, task.classes),
+        )
+
+
+def mnasnet_cost(blocks: Sequence[Block], *, resolution: int = 224, classes: int = 1000) -> Cost:
+    """Return the cost of a network of seven blocks, equal to the benchmark's own.
+
+    The benchmark's MACs follow the package thop: those of convolutions and linear layers, four for
+    each element that a batch norm scales, and those of global pooling, gates included; bias and
+    activations are free. In millions and rounded to float32, both counts are the benchmark's for
+    all of its 5,138 architectures. Source: https://github.com/Lyken17/pytorch-OpCounter.
+    """
+    last, size = STEM, strided(resolution, 2)
+    cost = CONVENTION.convolution(IMAGE_CHANNELS, STEM, 3, size)
+    for shape in _shapes(blocks):
+        cost += CONVENTION.inverted_residual(shape, size)
+        last, size = shape.outputs, strided(size, shape.stride)
+    cost += CONVENTION.convolution(last, HEAD, 1, size) + CONVENTION.global_pool(HEAD, size)
+    return cost + CONVENTION.linear(HEAD, classes)
+
+
+def _shapes(blocks: Sequence[Block]) -> Iterator[InvertedResidualShape]:
+    channels = STEM
+    for outputs, first_stride, (expansion, kernel, layers, gated) in zip(
+        BLOCK_CHANNELS, BLOCK_STRIDES, blocks, strict=True
+    ):
+        stride = first_stride
+        for _ in range(layers):
+            # Here, unlike in MobileNetV3, a layer's input sets the size of its gate.
+            squeezed = channels // SQUEEZE_REDUCTION if gated else 0
+            hidden = channels * expansion
+            yield InvertedResidualShape(channels, hidden, outputs, kernel, stride, squeezed)
+            channels, stride = outputs, 1

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from diffusionnag.spaces.architecture import Architecture
-from diffusionnag.spaces.cost import mobilenetv3_cost
+from diffusionnag.spaces.cost import WEIGHTS_ONLY, Cost, InvertedResidualShape, strided
+from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 STAGES = 5
 SLOTS = 4
 MINIMUM_DEPTH = 2
 ABSENT = "none"
 LAYERS = tuple(f"{kernel}-{expand}" for kernel in (3, 5, 7) for expand in (3, 4, 6))
+
+Layers = Sequence[tuple[int, float]]
+"""The kernel size and the expansion of each layer of a stage."""
+
+
+class Stage(NamedTuple):
+    """A run of layers of one width; the first layer has the stride."""
+
+    channels: int
+    stride: int
+    gated: bool = False
+    hard_swish: bool = False
+
+
+STEM = 16
+STAGE_SHAPES = (
+    Stage(24, 2),
+    Stage(40, 2, gated=True),
+    Stage(80, 2, hard_swish=True),
+    Stage(112, 1, gated=True, hard_swish=True),
+    Stage(160, 2, gated=True, hard_swish=True),
+)
+EXPANDED, MIXED = 960, 1280
+"""Channels behind the last stage, before and after they are averaged over all positions."""
+SQUEEZE_REDUCTION = 4
+DIVISOR = 8
+DROPOUT = 0.1
 
 
 class MobileNetV3(SearchSpace):
@@ -28,6 +60,7 @@ class MobileNetV3(SearchSpace):
     nodes = tuple(f"stage{s}.layer{i}" for s in range(1, STAGES + 1) for i in range(1, SLOTS + 1))
     operations = (*LAYERS, ABSENT)
     edges = tuple((i, i + 1) for i in range(STAGES * SLOTS - 1))
+    networks = NetworkFamily(224, 1000, smallest=32, widths=(1.0, 1.2))
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the nine layers, and `none` from a stage's third slot on."""
@@ -95,3 +128,79 @@ class MobileNetV3(SearchSpace):
             ]
             for start in range(0, len(names), SLOTS)
         ]
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return the sub-network of Once-for-All's network, built alone."""
+        from torch import nn
+
+        from diffusionnag.spaces.layers import GlobalPool, InvertedResidual, convolution_norm
+
+        stem, expanded, mixed = _fixed_channels(task.width)
+        layers: list[nn.Module] = [
+            convolution_norm(IMAGE_CHANNELS, stem, 3, stride=2, activation=nn.Hardswish)
+        ]
+        last = stem
+        for shape, hard_swish in _blocks(self.stages(architecture), task.width):
+            activation = nn.Hardswish if hard_swish else nn.ReLU
+            layers.append(InvertedResidual(shape, activation, gate=nn.Hardsigmoid))
+            last = shape.outputs
+        return nn.Sequential(
+            *layers,
+            convolution_norm(last, expanded, 1, activation=nn.Hardswish),
+            GlobalPool(),
+            nn.Linear(expanded, mixed, bias=False),
+            nn.Hardswish(),
+            nn.Dropout(DROPOUT),
+            nn.Linear(mixed, task.classes),
+        )
+
+
+def mobilenetv3_cost(
+    stages: Sequence[Layers], *, resolution: int = 224, width: float = 1.0, classes: int = 1000
+) -> Cost:
+    """Return the cost of a sub-network of the Once-for-All MobileNetV3 `ofa_mbv3_d234_e346_k357`.
+
+    The MACs are those of convolutions and linear layers, gates included; bias, batch norm, pooling
+    and activations are free. Both counts are exactly those of the networks that the authors'
+    package `ofa` builds. For the layers of MobileNetV3-Large they are 5.482 M parameters, 1,280
+    fewer than in torchvision, where one more layer has a bias, and 216.6 M MACs, where Howard et
+    al. (2019) publish 219 M.
+    """
+    stem, expanded, mixed = _fixed_channels(width)
+    last, size = stem, strided(resolution, 2)
+    cost = WEIGHTS_ONLY.convolution(IMAGE_CHANNELS, stem, 3, size)
+    for shape, _ in _blocks(stages, width):
+        cost += WEIGHTS_ONLY.inverted_residual(shape, size)
+        last, size = shape.outputs, strided(size, shape.stride)
+    cost += WEIGHTS_ONLY.convolution(last, expanded, 1, size)
+    cost += WEIGHTS_ONLY.global_pool(expanded, size)
+    return (
+        cost
+        + WEIGHTS_ONLY.linear(expanded, mixed, bias=False)
+        + WEIGHTS_ONLY.linear(mixed, classes)
+    )
+
+
+def _fixed_channels(width: float) -> tuple[int, int, int]:
+    stem, expanded, mixed = (divisible(channels * width) for channels in (STEM, EXPANDED, MIXED))
+    return stem, expanded, mixed
+
+
+def _blocks(stages: Sequence[Layers], width: float) -> Iterator[tuple[InvertedResidualShape, bool]]:
+    """Yield each block's shape, and whether its activation is hard-swish; the first is the stem's."""
+    channels = divisible(STEM * width)
+    yield InvertedResidualShape(channels, channels, channels, kernel=3), False
+    for stage, layers in zip(STAGE_SHAPES, stages, strict=True):
+        outputs, stride = divisible(stage.channels * width), stage.stride
+        for kernel, expansion in layers:
+            hidden = divisible(round(channels * expansion))
+            squeezed = divisible(hidden // SQUEEZE_REDUCTION) if stage.gated else 0
+            shape = InvertedResidualShape(channels, hidden, outputs, kernel, stride, squeezed)
+            yield shape, stage.hard_swish
+            channels, stride = outputs, 1
+
+
+def divisible(channels: float) -> int:
+    """Round to a multiple of eight without losing more than a tenth, as MobileNets do."""
+    rounded = max(DIVISOR, int(channels + DIVISOR / 2) // DIVISOR * DIVISOR)
+    return rounded + DIVISOR if rounded < 0.9 * channels else rounded

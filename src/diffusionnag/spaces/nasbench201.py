@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from diffusionnag.spaces.architecture import Architecture
-from diffusionnag.spaces.cost import nasbench201_cost
+from diffusionnag.spaces.cost import Cost, Counter, strided
+from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace
 
+if TYPE_CHECKING:
+    from torch import nn
+
 EDGE_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 SOURCES = ((0,), (0, 1), (0, 1, 2))
 """The feature maps that each of the maps 1, 2, 3 receives: the order of the benchmark's string."""
+
+STAGE_STRIDES = (1, 2, 2)
+CELLS_PER_STAGE = 5
+CHANNELS = 16
+"""Channels of the first stage; each later stage doubles them."""
+CONVENTION = Counter(bias=True)
 
 
 class NASBench201(SearchSpace):
@@ -30,6 +42,7 @@ class NASBench201(SearchSpace):
         *((4, 7), (5, 7), (6, 7)),
     )
     blocking_operations = ("none",)
+    networks = NetworkFamily(resolution=32, classes=10, smallest=4, convention=CONVENTION)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the end's own operation at either end, else the five operations of an edge."""
@@ -60,3 +73,82 @@ class NASBench201(SearchSpace):
         """Return parameters and multiply-adds in millions (16 channels, 5 cells a stage, 32x32)."""
         cost = nasbench201_cost(self.operation_names(architecture)[1:-1])
         return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6}
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return three stages of five equal cells, of 16, 32 and 64 channels (figure 1 there)."""
+        from torch import nn
+
+        from diffusionnag.spaces.layers import GlobalPool, Residual, convolution_norm
+
+        operations, width = self.operation_names(architecture)[1:-1], CHANNELS
+        layers: list[nn.Module] = [convolution_norm(IMAGE_CHANNELS, width, 3, activation=None)]
+        for stride in STAGE_STRIDES:
+            if stride > 1:
+                outputs = 2 * width
+                block = nn.Sequential(
+                    _relu_convolution_norm(width, outputs, 3, stride),
+                    _relu_convolution_norm(outputs, outputs, 3),
+                )
+                shortcut = nn.Sequential(
+                    nn.AvgPool2d(2, stride=2, ceil_mode=True),
+                    nn.Conv2d(width, outputs, 1, bias=False),
+                )
+                layers.append(Residual(block, shortcut))
+                width = outputs
+            layers += [nasbench201_cell(operations, width) for _ in range(CELLS_PER_STAGE)]
+        head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.classes))
+        return nn.Sequential(*layers, *head)
+
+
+def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:
+    """Return the module of a cell, which keeps `batch x channels x H x W`.
+
+    `operations` are those on the edges 0>1, 0>2, 1>2, 0>3, 1>3, 2>3.
+    """
+    from torch import nn
+
+    from diffusionnag.spaces.layers import Cell, Zero
+
+    def edge(operation: str) -> nn.Module:
+        if operation == "none":
+            return Zero()
+        if operation == "skip_connect":
+            return nn.Identity()
+        if operation == "avg_pool_3x3":
+            return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        return _relu_convolution_norm(channels, channels, KERNELS[operation])
+
+    return Cell(map(edge, operations), SOURCES)
+
+
+def _relu_convolution_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+    from torch import nn
+
+    from diffusionnag.spaces.layers import convolution_norm
+
+    convolution = convolution_norm(inputs, outputs, kernel, stride=stride, activation=None)
+    return nn.Sequential(nn.ReLU(), *convolution)
+
+
+def nasbench201_cost(operations: Sequence[str], *, resolution: int = 32, classes: int = 10) -> Cost:
+    """Return the cost of a cell's network, equal to the benchmark's own `params` and `flop`.
+
+    The MACs are those of convolutions and linear layers and one for each bias of the classifier;
+    batch norm and pooling are free. In millions both counts are the official ones to the last
+    digit for the three entries checked (0, 11 and 284), each on all data sets (resolution 32 and
+    10 or 100 classes, resolution 16 and 120 classes). As there, an operation counts even if the
+    output does not depend on it.
+    """
+    kernels = [KERNELS[operation] for operation in operations if operation in KERNELS]
+    width, size = CHANNELS, resolution
+    cost = CONVENTION.convolution(IMAGE_CHANNELS, width, 3, size)
+    for stride in STAGE_STRIDES:
+        size = strided(size, stride)
+        if stride > 1:
+            cost += CONVENTION.convolution(width, 2 * width, 3, size)
+            cost += CONVENTION.convolution(2 * width, 2 * width, 3, size)
+            cost += CONVENTION.convolution(width, 2 * width, 1, size, normalised=False)
+            width *= 2
+        for kernel in kernels * CELLS_PER_STAGE:
+            cost += CONVENTION.convolution(width, width, kernel, size)
+    return cost + CONVENTION.batch_norm(width, size) + CONVENTION.linear(width, classes)

@@ -7,14 +7,18 @@ import math
 from abc import ABC
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
+from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
 from diffusionnag.spaces.wiring import Wiring
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ENUMERABLE = 1_000_000
 """Largest number of combinations that is walked through one by one."""
@@ -39,6 +43,8 @@ class SearchSpace(ABC):
     edges: ClassVar[tuple[Edge, ...]]
     blocking_operations: ClassVar[tuple[str, ...]] = ()
     """Operations that let nothing through, so that every path through their node is cut."""
+    networks: ClassVar[NetworkFamily] = NetworkFamily()
+    """The setting that networks are built in if nothing else is said."""
 
     # -- what a subclass may override -------------------------------------------------------------
 
@@ -93,6 +99,13 @@ class SearchSpace(ABC):
         """
         return tuple((node,) for node in range(len(self.nodes)))
 
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return the network of a valid architecture, freshly initialised by torch's generator.
+
+        It takes images `batch x 3 x resolution x resolution` and returns logits `batch x classes`.
+        """
+        raise NotImplementedError
+
     # -- rules ------------------------------------------------------------------------------------
 
     @cached_property
@@ -113,6 +126,11 @@ class SearchSpace(ABC):
     def has_twins(self) -> bool:
         """Whether different operations may be the same architecture."""
         return type(self).canonical is not SearchSpace.canonical
+
+    @property
+    def builds_networks(self) -> bool:
+        """Whether the space says how its networks are built."""
+        return type(self).build_network is not SearchSpace.build_network
 
     @cached_property
     def wiring(self) -> Wiring:

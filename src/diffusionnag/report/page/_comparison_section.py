@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from diffusionnag.networks.compared import Comparison, table_rows
+from diffusionnag.networks import Comparison, comparison_rows
 from diffusionnag.report.distribution_plot import plot_distributions
 from diffusionnag.report.page._architecture_set import printable
 from diffusionnag.report.page._pictures import (
@@ -25,7 +25,7 @@ def comparison_section(named: NamedComparison, anchor: str, own: SearchSpace | N
     one = named.comparison
     first = printable(next(iter(one.groups)))
     columns = ("", "group", "max", "mean", "min", f"p against {first}")
-    rows = tuple((str(place), *row) for place, row in enumerate(table_rows(one), start=1))
+    rows = tuple((str(place), *row) for place, row in enumerate(comparison_rows(one), start=1))
     means = {name: found.mean() for name, found in one.accuracies.items()}
     return Section(
         anchor=anchor,

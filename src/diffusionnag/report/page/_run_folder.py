@@ -13,8 +13,7 @@ import numpy as np
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.networks.compared import COMPARISON_FILE, Comparison, read_comparison
-from diffusionnag.networks.history import HISTORY_FILE
+from diffusionnag.networks import COMPARISON_FILE, HISTORY_FILE, Comparison, read_comparison
 from diffusionnag.report.page._architecture_set import (
     ArchitectureSet,
     printable,

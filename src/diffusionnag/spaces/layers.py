@@ -1,8 +1,17 @@
-"""Layers that networks of several spaces share."""
+"""Layers that the networks of several spaces share.
+
+They stand beside the spaces, which own how their networks are built, and not in `networks`, which
+trains and measures networks of any space. Spaces import them when they build: torch takes a second.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import torch
 from torch import Tensor, nn
+
+from diffusionnag.spaces.cost import InvertedResidualShape
 
 Activation = type[nn.Module]
 
@@ -56,23 +65,17 @@ class SqueezeExcite(nn.Module):
 class InvertedResidual(nn.Module):
     """Expands, convolves depthwise, gates if asked to, and projects; adds its input if it can.
 
-    As many `hidden` channels as inputs need no expansion; `squeezed` channels make the gate, 0 none.
     Source: Sandler et al., "MobileNetV2", CVPR 2018.
     """
 
     def __init__(
         self,
-        inputs: int,
-        hidden: int,
-        outputs: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        squeezed: int = 0,
+        shape: InvertedResidualShape,
         activation: Activation = nn.ReLU,
         gate: Activation = nn.Sigmoid,
     ) -> None:
         super().__init__()
+        inputs, hidden, outputs, kernel, stride, squeezed = shape
         layers: list[nn.Module] = []
         if hidden != inputs:
             layers.append(convolution_norm(inputs, hidden, 1, activation=activation))
@@ -90,3 +93,43 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, `batch x outputs x H/stride x W/stride`."""
         return x + self.layers(x) if self.residual else self.layers(x)
+
+
+class Zero(nn.Module):
+    """Lets nothing through."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return zeros, of the shape of x."""
+        return torch.zeros_like(x)
+
+
+class Residual(nn.Module):
+    """Adds what two modules make of the same input."""
+
+    def __init__(self, block: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.block, self.shortcut = block, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum."""
+        return self.shortcut(x) + self.block(x)
+
+
+class Cell(nn.Module):
+    """Feature maps, the first of which is the input, and each other a sum over earlier ones.
+
+    `sources` holds the numbers of the maps that the second map is made of, and so on; `edges` one
+    module for each of them, in the same order.
+    """
+
+    def __init__(self, edges: Iterable[nn.Module], sources: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.edges, self.sources = nn.ModuleList(edges), sources
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last feature map."""
+        maps, edges = [x], iter(self.edges)
+        for sources in self.sources:
+            incoming = [next(edges)(maps[source]) for source in sources]
+            maps.append(torch.stack(incoming).sum(0) if len(incoming) > 1 else incoming[0])
+        return maps[-1]

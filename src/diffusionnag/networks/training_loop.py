@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,8 +24,11 @@ from diffusionnag.artifacts.training_state import (
 )
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.images import Pixels
+from diffusionnag.networks._history import EpochResult, write_history
 from diffusionnag.networks.augmentation import Augmentation, augment, mixup
-from diffusionnag.networks.history import EpochResult, write_history
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +65,9 @@ class TrainingSettings:
             raise DiffusionNAGError(f"the learning rate {self.learning_rate} is not above 0")
         if not 0 <= self.label_smoothing < 1:
             raise DiffusionNAGError(f"label smoothing {self.label_smoothing} is not in [0, 1)")
-        one = self.augmentation
-        if one.cutout < 0 or not 0 <= one.mixup < math.inf or not 0 <= one.randaugment <= 30:
+        changes = self.augmentation
+        mixup_fits = 0 <= changes.mixup < math.inf
+        if changes.cutout < 0 or not mixup_fits or not 0 <= changes.randaugment <= 30:
             raise DiffusionNAGError("cutout and mixup are 0 or more, and RandAugment up to 30")
 
 
@@ -80,9 +83,9 @@ class Progress:
 def normalisation(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each colour, on the scale from 0 to 1."""
     values = torch.from_numpy(pixels.values)
-    each = [values[:, colour].double() / 255 for colour in range(3)]
-    mean = tuple(float(one.mean()) for one in each)
-    return mean, tuple(max(float(one.std(correction=0)), 1e-3) for one in each)
+    colours = [values[:, number].double() / 255 for number in range(3)]
+    mean = tuple(float(colour.mean()) for colour in colours)
+    return mean, tuple(max(float(colour.std(correction=0)), 1e-3) for colour in colours)
 
 
 def train_network(
@@ -101,11 +104,13 @@ def train_network(
 
     Images are standardised by the `normalisation` of the training images. The state is kept in
     `folder` at each epoch's end, every 20 seconds, and on Ctrl-C, together with `history.csv` and
-    TensorBoard's files in `tensorboard`; a later call goes on from it and, on a CPU, ends with the
+    TensorBoard's files in `tensorboard`; a later call resumes from it and, on a CPU, ends with the
     very weights of an uninterrupted one. `identity` holds what else, besides the settings, two
     runs must share. On a GPU numbers are bfloat16 where that is safe; several `devices` share each
     batch. Raises DiffusionNAGError for a state of other settings, and a loss that is no number.
     """
+    from lightning_fabric import Fabric
+
     settings.check()
     precision = "bf16-mixed" if device == "cuda" else "32-true"
     fabric = Fabric(accelerator=device, devices=devices, precision=precision)
@@ -118,7 +123,7 @@ def train_network(
         nesterov=True,
     )
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
-    mean, std = (torch.tensor(one, device=fabric.device) for one in normalisation(training))
+    mean, std = (torch.tensor(each, device=fabric.device) for each in normalisation(training))
     classes = list(network.parameters())[-1].shape[0]
     per_epoch = math.ceil(len(training.labels) / settings.batch_size)
     steps = settings.epochs * per_epoch
@@ -131,14 +136,14 @@ def train_network(
         network.load_state_dict(under(tensors, "weights."))
         restore_optimiser(optimiser, tensors)
         step, total = counters["step"], counters["total"]
-        history = [EpochResult(**one) for one in counters["history"]]
-        logger.info("going on from step %d of %d, found in %s", step, steps, state)
+        history = [EpochResult(**epoch) for epoch in counters["history"]]
+        logger.info("resuming from step %d of %d, found in %s", step, steps, state)
     fabric.barrier()
 
     def save() -> None:
         if fabric.is_global_zero:
-            tensors = {f"weights.{name}": one for name, one in network.state_dict().items()}
-            counters = {"step": step, "total": total, "history": [asdict(one) for one in history]}
+            tensors = {f"weights.{name}": each for name, each in network.state_dict().items()}
+            counters = {"step": step, "total": total, "history": list(map(asdict, history))}
             write_state(state, tensors | optimiser_tensors(optimiser), identity, counters)
 
     def prepare(values: Tensor) -> Tensor:
@@ -226,5 +231,5 @@ def _is_over(history: list[EpochResult], patience: int | None) -> bool:
     """Whether the last `patience` epochs brought nothing better than those before."""
     if patience is None or len(history) <= patience:
         return False
-    accuracies = [one.accuracy for one in history]
+    accuracies = [epoch.accuracy for epoch in history]
     return max(accuracies[-patience:]) <= max(accuracies[:-patience])

@@ -73,7 +73,13 @@ class TrainedNetwork:
         config, space = open_checkpoint(Path(folder), KIND, search_space)
         architecture = space.parse(config["architecture"])
         classes, width = tuple(config["classes"]), config["width"]
-        network = build_network(space, architecture, classes=len(classes), width=width)
+        network = build_network(
+            space,
+            architecture,
+            classes=len(classes),
+            resolution=config["resolution"],
+            width=width,
+        )
         network.load_state_dict(read_weights(Path(folder), config))
         return cls(
             space,

@@ -1,4 +1,4 @@
-"""What groups of architectures reached, trained alike: its statistics, and the file that keeps it."""
+"""The accuracies that groups of architectures reached, trained alike: statistics, and their file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from diffusionnag._confidence import interval
 from diffusionnag._files import write_atomically
@@ -15,6 +14,7 @@ from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
 
 COMPARISON_FILE = "comparison.json"
+"""The accuracies of a comparison, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +42,42 @@ class Comparison:
     about: About
 
 
-def summarise(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
+def accuracy_intervals(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
     """Return max, mean and min over architectures, each averaged over seeds."""
     statistics = (accuracies.max(0), accuracies.mean(0), accuracies.min(0))
-    return tuple(Interval(float(one.mean()), float(interval(one))) for one in statistics)  # type: ignore[return-value]
+    return tuple(Interval(float(each.mean()), float(interval(each))) for each in statistics)  # type: ignore[return-value]
 
 
-def p_value(first: np.ndarray, second: np.ndarray) -> float:
+def welch_p_value(first: np.ndarray, second: np.ndarray) -> float:
     """Return the p-value of Welch's t-test that two groups have the same mean accuracy.
 
     Samples are the architectures' mean accuracies over seeds; NaN with fewer than two of either.
     """
     if min(len(first), len(second)) < 2:
         return float("nan")
+    from scipy import stats
+
     return float(stats.ttest_ind(first.mean(1), second.mean(1), equal_var=False).pvalue)  # type: ignore
 
 
-def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """Return a row for each group: name, max, mean, min, and the p-value against the first group."""
     first = next(iter(comparison.accuracies))
     return [
         (
             name,
-            *map(str, summarise(found)),
-            "-" if name == first else f"{p_value(comparison.accuracies[first], found):.3g}",
+            *map(str, accuracy_intervals(accuracies)),
+            "-"
+            if name == first
+            else f"{welch_p_value(comparison.accuracies[first], accuracies):.3g}",
         )
-        for name, found in comparison.accuracies.items()
+        for name, accuracies in comparison.accuracies.items()
     ]
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write a comparison into its folder; raises EnvironmentFailureError where that fails."""
-    accuracies = {name: found.tolist() for name, found in comparison.accuracies.items()}
+    accuracies = {name: each.tolist() for name, each in comparison.accuracies.items()}
     kept = {
         "search_space": comparison.search_space,
         "groups": comparison.groups,
@@ -94,7 +98,7 @@ def read_comparison(path: Path) -> Comparison:
         search_space = str(kept["search_space"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DiffusionNAGError(f"{path} is damaged; run the comparison again") from error
-    fitting = (found.ndim == 2 and len(found) == len(groups[n]) for n, found in accuracies.items())
-    if not groups or not all(fitting) or not all(found.size for found in accuracies.values()):
+    fitting = (each.ndim == 2 and len(each) == len(groups[n]) for n, each in accuracies.items())
+    if not groups or not all(fitting) or not all(each.size for each in accuracies.values()):
         raise DiffusionNAGError(f"{path} is damaged; run the comparison again")
     return Comparison(search_space, groups, accuracies, about)

@@ -10,6 +10,7 @@ from pathlib import Path
 from diffusionnag._files import write_atomically
 
 HISTORY_FILE = "history.csv"
+"""What each epoch brought, in the folder of a training."""
 TENSORBOARD_FOLDER = "tensorboard"
 
 
@@ -30,7 +31,7 @@ def write_history(folder: Path, history: Sequence[EpochResult]) -> None:
         write_atomically(folder / HISTORY_FILE) as temporary,
         temporary.open("w", newline="") as file,
     ):
-        rows = [asdict(one) for one in history]
+        rows = list(map(asdict, history))
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
