@@ -46,7 +46,6 @@ UPWARD: set[tuple[str, str]] = set()
 NOTHING_LISTED = {
     "artifacts",
     "cli",
-    "diffusion",
     "predictors",
     "search.baselines",
     "transfer",

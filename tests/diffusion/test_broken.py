@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from diffusionnag import SearchSpace, get_search_space
-from diffusionnag.diffusion.broken import FEWEST_BROKEN, Broken
+from diffusionnag.diffusion._broken import FEWEST_BROKEN, Broken
 from diffusionnag.diffusion.training_set import TrainingSet
 
 ONE_AND_TWO, THREE_AND_FOUR = "one and two are both a", "three and four are both a"

@@ -86,7 +86,7 @@ def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {STATE_FILE}
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    assert "going on from step" in done.stderr
+    assert "resuming from step" in done.stderr
     assert Generator.from_pretrained(folder).origin == Origin("fast", 160, 0)
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
+from diffusionnag.diffusion._restart import restart_undecided
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import PAPER_NETWORK, ScoreNetwork, ScoreNetworkConfig
 from diffusionnag.diffusion.sde import SDE, VESDE, VPSDE, SubVPSDE, sde_from_config
 from diffusionnag.diffusion.solvers import SOLVERS, score_at, time_grid

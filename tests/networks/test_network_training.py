@@ -195,7 +195,7 @@ def test_killed_it_goes_on_to_the_same_weights(
         assert result.returncode == 0, result.stderr
         assert "skipped 1 images" in result.stderr
         assert "12 epochs" in result.stdout
-        assert ("going on from step" in result.stderr) == (out == "killed")
+        assert ("resuming from step" in result.stderr) == (out == "killed")
         assert not (tmp_path / out / STATE_FILE).exists()
     killed, undisturbed = (
         (tmp_path / out / "model.safetensors").read_bytes() for out in ("killed", "undisturbed")

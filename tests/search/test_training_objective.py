@@ -149,7 +149,7 @@ def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli
     for name in ("killed", "undisturbed"):
         result = run_cli(*command(name))
         assert result.returncode == 0, result.stderr
-        assert ("going on from step" in result.stderr) == (name == "killed")
+        assert ("resuming from step" in result.stderr) == (name == "killed")
     killed, undisturbed = (
         json.loads((tmp_path / f"{name}.jsonl").read_text()) for name in ("killed", "undisturbed")
     )

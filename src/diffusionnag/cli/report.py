@@ -42,8 +42,8 @@ def report(
     check_writable(path)
     own = None if space is None else get_search_space(space)
     with messages.status("drawing"):
-        found = read_run_folder(folder)
-        write_page(found, path, top=top, space=own)
-    for line in found.left_out:
+        runs = read_run_folder(folder)
+        write_page(runs, path, top=top, space=own)
+    for line in runs.left_out:
         messages.print(f"left out {line}", markup=False)
     messages.print(f"written to {path}", markup=False)

@@ -13,6 +13,7 @@ from diffusionnag.diffusion.sde import SDE
 from diffusionnag.spaces import SearchSpace
 
 Parameterisation = Literal["probabilities", "score"]
+"""What the network's outputs are: logits of operations, or the noise (paper)."""
 
 
 class Denoiser(nn.Module):

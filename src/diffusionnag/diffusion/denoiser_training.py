@@ -22,7 +22,7 @@ from diffusionnag.artifacts.training_state import (
     under,
     write_state,
 )
-from diffusionnag.diffusion.broken import Broken
+from diffusionnag.diffusion._broken import Broken
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.losses import denoising_loss, score_matching_loss
 from diffusionnag.diffusion.recipes import Recipe
@@ -134,13 +134,14 @@ class TrainingRun:
         shape = (PREVIEW_SAMPLES, len(self.space.nodes), len(self.space.operations))
         x = torch.randn(shape, generator=rng) * sde.prior_std()
         times = time_grid(sde, solver.steps, solver.spacing)
-        found = solver.solve(
+        ends = solver.solve(
             denoiser, x, sde, times, lambda like: torch.randn(like.shape, generator=rng)
         )
-        valid = sum(bool(self.space.is_valid(one)) for one in self.space.decode(found.numpy()))
+        decoded = self.space.decode(ends.numpy())
+        valid = sum(bool(self.space.is_valid(architecture)) for architecture in decoded)
         return 100.0 * valid / PREVIEW_SAMPLES
 
-    # -- stopping and going on --------------------------------------------------------------------
+    # -- stopping and resuming --------------------------------------------------------------------
 
     def save_state(self, path: Path) -> None:
         """Write everything that later steps depend on into one file, atomically."""
@@ -151,7 +152,7 @@ class TrainingRun:
         write_state(path, tensors, self.identity(), counters)
 
     def load_state(self, path: Path) -> None:
-        """Go on from a state that `save_state` wrote.
+        """Resume from a state that `save_state` wrote.
 
         Raises DiffusionNAGError when the file is damaged or belongs to a run of other settings.
         """
@@ -186,7 +187,7 @@ def train(
 ) -> Denoiser:
     """Train until `steps`, or for about `minutes`, or for the recipe's steps; return the denoiser.
 
-    The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call goes on from it and
+    The state is kept in `folder` every 20 seconds and on Ctrl-C; a later call resumes from it and
     ends with the very weights of an uninterrupted one. `minutes` becomes a number of steps,
     measured on the first 50, which is then kept, whatever a later call asks for. Raises
     DiffusionNAGError for a state of other settings.
@@ -199,7 +200,7 @@ def train(
                 f"{folder} holds an unfinished training of {run.steps} steps, not {steps}; "
                 "ask for that number, or use another folder"
             )
-        logger.info("going on from step %d, found in %s", run.step, state)
+        logger.info("resuming from step %d, found in %s", run.step, state)
     if run.steps is None and minutes is None:
         run.steps = steps if steps is not None else run.recipe.steps
     device = next(run.denoiser.parameters()).device

@@ -20,6 +20,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FitnessFunction = Callable[[Sequence[Architecture]], Sequence[float]]
+"""From architectures to how fit each is; more is fitter."""
 
 CHUNK = 512
 """Architectures that are denoised, or averaged for, together."""
@@ -45,29 +46,31 @@ class Fitness:
         Raises DiffusionNAGError where the function fails, or does not return one finite number for
         each.
         """
-        new = [one for one in dict.fromkeys(architectures) if one not in self.known]
+        new = [asked for asked in dict.fromkeys(architectures) if asked not in self.known]
         if new:
             self.known.update(zip(new, self._ask(new).tolist(), strict=True))
-        return np.array([self.known[one] for one in architectures], dtype=np.float64)
+        return np.array(
+            [self.known[architecture] for architecture in architectures], dtype=np.float64
+        )
 
     def _ask(self, architectures: list[Architecture]) -> np.ndarray:
         try:
-            found = np.asarray(self.function(architectures), dtype=np.float64)
+            fitness = np.asarray(self.function(architectures), dtype=np.float64)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise DiffusionNAGError(f"the fitness function failed with {reason}") from error
-        if found.shape != (len(architectures),):
+        if fitness.shape != (len(architectures),):
             raise DiffusionNAGError(
-                f"the fitness function returned an array of shape {found.shape} for "
+                f"the fitness function returned an array of shape {fitness.shape} for "
                 f"{len(architectures)} architectures; one number for each is expected"
             )
-        wrong = np.flatnonzero(~np.isfinite(found))
+        wrong = np.flatnonzero(~np.isfinite(fitness))
         if len(wrong):
             raise DiffusionNAGError(
                 f"the fitness of {self.space.format(architectures[wrong[0]])} is "
-                f"{found[wrong[0]]}; return a finite number, a very low one for what is unfit"
+                f"{fitness[wrong[0]]}; return a finite number, a very low one for what is unfit"
             )
-        return found
+        return fitness
 
 
 def evolve(
@@ -111,7 +114,8 @@ def _likeliest(space: SearchSpace, clean: Tensor) -> list[Architecture]:
     """Return the valid ones among the architectures of the likeliest allowed operations."""
     allowed = torch.from_numpy(space.allowed).to(clean.device)
     chosen = clean.masked_fill(~allowed, -torch.inf).argmax(-1)
-    return [one for one in space.architectures(chosen.cpu().numpy()) if space.is_valid(one)]
+    likeliest = space.architectures(chosen.cpu().numpy())
+    return [architecture for architecture in likeliest if space.is_valid(architecture)]
 
 
 def _pull(fitness: Fitness, x: Tensor, sigma: Tensor, scale: float) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffusionnag.diffusion.broken import Broken
+from diffusionnag.diffusion._broken import Broken
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.spaces import SearchSpace
 
@@ -53,8 +53,8 @@ def score_matching_loss(denoiser: Denoiser, space: SearchSpace, operations: Tens
     clean = functional.one_hot(operations, len(space.operations)).float()
     noise = torch.randn_like(clean)
     sigma = sde.sigma(time)
-    found = denoiser.noise(clean + sigma[:, None, None] * noise, sigma)
-    return functional.mse_loss(found, noise)
+    predicted = denoiser.noise(clean + sigma[:, None, None] * noise, sigma)
+    return functional.mse_loss(predicted, noise)
 
 
 def _sigma_range(denoiser: Denoiser) -> tuple[float, float]:

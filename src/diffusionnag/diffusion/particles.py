@@ -92,8 +92,8 @@ def walk_particles(
             log_weights = log_weights - (apart * (noise + 0.5 * apart)).double().sum((1, 2))
             x = clean + kept * (x - clean) + deviation * (apart + noise)
             judged_before = judged
-        found = [denoise(part, sigmas[-1]) for part in x.split(CHUNK)]
-    architectures = space.decode(torch.cat(found).cpu().numpy())
+        ends = [denoise(part, sigmas[-1]) for part in x.split(CHUNK)]
+    architectures = space.decode(torch.cat(ends).cpu().numpy())
     judged = _judge_decoded(guidance, space, architectures, allowed).to(log_weights)
     log_weights = log_weights + judged - judged_before
     effective.append(effective_share(log_weights))
@@ -145,9 +145,9 @@ def _judge_decoded(
 ) -> Tensor:
     """Return the log-likelihood of decoded architectures; minus infinity for what is no result."""
     judged = np.full(len(architectures), -np.inf)
-    rows = [row for row, one in enumerate(architectures) if space.is_valid(one)]
+    rows = [row for row, decoded in enumerate(architectures) if space.is_valid(decoded)]
     valid = [architectures[row] for row in rows]
     if valid:
-        found = merit(guidance, space, valid)
-        judged[rows] = found if allowed is None else np.where(allowed(valid), found, -np.inf)
+        merits = merit(guidance, space, valid)
+        judged[rows] = merits if allowed is None else np.where(allowed(valid), merits, -np.inf)
     return torch.from_numpy(judged)

@@ -65,6 +65,7 @@ def paper_recipe(space: SearchSpace) -> Recipe:
 
 
 RECIPES = {"fast": fast_recipe, "paper": paper_recipe}
+"""Recipes by name: each a function of the search space."""
 
 
 def get_recipe(name: str, space: SearchSpace) -> Recipe:

@@ -18,6 +18,7 @@ from diffusionnag.diffusion.sde import SDE
 from diffusionnag.errors import DiffusionNAGError
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
+"""D(x, sigma): the estimate of x_0, `batch x N x F`, from x = x_0 + sigma * noise."""
 Randn = Callable[[Tensor], Tensor]
 SolverFunction = Callable[[Denoise, Tensor, SDE, Tensor, Randn], Tensor]
 
@@ -129,6 +130,7 @@ SOLVERS: dict[str, Solver] = {
     "heun": Solver(heun, 12, "karras"),
     "dpm_solver": Solver(dpm_solver, 16, "karras"),
 }
+"""Solvers by name, with the steps and spacing that suit each."""
 
 
 def get_solver(name: str) -> Solver:

@@ -22,9 +22,9 @@ from diffusionnag.artifacts.checkpoints import (
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.diffusion import restart_undecided
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.guided import guided
-from diffusionnag.diffusion.restart import restart_undecided
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid

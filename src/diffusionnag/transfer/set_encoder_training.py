@@ -97,7 +97,7 @@ def train_set_encoder(
         rng.set_state(tensors["rng"])
         step = schedule.last_epoch = counters["step"]
         optimiser.param_groups[0].update(lr=counters["lr"], betas=tuple(counters["betas"]))
-        logger.info("going on from step %d of %d, found in %s", step, steps, state)
+        logger.info("resuming from step %d of %d, found in %s", step, steps, state)
 
     between_steps = True
     try:

@@ -13,7 +13,7 @@ from diffusionnag.report.page._architectures_section import architectures_sectio
 from diffusionnag.report.page._comparison_section import comparison_section
 from diffusionnag.report.page._model_section import model_section
 from diffusionnag.report.page._run_folder import (
-    Found,
+    Entry,
     Model,
     NamedComparison,
     RunFolder,
@@ -36,8 +36,8 @@ def write_page(
     # Whatever a file says is escaped: it may come from anywhere.
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     sections = [
-        _section(one, f"part-{number}", top, space)
-        for number, one in enumerate(folder.found, start=1)
+        _section(entry, f"part-{number}", top, space)
+        for number, entry in enumerate(folder.entries, start=1)
     ]
     text = templates.get_template("page.html").render(
         folder=folder, sections=sections, date=today(), version=__version__
@@ -46,9 +46,9 @@ def write_page(
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
-def _section(one: Found, anchor: str, top: int, space: SearchSpace | None) -> Section:
-    if isinstance(one, Model):
-        return model_section(one, anchor, space)
-    if isinstance(one, NamedComparison):
-        return comparison_section(one, anchor, space)
-    return architectures_section(one, anchor, top, space)
+def _section(entry: Entry, anchor: str, top: int, space: SearchSpace | None) -> Section:
+    if isinstance(entry, Model):
+        return model_section(entry, anchor, space)
+    if isinstance(entry, NamedComparison):
+        return comparison_section(entry, anchor, space)
+    return architectures_section(entry, anchor, top, space)

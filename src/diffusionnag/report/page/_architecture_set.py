@@ -47,10 +47,10 @@ class ArchitectureSet:
         """
 
         def columns(key: str) -> dict[str, np.ndarray]:
-            found = [row.get(key, {}) for row in rows]
-            names = dict.fromkeys(name for one in found for name in one)
+            cells = [row.get(key, {}) for row in rows]
+            names = dict.fromkeys(name for cell in cells for name in cell)
             return {
-                printable(name): np.array([float(one.get(name, np.nan)) for one in found])
+                printable(name): np.array([float(cell.get(name, np.nan)) for cell in cells])
                 for name in names
             }
 
@@ -100,11 +100,11 @@ class ArchitectureSet:
         """Return which are allowed and dominated by no other in the goals, `count` bool."""
         if self.front is not None:
             return self.front
-        found = np.zeros(len(self.architectures), dtype=bool)
+        front = np.zeros(len(self.architectures), dtype=bool)
         values = [sign * self.properties[name] for name, sign in self.goals.items()]
         known = np.flatnonzero(self.allowed & np.isfinite(values).all(axis=0))
-        found[known] = non_dominated(np.stack(values, axis=1)[known])
-        return found
+        front[known] = non_dominated(np.stack(values, axis=1)[known])
+        return front
 
     def ranking(self) -> np.ndarray:
         """Return the rows, best first: as they stand, or by the one goal of a search."""

@@ -20,45 +20,54 @@ from diffusionnag.report.page._section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 
-def comparison_section(named: NamedComparison, anchor: str, own: SearchSpace | None) -> Section:
+def comparison_section(entry: NamedComparison, anchor: str, own: SearchSpace | None) -> Section:
     """Return the section of a comparison, with a drawing of the best of each group."""
-    one = named.comparison
-    first = printable(next(iter(one.groups)))
+    comparison = entry.comparison
+    first = printable(next(iter(comparison.groups)))
     columns = ("", "group", "max", "mean", "min", f"p against {first}")
-    rows = tuple((str(place), *row) for place, row in enumerate(comparison_rows(one), start=1))
-    means = {name: found.mean() for name, found in one.accuracies.items()}
+    rows = tuple(
+        (str(place), *row) for place, row in enumerate(comparison_rows(comparison), start=1)
+    )
+    means = {name: accuracies.mean() for name, accuracies in comparison.accuracies.items()}
     return Section(
         anchor=anchor,
         kind="Comparison",
-        title=named.name,
-        asked=asked_for(one.about, search_space=one.search_space, images=one.about.data),
-        command=one.about.command,
+        title=entry.name,
+        asked=asked_for(
+            comparison.about, search_space=comparison.search_space, images=comparison.about.data
+        ),
+        command=comparison.about.command,
         figures=tuple(
             (f"mean accuracy of {name}, %", number(mean)) for name, mean in means.items()
         ),
-        plots=(_accuracies(one),),
+        plots=(_accuracies(comparison),),
         drawn="The best of each group",
-        drawings=_drawings(one, own),
+        drawings=_drawings(comparison, own),
         tables=(
             Table("Accuracy in %, mean and 95 % interval over seeds", columns, rows, len(rows)),
         ),
     )
 
 
-def _accuracies(one: Comparison) -> Picture:
-    groups = {printable(name): found.mean(axis=1) for name, found in one.accuracies.items()}
-    means = ", ".join(f"{name} {number(found.mean())} %" for name, found in groups.items())
-    title = f"Trained {printable(one.search_space)} architectures"
+def _accuracies(comparison: Comparison) -> Picture:
+    groups = {
+        printable(name): accuracies.mean(axis=1)
+        for name, accuracies in comparison.accuracies.items()
+    }
+    means = ", ".join(
+        f"{name} {number(accuracies.mean())} %" for name, accuracies in groups.items()
+    )
+    title = f"Trained {printable(comparison.search_space)} architectures"
     draw = partial(plot_distributions, groups, xlabel="accuracy in %, mean over seeds", title=title)
     return draw_inline(draw, f"Accuracies of each group; means: {means}")
 
 
-def _drawings(one: Comparison, own: SearchSpace | None) -> tuple[tuple[Picture, str], ...]:
+def _drawings(comparison: Comparison, own: SearchSpace | None) -> tuple[tuple[Picture, str], ...]:
     drawings = []
-    for name, texts in one.groups.items():
-        accuracies = one.accuracies[name].mean(axis=1)
+    for name, texts in comparison.groups.items():
+        accuracies = comparison.accuracies[name].mean(axis=1)
         best = int(np.argmax(accuracies))
-        space = find_space(texts[best], one.search_space, own)
+        space = find_space(texts[best], comparison.search_space, own)
         picture = draw_architecture(space, texts[best]) if space else None
         if picture is not None:
             drawings.append((picture, f"{name}: {number(accuracies[best])} %"))

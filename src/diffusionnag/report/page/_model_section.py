@@ -18,38 +18,38 @@ from diffusionnag.report.page._section import Section, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
 
-def model_section(one: Model, anchor: str, own: SearchSpace | None) -> Section:
+def model_section(entry: Model, anchor: str, own: SearchSpace | None) -> Section:
     """Return the section of a model; an architecture of `own` or a registered space is drawn."""
-    subject = "property" if one.kind == "property predictor" else "architecture"
-    stated = {"search_space": one.search_space, subject: one.subject, "data": one.about.data}
+    subject = "property" if entry.kind == "property predictor" else "architecture"
+    stated = {"search_space": entry.search_space, subject: entry.subject, "data": entry.about.data}
     return Section(
         anchor=anchor,
-        kind=one.kind.capitalize(),
-        title=one.name,
-        asked=asked_for(one.about, **stated),
-        command=one.about.command,
-        figures=tuple((name, number(value)) for name, value in one.about.quality.items()),
-        plots=(_course(one),) if len(one.accuracy) > 1 else (),
+        kind=entry.kind.capitalize(),
+        title=entry.name,
+        asked=asked_for(entry.about, **stated),
+        command=entry.about.command,
+        figures=tuple((name, number(value)) for name, value in entry.about.quality.items()),
+        plots=(_course(entry),) if len(entry.accuracy) > 1 else (),
         drawn="What it looks like",
-        drawings=_drawing(one, own),
+        drawings=_drawing(entry, own),
     )
 
 
-def _course(one: Model) -> Picture:
-    panel = {"held-out images": (one.accuracy, np.zeros(len(one.accuracy)))}
+def _course(entry: Model) -> Picture:
+    panel = {"held-out images": (entry.accuracy, np.zeros(len(entry.accuracy)))}
     draw = partial(
         plot_curves,
         {"": panel},
         xlabel="epochs",
         ylabel="accuracy in %",
-        title=f"Training of a {one.search_space} network",
-        caption=f"accuracy after each of {len(one.accuracy):,} epochs",
+        title=f"Training of a {entry.search_space} network",
+        caption=f"accuracy after each of {len(entry.accuracy):,} epochs",
     )
-    alt = f"Accuracy over {len(one.accuracy):,} epochs, {number(one.accuracy[-1])} % in the end"
+    alt = f"Accuracy over {len(entry.accuracy):,} epochs, {number(entry.accuracy[-1])} % in the end"
     return draw_inline(draw, alt)
 
 
-def _drawing(one: Model, own: SearchSpace | None) -> tuple[tuple[Picture, str], ...]:
-    space = find_space(one.subject, one.search_space, own)
-    picture = draw_architecture(space, one.subject) if space else None
+def _drawing(entry: Model, own: SearchSpace | None) -> tuple[tuple[Picture, str], ...]:
+    space = find_space(entry.subject, entry.search_space, own)
+    picture = draw_architecture(space, entry.subject) if space else None
     return ((picture, ""),) if picture else ()

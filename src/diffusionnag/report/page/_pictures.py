@@ -52,7 +52,9 @@ def find_space(text: str, stated: str | None, own: SearchSpace | None) -> Search
     """
     known = [get_search_space(name) for name in search_space_names() if stated in (None, name)]
     candidates = known if own is None else [own, *known]
-    fitting = (one for one in candidates if stated in (None, one.name) and _parse(one, text))
+    fitting = (
+        space for space in candidates if stated in (None, space.name) and _parse(space, text)
+    )
     return next(fitting, None)
 
 

@@ -19,34 +19,34 @@ MOST_POINTS = 2_000
 MOST_DISTRIBUTIONS = 3
 
 
-def plots_of(one: ArchitectureSet, title: str) -> tuple[Picture, ...]:
+def plots_of(entry: ArchitectureSet, title: str) -> tuple[Picture, ...]:
     """Return the pictures that fit a set: of a search its course, of several goals their front.
 
     What was generated has the distributions of what was asked for, beside uniform random draws.
     """
     plots = []
-    if one.trials is not None and len(one.goals) == 1 and one.allowed.any():
-        plots.append(_best_so_far(one, title))
-    if len(one.goals) in PANEL and one.on_front().any():
-        plots.append(_front(one, title))
-    if one.trials is None:
-        names = list(one.goals or one.std or one.properties)[:MOST_DISTRIBUTIONS]
-        drawn = (_distribution(one, name, f"{name} of {title}") for name in names)
+    if entry.trials is not None and len(entry.goals) == 1 and entry.allowed.any():
+        plots.append(_best_so_far(entry, title))
+    if len(entry.goals) in PANEL and entry.on_front().any():
+        plots.append(_front(entry, title))
+    if entry.trials is None:
+        names = list(entry.goals or entry.std or entry.properties)[:MOST_DISTRIBUTIONS]
+        drawn = (_distribution(entry, name, f"{name} of {title}") for name in names)
         plots += [plot for plot in drawn if plot]
     return tuple(plots)
 
 
-def _best_so_far(one: ArchitectureSet, title: str) -> Picture:
-    assert one.trials is not None
-    ((name, sign),) = one.goals.items()
-    order = np.argsort(one.trials)
-    values, allowed = one.properties[name][order], one.allowed[order]
+def _best_so_far(entry: ArchitectureSet, title: str) -> Picture:
+    assert entry.trials is not None
+    ((name, sign),) = entry.goals.items()
+    order = np.argsort(entry.trials)
+    values, allowed = entry.properties[name][order], entry.allowed[order]
     draw = partial(
         plot_best_so_far,
         values,
         name=name,
         title=f"Search of {title}",
-        warm_up=one.record.warm_up if one.record else 0,
+        warm_up=entry.record.warm_up if entry.record else 0,
         minimize=sign < 0,
         allowed=allowed,
     )
@@ -55,35 +55,37 @@ def _best_so_far(one: ArchitectureSet, title: str) -> Picture:
     return draw_inline(draw, alt)
 
 
-def _front(one: ArchitectureSet, title: str) -> Picture:
-    names, front = list(one.goals), one.on_front()
-    rows = np.concatenate([np.flatnonzero(front), np.flatnonzero(~front & one.allowed)])
+def _front(entry: ArchitectureSet, title: str) -> Picture:
+    names, front = list(entry.goals), entry.on_front()
+    rows = np.concatenate([np.flatnonzero(front), np.flatnonzero(~front & entry.allowed)])
     rows = rows[: max(MOST_POINTS, int(front.sum()))]
-    random = [one.random(name, "predicted")[:MOST_POINTS] for name in names]
+    random = [entry.random(name, "predicted")[:MOST_POINTS] for name in names]
     known = len({len(column) for column in random}) == 1 and len(random[0]) > 0
     draw = partial(
         plot_pareto,
-        np.stack([one.properties[name] for name in names], axis=1)[rows],
+        np.stack([entry.properties[name] for name in names], axis=1)[rows],
         chosen=np.arange(front.sum()),
         names=names,
-        directions=list(one.goals.values()),
+        directions=list(entry.goals.values()),
         units=[unit(name).strip() for name in names],
         random=np.stack(random, axis=1) if known else None,
         title=title,
-        kind="measured" if one.trials is not None else "generated",
+        kind="measured" if entry.trials is not None else "generated",
         mark="on the front",
     )
     of = f"{len(rows):,} architectures by {' and '.join(names)}"
     return draw_inline(draw, f"{of}, {front.sum():,} of them on the front")
 
 
-def _distribution(one: ArchitectureSet, name: str, title: str) -> Picture | None:
-    values, kind = one.best_known(name)
-    groups = {"generated": values[np.isfinite(values)], one.random_name: one.random(name, kind)}
-    groups = {group: found for group, found in groups.items() if len(found)}
+def _distribution(entry: ArchitectureSet, name: str, title: str) -> Picture | None:
+    values, kind = entry.best_known(name)
+    groups = {"generated": values[np.isfinite(values)], entry.random_name: entry.random(name, kind)}
+    groups = {group: values for group, values in groups.items() if len(values)}
     if not groups:
         return None
-    means = ", ".join(f"mean of {group} {number(found.mean())}" for group, found in groups.items())
+    means = ", ".join(
+        f"mean of {group} {number(values.mean())}" for group, values in groups.items()
+    )
     label = f"{name}{unit(name)} ({kind})"
     draw = partial(plot_distributions, groups, xlabel=label, title=title)
     return draw_inline(draw, f"Distribution of {name} ({kind}): {means}")

@@ -48,7 +48,7 @@ class NamedComparison:
     comparison: Comparison
 
 
-Found = ArchitectureSet | NamedComparison | Model
+Entry = ArchitectureSet | NamedComparison | Model
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RunFolder:
     """All that a folder and the folders in it hold, the oldest first, and what could not be read."""
 
     name: str
-    found: tuple[Found, ...]
+    entries: tuple[Entry, ...]
     left_out: tuple[str, ...]
 
 
@@ -66,33 +66,33 @@ def read_run_folder(folder: Path) -> RunFolder:
     Raises EnvironmentFailureError for a folder that cannot be read, and DiffusionNAGError where
     nothing of ours is in it.
     """
-    found: list[Found] = []
+    entries: list[Entry] = []
     left_out = []
     for path in _files(folder):
         try:
-            found += _read(path)
+            entries += _read(path)
         except (DiffusionNAGError, OSError) as error:
             left_out.append(printable(f"{path.relative_to(folder)}: {error}"))
-    if not found:
+    if not entries:
         raise DiffusionNAGError(
             f"{folder} holds nothing to report: neither architectures (.jsonl), nor studies (.db, "
-            ".log), nor comparisons, nor models" + "".join(f"; {one}" for one in left_out[:1])
+            ".log), nor comparisons, nor models" + "".join(f"; {line}" for line in left_out[:1])
         )
-    return RunFolder(printable(folder.resolve().name), _each_once(found), tuple(left_out))
+    return RunFolder(printable(folder.resolve().name), _each_once(entries), tuple(left_out))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder, and of those in it, the oldest first."""
     try:
         folders = [folder, *(path for path in folder.iterdir() if path.is_dir())]
-        files = [path for one in folders for path in one.iterdir() if path.is_file()]
+        files = [path for place in folders for path in place.iterdir() if path.is_file()]
         shown = [path for path in files if not path.relative_to(folder).name.startswith(".")]
         yield from sorted(shown, key=lambda path: (path.stat().st_mtime_ns, path))
     except OSError as error:
         raise EnvironmentFailureError(f"cannot read {folder}: {error.strerror or error}") from error
 
 
-def _read(path: Path) -> Sequence[Found]:
+def _read(path: Path) -> Sequence[Entry]:
     """Return what a file holds, nothing where it is none of those that may hold something."""
     if path.name == CONFIG_FILE:
         return [_read_model(path.parent)]
@@ -132,14 +132,18 @@ def _accuracy(path: Path) -> np.ndarray:
         return np.array([float(row["accuracy"]) for row in csv.DictReader(file)])
 
 
-def _each_once(found: Sequence[Found]) -> tuple[Found, ...]:
+def _each_once(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Leave out the files that a search wrote beside its study, which tells the same."""
 
-    def command(one: Found) -> str:
-        return one.record.about.command if isinstance(one, ArchitectureSet) and one.record else ""
+    def command(entry: Entry) -> str:
+        return (
+            entry.record.about.command
+            if isinstance(entry, ArchitectureSet) and entry.record
+            else ""
+        )
 
-    def is_file(one: Found) -> bool:
-        return Path(one.name).suffix in ARCHITECTURES
+    def is_file(entry: Entry) -> bool:
+        return Path(entry.name).suffix in ARCHITECTURES
 
-    studied = {command(one) for one in found if not is_file(one)} - {""}
-    return tuple(one for one in found if not (is_file(one) and command(one) in studied))
+    studied = {command(entry) for entry in entries if not is_file(entry)} - {""}
+    return tuple(entry for entry in entries if not (is_file(entry) and command(entry) in studied))

@@ -38,18 +38,18 @@ def read_studies(path: Path) -> list[ArchitectureSet]:
         names = optuna.get_all_study_names(storage)
         studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     ours = [study for study in studies if SUBJECT in study.user_attrs]
-    found = [_measured(path, study) for study in ours if measured_trials(study)]
-    if not found:
+    entries = [_measured(path, study) for study in ours if measured_trials(study)]
+    if not entries:
         raise DiffusionNAGError("it holds no study with a finished trial")
-    return found
+    return entries
 
 
 def _holds_studies(path: Path) -> bool:
     """Return whether an SQLite file has Optuna's tables, which opening it would else create."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'")
-            return found.fetchone() is not None
+            table = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'")
+            return table.fetchone() is not None
     except sqlite3.Error:
         return False
 
@@ -67,7 +67,7 @@ def _record(study: Study) -> RunRecord:
     """Return what a study was asked for; of one that an earlier version wrote, what it tells."""
     if ORIGIN in study.user_attrs:
         return parse_run_record(study.user_attrs[ORIGIN])
-    signs = [1 if one == StudyDirection.MAXIMIZE else -1 for one in study.directions]
+    signs = [1 if direction == StudyDirection.MAXIMIZE else -1 for direction in study.directions]
     names = ["value"] if len(signs) == 1 else [f"value {at + 1}" for at in range(len(signs))]
     space, _, subject = str(study.user_attrs[SUBJECT]).partition(" ")
     return RunRecord(space, About(data=subject), dict(zip(names, signs, strict=True)))

@@ -50,9 +50,10 @@ class Broken:
         changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]
         different = (changed != whole).any(1)
         whole, changed = whole[different], changed[different]
-        reasons = [space.is_valid(one).reason for one in space.architectures(changed)]
+        judged = [space.is_valid(architecture) for architecture in space.architectures(changed)]
+        reasons = [validity.reason for validity in judged]
         _, reason, frequency = np.unique(reasons, return_inverse=True, return_counts=True)
-        invalid = np.array([bool(one) for one in reasons], dtype=bool)
+        invalid = np.array([not validity for validity in judged], dtype=bool)
         shown = invalid & (frequency[reason] >= FEWEST_BROKEN)
         weight = torch.from_numpy(1 / frequency[reason[shown]])
         return cls(torch.from_numpy(changed[shown]), torch.from_numpy(whole[shown]), weight)
