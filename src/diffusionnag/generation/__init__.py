@@ -1,6 +1,7 @@
 """Generation: a trained denoiser sampled freely, under guidance, exactly, or along a front."""
 
 from diffusionnag.diffusion.guided import Strength
+from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.derivative_free import Evolved, sample_derivative_free
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.generation.evaluation import Evaluation, evaluate
@@ -16,6 +17,7 @@ from diffusionnag.generation.sampling import Sampling
 
 __all__ = [
     "METHODS",
+    "Best",
     "Evaluation",
     "Evolved",
     "Front",
@@ -31,6 +33,7 @@ __all__ = [
     "Strength",
     "choose",
     "evaluate",
+    "find_best",
     "generate",
     "generate_front",
     "generation_quality",

@@ -31,6 +31,7 @@ from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation._collection import Collection
+from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, Property, maximize
@@ -109,6 +110,30 @@ class Generator(ModelHubMixin):
             drawn = self.search_space.decode(estimate)
             collection.add(drawn, mend_invalid(self.search_space, drawn, estimate))
         return collection.samples()
+
+    def best(
+        self,
+        count: int,
+        *,
+        guide: Guidance | Property,
+        seconds: float = 1.0,
+        diverse: float = 0.0,
+        cautious: float = 0.0,
+        seed: int = 0,
+    ) -> Samples[Best]:
+        """Return the `count` distinct architectures of highest guide that keep the limits, best first.
+
+        See `find_best`, which this calls: the space alone decides, not what the network likes.
+        """
+        return find_best(
+            self.search_space,
+            count,
+            guide=guide,
+            seconds=seconds,
+            diverse=diverse,
+            cautious=cautious,
+            seed=seed,
+        )
 
     def collect(self, count: int, *, guide: Guidance | None, distinct: bool) -> Collection:
         """Return an empty collection of `count` architectures that keep the limits in a guide.

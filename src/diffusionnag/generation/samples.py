@@ -15,8 +15,8 @@ Details = TypeVar("Details")
 class Samples(Sequence[Architecture], Generic[Details]):
     """Valid architectures that keep the limits, with what was drawn on the way to them.
 
-    `details` is what one way of generating has to tell besides: `Resampled`, `Evolved` or `Front`,
-    None for plain sampling.
+    `details` is what one way of generating has to tell besides: `Best`, `Resampled`, `Evolved` or
+    `Front`, None for plain sampling.
     """
 
     architectures: list[Architecture]

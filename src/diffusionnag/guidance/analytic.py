@@ -40,9 +40,8 @@ class AnalyticProperty(Property):
             raise DiffusionNAGError(
                 f"{search_space.name} has no analytic property {property_name!r}; it has {has}"
             )
-        self._groups = search_space.interactions()
-        self._combinations = [self._possible(group) for group in self._groups]
-        columns = sum(map(len, self._combinations))
+        self._factors, self._of_group = self._columns()
+        columns = len(self._of_group)
         drawn = search_space.sample(4 * columns + CHECKED, 1)
         values, _ = self.predict(drawn)
         features = self._expand(torch.from_numpy(search_space.encode(drawn)).double()).numpy()
@@ -63,32 +62,46 @@ class AnalyticProperty(Property):
             )
         self._weights = torch.from_numpy(weights)
 
-    def _possible(self, group: tuple[int, ...]) -> list[tuple[int, ...]]:
-        allowed = [np.flatnonzero(self.search_space.allowed[node]).tolist() for node in group]
-        return list(itertools.product(*allowed))
+    def _columns(self) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """Return the nodes and operations of every combination, and the group that each is of.
+
+        Groups of one size go together: `size x columns` indices each; then `columns x groups`.
+        """
+        space, factors, numbers = self.search_space, [], []
+        groups = sorted(space.interactions(), key=len)
+        for _, same in itertools.groupby(enumerate(groups), key=lambda one: len(one[1])):
+            nodes, operations = [], []
+            for number, group in same:
+                allowed = [np.flatnonzero(space.allowed[node]).tolist() for node in group]
+                combinations = list(itertools.product(*allowed))
+                operations += combinations
+                nodes += [group] * len(combinations)
+                numbers += [number] * len(combinations)
+            factors.append((torch.tensor(nodes).T, torch.tensor(operations).T))
+        return factors, torch.eye(len(groups), dtype=torch.float64)[numbers]
 
     def _expand(self, x: Tensor) -> Tensor:
         """Return the probability of each combination of each group, `batch x columns`."""
         found = []
-        for group, combinations in zip(self._groups, self._combinations, strict=True):
-            chosen = torch.tensor(combinations, device=x.device)
-            each = [x[:, node, chosen[:, place]] for place, node in enumerate(group)]
+        for nodes, operations in self._factors:
+            each = [x[:, nodes[place], operations[place]] for place in range(len(nodes))]
             found.append(functools.reduce(torch.mul, each))
         return torch.cat(found, dim=1)
+
+    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return the expected value alone, standardised, `batch`, differentiable in x."""
+        return self._expand(x) @ self._weights.to(x)
 
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and deviation, standardised, over independent draws of operations, `batch`.
 
         At one-hot input the mean is the exact value and the deviation 0.
         """
-        weights = self._weights.to(x)
+        weights, of_group = self._weights.to(x), self._of_group.to(x)
         probability = self._expand(x)
-        sizes = [len(combinations) for combinations in self._combinations]
-        means = [part.sum(1) for part in (probability * weights).split(sizes, dim=1)]
-        squares = [part.sum(1) for part in (probability * weights**2).split(sizes, dim=1)]
-        mean, square = torch.stack(means), torch.stack(squares)
-        variance = (square - mean**2).clamp(min=SMALLEST_VARIANCE).sum(0)
-        return mean.sum(0), variance.sqrt()
+        mean = (probability * weights) @ of_group
+        variance = (probability * weights**2) @ of_group - mean**2
+        return mean.sum(1), variance.clamp(min=SMALLEST_VARIANCE).sum(1).sqrt()
 
     def to_standard(self, value: float) -> float:
         """Return a value of the property standardised: minus its mean, over its spread."""

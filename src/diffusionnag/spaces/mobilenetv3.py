@@ -74,6 +74,11 @@ class MobileNetV3(SearchSpace):
                 return f"{self.nodes[node]} follows an absent layer of its stage"
         return None
 
+    def obeys_rule(self, operations: np.ndarray) -> np.ndarray:
+        """Return which rows have no layer behind an absent one, `batch` bool."""
+        absent = (operations == self.operations.index(ABSENT)).reshape(-1, STAGES, SLOTS)
+        return ~(absent[:, :, :-1] & ~absent[:, :, 1:]).any((1, 2))
+
     def format(self, architecture: Architecture) -> str:
         """Return the string of a network, as in the tables of measured latencies."""
         names = self.operation_names(architecture)

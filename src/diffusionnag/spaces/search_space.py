@@ -246,10 +246,17 @@ class SearchSpace(ABC):
         """Return the rows that are in canonical form and break no rule."""
         if self.has_twins:
             drawn = drawn[(self.canonical(drawn) == drawn).all(1)]
+        return drawn[self.obeys_rule(drawn)]
+
+    def obeys_rule(self, operations: np.ndarray) -> np.ndarray:
+        """Return which rows of allowed operations, `batch x N` indices, break no rule, bool.
+
+        Override it where all rows can be looked at together: `rule` is asked row by row.
+        """
         if not self.has_rule:
-            return drawn
-        names = np.array(self.operations, dtype=object)[drawn]
-        return drawn[[self.rule(row) is None for row in names.tolist()]]
+            return np.ones(len(operations), dtype=bool)
+        names = np.array(self.operations, dtype=object)[operations]
+        return np.array([self.rule(row) is None for row in names.tolist()], dtype=bool)
 
     def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
         """Draw `count` architectures uniformly over the space's choices, with replacement."""
