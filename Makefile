@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint format bench experiment clean
+.PHONY: setup demo test lint format docs notebooks bench experiment clean
 
 # Installed once; again only when the requirements change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -27,6 +27,14 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# What the tutorials print and draw, written into their pages; then each page as a notebook.
+notebooks: setup
+	$(BIN)/python docs/scripts/pages.py
+	$(BIN)/python docs/scripts/notebooks.py
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py
