@@ -31,6 +31,8 @@ from typing import Any
 from diffusionnag.cli import main as diffusionnag
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
+DATA = sorted(TUTORIALS.glob("*.csv"))
+"""What readers download from a page lies beside the commands."""
 FENCE = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?$')
 PICTURE = re.compile(r"^!\[[^\]]*\]\((?P<path>images/[^)]+)\)")
 ELLIPSIS = "..."
@@ -110,14 +112,15 @@ class Session:
         if words[0] != "diffusionnag" or "--workers" in words or "|" in words:
             return self._run_shell(command)
         before, sys.argv = sys.argv, words
-        try:
-            with self._captured() as printed:
+        code: Any = 0
+        with self._captured() as printed:
+            try:
                 diffusionnag()
-        except SystemExit as ended:
-            return printed.getvalue(), int(ended.code or 0)
-        finally:
-            sys.argv = before
-        return printed.getvalue(), 0
+            except SystemExit as ended:
+                code = ended.code
+            finally:
+                sys.argv = before
+        return printed.getvalue(), int(code or 0)
 
     def _run_shell(self, command: str) -> tuple[str, int]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -151,10 +154,12 @@ class Ran:
 
 
 def run_page(path: Path, folder: Path) -> Iterator[Ran]:
-    """Run the blocks of a page in a folder, and yield what each command and block has printed.
+    """Run the blocks of a page in an empty folder, and yield what each command and block has printed.
 
     Raises whatever a block of Python raises.
     """
+    for file in DATA:
+        shutil.copy(file, folder)
     session, blocks = Session(folder), read_blocks(path.read_text())
     for block, after in zip(blocks, [*blocks[1:], None], strict=True):
         if block.title:

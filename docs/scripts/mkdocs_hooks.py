@@ -39,7 +39,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for entry in config.nav or []:
         for title, pages in entry.items():
             if title == "Reference":
-                pages[1:1] = [{"Python": python}]
+                pages[2:2] = [{"Python": python}]
             if title == "Results":
                 pages.append({"Tables": results})
     return config
@@ -122,7 +122,7 @@ def linked_files(files: Files) -> list[str]:
 def source_page(path: str) -> str:
     """Return a page that shows a file."""
     language = LANGUAGES.get(Path(path).suffix, "text")
-    return f"# {path}\n\n````{language} linenums=\"1\"\n{(ROOT / path).read_text()}````\n"
+    return f'# {path}\n\n````{language} linenums="1"\n{(ROOT / path).read_text()}````\n'
 
 
 def public_packages() -> dict[str, list[str]]:
@@ -147,7 +147,10 @@ def python_page(name: str, members: list[str]) -> str:
 
 def commands_page() -> str:
     """Return the page of all commands: what each does, its arguments and its options."""
-    parts = ["# Commands\n", "Generated from the command line; `diffusionnag COMMAND --help` says the same.\n"]
+    parts = [
+        "# Commands\n",
+        "Generated from the command line; `diffusionnag COMMAND --help` says the same.\n",
+    ]
     parts += command_sections("diffusionnag", typer.main.get_command(app))
     return "\n".join(parts)
 
@@ -169,7 +172,11 @@ def parameter_row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         name = f"`{parameter.name.upper()}`"
     else:
-        metavar = "" if parameter.is_flag else f" {parameter.metavar or parameter.display_type or ''}".rstrip()
+        metavar = (
+            ""
+            if parameter.is_flag
+            else f" {parameter.metavar or parameter.display_type or ''}".rstrip()
+        )
         name = ", ".join(f"`{option}{metavar}`" for option in parameter.opts)
     default = parameter.default
     shown = "" if default in (None, False, (), []) or callable(default) else f"`{default}`"
@@ -181,7 +188,9 @@ def with_formulas(markdown: str) -> str:
     """Return a page whose formulas, between dollars outside code, are MathML."""
     parts = re.split(r"(```.*?```|`[^`\n]*`)", markdown, flags=re.DOTALL)
     for index in range(0, len(parts), 2):
-        text = re.sub(r"\$\$(.+?)\$\$", lambda m: mathml(m[1], "block"), parts[index], flags=re.DOTALL)
+        text = re.sub(
+            r"\$\$(.+?)\$\$", lambda m: mathml(m[1], "block"), parts[index], flags=re.DOTALL
+        )
         parts[index] = re.sub(r"\$([^$\n]+)\$", lambda m: mathml(m[1], "inline"), text)
     return "".join(parts)
 
