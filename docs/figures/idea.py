@@ -19,10 +19,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
 from scipy.stats import gaussian_kde
 from torch import Tensor
 
-from diffusionnag import Generator, PropertyPredictor
+from diffusionnag import Generator, PropertyPredictor, maximize
 from diffusionnag.diffusion.guided import guidance_gradient
 from diffusionnag.diffusion.solvers import get_solver, time_grid
-from diffusionnag.guidance import maximize
 from diffusionnag.tables import measured_table
 
 SEED, STEPS = 26, 16
@@ -103,8 +102,8 @@ def accuracies() -> dict[str, np.ndarray]:
     space = generator.search_space
     values = dict(zip(table.architectures, table.columns["cifar10"], strict=True))
     cells = {
-        "random": space.sample(1000, seed=0),
-        "guided": generator.sample(1000, guide=predictor, seed=0, distinct=True),
+        "random": space.sample(1000),
+        "guided": generator.sample(1000, guide=predictor, distinct=True),
     }
     return {name: np.array([values[space.format(c)] for c in some]) for name, some in cells.items()}
 
