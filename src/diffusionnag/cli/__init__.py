@@ -12,14 +12,16 @@ from typer.exceptions import TyperException
 
 from diffusionnag import __version__
 from diffusionnag.cli.compare import TakesGroups, compare
-from diffusionnag.cli.export import export, measure
+from diffusionnag.cli.export import export
 from diffusionnag.cli.generate import generate
 from diffusionnag.cli.import_table import import_table
+from diffusionnag.cli.info import info
+from diffusionnag.cli.measure import measure
 from diffusionnag.cli.meta_train import meta_train
 from diffusionnag.cli.profile import profile
 from diffusionnag.cli.report import report
 from diffusionnag.cli.search import search
-from diffusionnag.cli.spaces import info, spaces
+from diffusionnag.cli.spaces import spaces
 from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train import train
 from diffusionnag.cli.train_generator import train_generator

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from diffusionnag.cli.options import Cpus, ExecutorName, Gpus, Workers
+from diffusionnag.cli.options import (
+    BatchSize,
+    Cpus,
+    Device,
+    Epochs,
+    ExecutorName,
+    Gpus,
+    Images,
+    Resolution,
+    Space,
+    Subset,
+    TestImages,
+    Workers,
+)
 
 GROUPS = "--groups"
 
@@ -26,13 +39,8 @@ class TakesGroups(TyperCommand):
 
 
 def compare(
-    space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT."
-        ),
-    ],
+    space: Space,
+    data: Images,
     groups: Annotated[
         list[Path],
         typer.Option(
@@ -40,26 +48,20 @@ def compare(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trainings.")],
-    test: Annotated[
-        Path | None, typer.Option(help="Images to test on; a tenth of the others if left out.")
-    ] = None,
+    test: TestImages = None,
     top: Annotated[int, typer.Option(help="Architectures of each group, the first ones.")] = 10,
     seeds: Annotated[int, typer.Option(help="Times that each is trained.")] = 3,
-    epochs: Annotated[int, typer.Option(help="Times that each image is seen.")] = 200,
-    batch_size: Annotated[int, typer.Option(help="Images in one step.")] = 256,
-    resolution: Annotated[
-        int | None, typer.Option(help="Pixels; the benchmark's own if left out.")
-    ] = None,
-    subset: Annotated[
-        int | None, typer.Option(help="Use so many images only, drawn at random.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    epochs: Epochs = 200,
+    batch_size: BatchSize = 256,
+    resolution: Resolution = None,
+    subset: Subset = None,
+    device: Device = "cpu",
     workers: Workers = 1,
     executor: ExecutorName = None,
     cpus: Cpus = None,
     gpus: Gpus = None,
 ) -> None:
-    """Train the best of several groups alike and compare them; run again, it goes on."""
+    """Train the best of several groups alike and compare them; run again, it resumes."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -58,6 +58,18 @@ Images = Annotated[
 ]
 Resolution = Annotated[int | None, typer.Option(help="Pixels; the benchmark's own if left out.")]
 Width = Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")]
+Classes = Annotated[int | None, typer.Option(help="The benchmark's own if left out.")]
+TestImages = Annotated[
+    Path | None,
+    typer.Option("--test", help="Images to test on; a tenth of the others if left out."),
+]
+Subset = Annotated[int | None, typer.Option(help="Use so many images only, drawn at random.")]
+Epochs = Annotated[int, typer.Option(help="Times that each image is seen.")]
+BatchSize = Annotated[int, typer.Option(help="Images in one step.")]
+Backend = Annotated[str, typer.Option(help="torch or onnxruntime.")]
+Threads = Annotated[int, typer.Option(help="CPU threads.")]
+Batch = Annotated[int, typer.Option(help="Images at a time.")]
+Repeats = Annotated[int, typer.Option(help="Times that each network is measured.")]
 
 # -- where it runs -------------------------------------------------------------------------------
 

@@ -6,28 +6,35 @@ from typing import Annotated
 
 import typer
 
-from diffusionnag.cli.export import ONNX_PACKAGES
+from diffusionnag.cli.options import (
+    Backend,
+    Batch,
+    Repeats,
+    Resolution,
+    Seed,
+    Space,
+    Threads,
+    Width,
+)
 
 FOLDS = 5
 
 
 def profile(
-    space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
+    space: Space,
     count: Annotated[int, typer.Option("-n", help="How many architectures to measure.")] = 200,
     name: Annotated[
         str, typer.Option(help="What `latency:NAME` is called in guides and limits.")
     ] = "here",
-    backend: Annotated[str, typer.Option(help="torch or onnxruntime.")] = "torch",
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
-    batch: Annotated[int, typer.Option(help="Images at a time.")] = 1,
-    repeats: Annotated[int, typer.Option(help="Times that each is measured.")] = 50,
-    resolution: Annotated[
-        int | None, typer.Option(help="Pixels; the benchmark's own if left out.")
-    ] = None,
-    width: Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same architectures.")] = 0,
+    backend: Backend = "torch",
+    threads: Threads = 1,
+    batch: Batch = 1,
+    repeats: Repeats = 50,
+    resolution: Resolution = None,
+    width: Width = 1.0,
+    seed: Seed = 0,
 ) -> None:
-    """Measure random networks on this machine and learn to predict latencies; run again, it goes on.
+    """Measure random networks on this machine and learn to predict latencies; run again, it resumes.
 
     Then `--limit latency:here<=5` keeps to 5 ms in all commands that take limits.
     """
@@ -42,7 +49,7 @@ def profile(
     )
 
     if backend == "onnxruntime":
-        require_packages("export", *ONNX_PACKAGES)
+        require_packages("export", "onnx", "onnxscript", "onnxruntime")
     from diffusionnag.artifacts.checkpoints import own_folder, shipped_folder
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (

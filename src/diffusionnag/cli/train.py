@@ -7,22 +7,29 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.options import (
+    ArchitectureText,
+    BatchSize,
+    Device,
+    Epochs,
+    Images,
+    Resolution,
+    Seed,
+    Space,
+    Subset,
+    TestImages,
+    Width,
+)
+
 
 def train(
-    space: Annotated[str, typer.Argument(help="nasbench201, mobilenetv3 or mnasnet.")],
-    architecture: Annotated[str, typer.Argument(help="Architecture string.")],
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT."
-        ),
-    ],
+    space: Space,
+    architecture: ArchitectureText,
+    data: Images,
     out: Annotated[Path, typer.Option(help="Folder for the trained network.")],
-    test: Annotated[
-        Path | None, typer.Option(help="Images to test on; a tenth of the others if left out.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(help="Times that each image is seen.")] = 200,
-    batch_size: Annotated[int, typer.Option(help="Images in one step.")] = 256,
+    test: TestImages = None,
+    epochs: Epochs = 200,
+    batch_size: BatchSize = 256,
     learning_rate: Annotated[float, typer.Option(help="At first; it falls to 0.")] = 0.1,
     label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
     cutout: Annotated[int, typer.Option(help="Side of a blanked square, in pixels.")] = 0,
@@ -31,18 +38,14 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many epochs without a better accuracy.")
     ] = None,
-    resolution: Annotated[
-        int | None, typer.Option(help="Pixels; the benchmark's own if left out.")
-    ] = None,
-    width: Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")] = 1.0,
-    subset: Annotated[
-        int | None, typer.Option(help="Use so many images only, drawn at random.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same network on a CPU.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    resolution: Resolution = None,
+    width: Width = 1.0,
+    subset: Subset = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
     devices: Annotated[int, typer.Option(help="How many of them.")] = 1,
 ) -> None:
-    """Train the network of an architecture; an interrupted training goes on where it was."""
+    """Train the network of an architecture; an interrupted training is resumed."""
     from diffusionnag.cli.console import require_packages
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.options import Device, Seed, Space
+
 QUALITY_SAMPLES = 10_000
 SLOW_SOLVER_STEPS = 100
 SLOW_QUALITY_SAMPLES = 64
@@ -15,17 +17,15 @@ SLOW_QUALITY_SAMPLES = 64
 
 
 def train_generator(
-    space: Annotated[
-        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
-    ],
+    space: Space,
     out: Annotated[Path, typer.Option(help="Folder for the trained generator.")],
     recipe: Annotated[str, typer.Option(help="fast, or paper (as published).")] = "fast",
     minutes: Annotated[float | None, typer.Option(help="Train for about so long.")] = None,
     steps: Annotated[int | None, typer.Option(help="Train for so many steps.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Seed = 0,
+    device: Device = "cpu",
 ) -> None:
-    """Train the generator of a search space; an interrupted training goes on where it was."""
+    """Train the generator of a search space; an interrupted training is resumed."""
     from diffusionnag._devices import check_device
     from diffusionnag._files import prepare_folder
     from diffusionnag._seeds import check_seed

@@ -1,0 +1,57 @@
+"""`diffusionnag info`: a search space in words, and what an architecture of it looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffusionnag.cli.options import Seed, Space
+
+
+def info(
+    space: Space,
+    architecture: Annotated[
+        str | None, typer.Argument(help="Architecture string; a random one if left out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw it into this file (.svg, .png or .pdf).")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Describe a search space and draw an architecture of it, as text and as a picture."""
+    from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
+    from diffusionnag.cli.console import messages, results
+    from diffusionnag.report import draw_picture, draw_text
+    from diffusionnag.spaces import get_search_space, unit
+    from diffusionnag.tables import known_tables
+
+    search_space = get_search_space(space)
+    if architecture is None:
+        description = (search_space.__doc__ or "").strip()
+        results.print(f"{search_space.name}: {description}\n", markup=False)
+        for origin, predictors in {
+            "shipped predictors": shipped_names("predictors", search_space.name),
+            "predictors about this machine": own_names("predictors", search_space.name),
+        }.items():
+            if predictors:
+                names = ", ".join(map(predicted_property, predictors))
+                results.print(f"{origin}: {names}\n", markup=False)
+        chosen = search_space.sample(1, seed)[0]
+    else:
+        chosen = search_space.parse(architecture)
+    text = search_space.format(chosen)
+    results.print(text, markup=False)
+    results.print(draw_text(search_space, chosen), markup=False)
+    for name, value in search_space.analytic_properties(chosen).items():
+        results.print(f"{name}: {value:.3f}{unit(name)}", markup=False)
+    for read in known_tables(search_space.name).values():
+        table = read()
+        for column in table.columns:
+            value = table.lookup(column, [text])[0]
+            if value == value:
+                results.print(f"{column}: {value:.2f} ({table.name})")
+    if out is not None:
+        draw_picture(search_space, chosen, out)
+        messages.print(f"drawn into {out}")
