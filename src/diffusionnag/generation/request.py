@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from diffusionnag.artifacts.checkpoints import shipped_names
+import numpy as np
+
+from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.bounds import parse_quantile, parse_value, split_bound
 from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, limit, maximize
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
-from diffusionnag.spaces import SearchSpace
-from diffusionnag.spaces.cost import unit
+from diffusionnag.spaces import SearchSpace, search_space_names
 
-BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<relation><=|>=)\s*(?P<value>[^<>=]+?)\s*")
-MILLIONS = {"k": 1e-3, "M": 1.0, "G": 1e3}
+SURVEYED = 1_000
+"""Uniform draws, the same in every run, whose quantiles a limit may name."""
+FEW = 6
+"""Properties that an error message names."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,9 @@ def parse_request(
 ) -> Request:
     """Return what `NAME[=WEIGHT]` guides and `NAME<=VALUE` or `NAME>=VALUE` limits ask for.
 
-    A property among the guides is raised, and can be limited by its name; a `Bound` is taken as it
-    is. Raises DiffusionNAGError for an unknown property, a weight or value that is not a number, or
+    A value may carry its unit or k, M, G (`params<=800k`, `latency:pixel3<=15ms`), or name a
+    quantile of uniform random draws: `latency:pixel3<=30%`, `params<=median`. A property among the
+    guides is raised, and can be limited by its name; a `Bound` is taken as it is. Raises DiffusionNAGError for an unknown property, a weight or value that is not a number, or
     a property guided twice.
     """
     known = {guide.property_name: guide for guide in guides if isinstance(guide, Property)}
@@ -84,32 +93,17 @@ def _split_weight(text: str) -> tuple[str, float]:
 def _parse_limit(
     text: str, probability: float, space: SearchSpace, known: dict[str, Property]
 ) -> Bound:
-    name, sign, value = parse_bound(text, "--limit")
+    name, sign, value = split_bound(text, "--limit")
     judged = _property(name, space, known)
+    quantile = parse_quantile(value)
+    if quantile is None:
+        bound = parse_value(name, value, f"--limit {text!r}")
+    else:
+        bound = float(np.quantile(judged.predict(space.sample(SURVEYED, 0))[0], quantile))
+        logger.info("%s: %.4g, of %s uniform random draws", text, bound, f"{SURVEYED:,}")
     if sign > 0:
-        return limit(judged, at_most=value, probability=probability)
-    return limit(judged, at_least=value, probability=probability)
-
-
-def parse_bound(text: str, option: str) -> tuple[str, int, float]:
-    """Return the name, the sign (1 if the bound is an upper one) and the value of `NAME<=VALUE`.
-
-    Raises DiffusionNAGError, naming the option, where it does not read like that.
-    """
-    match = BOUND.fullmatch(text)
-    if match is None:
-        raise DiffusionNAGError(
-            f"{option} {text!r} should read like 'params<=1.0M' or 'cifar10>=90'"
-        )
-    name, number = match["name"], match["value"]
-    factor = 1.0
-    if unit(name) and number[-1] in MILLIONS:
-        factor, number = MILLIONS[number[-1]], number[:-1]
-    try:
-        value = factor * float(number)
-    except ValueError as error:
-        raise DiffusionNAGError(f"the value in {option} {text!r} is no number") from error
-    return name, 1 if match["relation"] == "<=" else -1, value
+        return limit(judged, at_most=bound, probability=probability)
+    return limit(judged, at_least=bound, probability=probability)
 
 
 def read_property(name: str, space: SearchSpace) -> Property:
@@ -121,7 +115,37 @@ def read_property(name: str, space: SearchSpace) -> Property:
     shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
     if name in analytic and not shipped:
         return AnalyticProperty(space, name)
+    if not shipped and "/" not in name and not Path(name).is_dir():
+        _check_known(name, space, [*analytic])
     return PropertyPredictor.from_pretrained(name, search_space=space)
+
+
+def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:
+    """Raise DiffusionNAGError, with what the space has, unless a predictor has that name."""
+    every = shipped_names("predictors") + own_names("predictors", space.name)
+    if name in every or checkpoint_name(space.name, name) in every:
+        return
+    predicted = [
+        predicted_property(model)
+        for kind in (shipped_names, own_names)
+        for model in kind("predictors", space.name)
+    ]
+    known = [*analytic, *predicted]
+    others = [model for model in every if model.endswith(checkpoint_name("", name))]
+    if others:
+        hint = f"; {others[0].split('-')[0]} has one of that name"
+    elif name.startswith("latency:"):
+        hint = "; `diffusionnag profile` measures this machine"
+    elif space.name in search_space_names():
+        hint = ""
+    else:
+        hint = "; a declared space computes its own (analytic_properties), or learn it from a table"
+    nearest = difflib.get_close_matches(name, known, n=FEW) or known[:FEW]
+    has = f"{', '.join(nearest)}{', ...' if len(known) > len(nearest) else ''}" or "none yet"
+    raise DiffusionNAGError(
+        f"{space.name} has no property {name!r}; it has {has}{hint}. Or name the folder of "
+        "`train-predictor`"
+    )
 
 
 def _property(name: str, space: SearchSpace, known: dict[str, Property]) -> Property:
