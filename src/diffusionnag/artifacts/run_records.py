@@ -34,10 +34,17 @@ class RunRecord:
     warm_up: int = 0
 
 
+def record_path(output: Path) -> Path:
+    """Return where the record of a file lies: each file has its own, whatever its ending."""
+    if output.suffix == ".jsonl":
+        return output.with_suffix(SUFFIX)
+    return output.with_name(output.name + SUFFIX)
+
+
 def write_run_record(output: Path, record: RunRecord) -> None:
     """Write the record of a file beside it, as `NAME.run.json`; a device or a pipe has none."""
     if output.is_file():
-        with write_atomically(output.with_suffix(SUFFIX)) as temporary:
+        with write_atomically(record_path(output)) as temporary:
             temporary.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
 
 
@@ -46,7 +53,7 @@ def read_run_record(output: Path) -> RunRecord | None:
 
     Raises DiffusionNAGError where it is damaged, and what reading files raises.
     """
-    path = output.with_suffix(SUFFIX)
+    path = record_path(output)
     if not path.is_file():
         return None
     try:

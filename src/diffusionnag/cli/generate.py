@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from diffusionnag.cli.options import (
     GeneratorName,
     LimitProbability,
     Limits,
+    Out,
     Plot,
     Seed,
     Solver,
@@ -52,7 +52,7 @@ def generate(
         bool,
         typer.Option("--resample", help="Make the guidance exact by resampling; takes longer."),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Write them all into this .jsonl file.")] = None,
+    out: Out = None,
     plot: Plot = None,
     generator: GeneratorName = None,
     device: Device = "cpu",

@@ -95,3 +95,7 @@ Gpus = Annotated[
 Plot = Annotated[
     Path | None, typer.Option(help="Draw a picture into this .png, .svg or .pdf file.")
 ]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write all of them into this .jsonl, .csv or .parquet file."),
+]

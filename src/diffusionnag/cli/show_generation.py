@@ -16,6 +16,9 @@ from diffusionnag.generation.result import GenerationResult
 from diffusionnag.report import plot_front, plot_generated
 from diffusionnag.spaces.cost import unit
 
+UNLIMITED = 10_000
+"""Columns of a terminal on which anything fits."""
+
 
 def show_generation(result: GenerationResult, top: int, out: Path | None) -> None:
     """Print the `top` best and how good all of them are, and write them if wanted."""
@@ -26,7 +29,7 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
     shown = result.generated
     if isinstance(details, Front):
         shown = shown.rows(_spread(np.flatnonzero(details.on_front), top))
-    results.print(ranking_table(shown.distinct().first(top)))
+    print_ranking(shown.distinct().first(top))
     results.print(comparison_table(result))
     if out is not None:
         result.save(out, origin())
@@ -46,26 +49,42 @@ def _spread(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[places.round().astype(int)]
 
 
-def ranking_table(generated: Evaluation) -> Table:
-    """Return a table of architectures with all that is known of them."""
+def print_ranking(generated: Evaluation) -> None:
+    """Print architectures with all that is known of them, their strings never broken in two.
+
+    Where the terminal is too narrow for them the strings stand below, by number.
+    """
+    strings = list(map(generated.space.format, generated.architectures))
+    table = _ranking_table(generated, strings)
+    wide = results.options.update(width=UNLIMITED)
+    if results.measure(table, options=wide).maximum <= results.width:
+        results.print(table)
+        return
+    results.print(_ranking_table(generated, None))
+    for number, string in enumerate(strings, start=1):
+        results.print(f"{number:>3}  {string}", markup=False)
+
+
+def _ranking_table(generated: Evaluation, strings: list[str] | None) -> Table:
     table = Table(box=None, header_style="bold")
-    table.add_column("")
-    table.add_column("architecture", overflow="fold")
+    table.add_column("", justify="right")
+    if strings is not None:
+        table.add_column("architecture", no_wrap=True)
     for name in generated.mean:
         table.add_column(f"{escape(name)}\npredicted", justify="right")
         if name in generated.true:
             table.add_column(f"{escape(name)}\ntrue", justify="right")
     for name in generated.analytic:
         table.add_column(f"{escape(name)}{unit(name)}", justify="right")
-    for row, architecture in enumerate(generated.architectures):
-        cells = []
+    for row in range(len(generated)):
+        cells = [] if strings is None else [escape(strings[row])]
         for name, mean in generated.mean.items():
             cells.append(f"{mean[row]:.2f} ± {generated.std[name][row]:.2f}")
             if name in generated.true:
                 true = generated.true[name][row]
                 cells.append(f"{true:.2f}" if np.isfinite(true) else "-")
         cells += [f"{values[row]:.3f}" for values in generated.analytic.values()]
-        table.add_row(str(row + 1), escape(generated.space.format(architecture)), *cells)
+        table.add_row(str(row + 1), *cells)
     return table
 
 

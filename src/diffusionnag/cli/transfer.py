@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from diffusionnag.cli.options import (
     Images,
     LimitProbability,
     Limits,
+    Out,
     Plot,
     Seed,
     Solver,
@@ -40,7 +40,7 @@ def transfer(
     top: Top = 5,
     seed: Seed = 0,
     distinct: Annotated[bool, typer.Option("--distinct", help="No architecture twice.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write them all into this .jsonl file.")] = None,
+    out: Out = None,
     plot: Plot = None,
     generator: GeneratorName = None,
     predictor: Annotated[

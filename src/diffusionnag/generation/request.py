@@ -17,7 +17,7 @@ from diffusionnag.generation.bounds import parse_quantile, parse_value, split_bo
 from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, limit, maximize
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
-from diffusionnag.spaces import SearchSpace, search_space_names
+from diffusionnag.spaces import SearchSpace
 
 SURVEYED = 1_000
 """Uniform draws, the same in every run, whose quantiles a limit may name."""
@@ -57,8 +57,9 @@ def parse_request(
 
     A value may carry its unit or k, M, G (`params<=800k`, `latency:pixel3<=15ms`), or name a
     quantile of uniform random draws: `latency:pixel3<=30%`, `params<=median`. A property among the
-    guides is raised, and can be limited by its name; a `Bound` is taken as it is. Raises DiffusionNAGError for an unknown property, a weight or value that is not a number, or
-    a property guided twice.
+    guides is raised, and can be limited by its name; a `Bound` is taken as it is. Raises
+    DiffusionNAGError for an unknown property, a weight or value that is not a number, or a property
+    guided twice.
     """
     known = {guide.property_name: guide for guide in guides if isinstance(guide, Property)}
     properties, weights = [], []
@@ -136,10 +137,10 @@ def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:
         hint = f"; {others[0].split('-')[0]} has one of that name"
     elif name.startswith("latency:"):
         hint = "; `diffusionnag profile` measures this machine"
-    elif space.name in search_space_names():
-        hint = ""
+    elif not analytic:
+        hint = "; a space of your own gives one by its method analytic_properties"
     else:
-        hint = "; a declared space computes its own (analytic_properties), or learn it from a table"
+        hint = ""
     nearest = difflib.get_close_matches(name, known, n=FEW) or known[:FEW]
     has = f"{', '.join(nearest)}{', ...' if len(known) > len(nearest) else ''}" or "none yet"
     raise DiffusionNAGError(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
+from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.record_files import write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front, FrontComparison
@@ -60,12 +61,13 @@ class GenerationResult:
             yield replace(record, front=front)
 
     def save(self, path: str | Path, about: About | None = None) -> None:
-        """Write the records as JSON lines, and what was asked for beside them as `NAME.run.json`.
+        """Write the records, as JSON lines, CSV or Parquet, and beside them what was asked for.
 
-        `about` says where they come from. Raises EnvironmentFailureError where that fails.
+        The path's ending says which; `about` says where they come from. Raises DiffusionNAGError
+        for another ending, EnvironmentFailureError where a file cannot be written.
         """
         path = Path(path)
-        write_records(path, self.records())
+        write_record_file(path, self.records())
         write_run_record(path, self._run_record(about or About()))
 
     def _run_record(self, about: About) -> RunRecord:

@@ -1,0 +1,71 @@
+"""Files of architectures as `--out` writes them: JSON lines, CSV or Parquet, as the ending says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffusionnag._files import write_atomically
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
+from diffusionnag.errors import DiffusionNAGError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def _write_csv(table: pa.Table, path: str) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(table, path)
+
+
+def _write_parquet(table: pa.Table, path: str) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(table, path)
+
+
+WRITERS: dict[str, Callable[[pa.Table, str], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}
+JSON_LINES = ".jsonl"
+
+
+def check_record_path(path: Path) -> None:
+    """Raise DiffusionNAGError for an ending of which nothing is known; a device needs none."""
+    if path.suffix not in (JSON_LINES, *WRITERS) and not (path.exists() and not path.is_file()):
+        raise DiffusionNAGError(
+            f"cannot write {path}: its name should end in {JSON_LINES}, {' or '.join(WRITERS)}"
+        )
+
+
+def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None:
+    """Write records as the path's ending says, each property in a column of a table.
+
+    The columns of a table are `architecture`, the properties by name, `NAME std` and `NAME true`,
+    and `front`, `trial`, `allowed` where known. Raises DiffusionNAGError for an unknown ending,
+    EnvironmentFailureError where the file cannot be written.
+    """
+    check_record_path(path)
+    if path.suffix not in WRITERS:
+        write_records(path, records)
+        return
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist([_row(record) for record in records])
+    with write_atomically(path) as temporary:
+        WRITERS[path.suffix](table, str(temporary))
+
+
+def _row(record: ArchitectureRecord) -> dict[str, Any]:
+    row: dict[str, Any] = {"architecture": record.architecture}
+    for name, value in record.properties.items():
+        row[name] = value
+        if name in record.std:
+            row[f"{name} std"] = record.std[name]
+        if name in record.true:
+            row[f"{name} true"] = record.true[name]
+    others = {"front": record.front, "trial": record.trial, "allowed": record.allowed}
+    return row | {name: value for name, value in others.items() if value is not None}
