@@ -16,11 +16,7 @@ from diffusionnag.generation import METHODS
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.tables import read_table
 
-SETTINGS = {
-    "sample": {"guides": ["params=0.5"], "limits": ["macs<=60M"]},
-    "resample": {"guides": ["params=0.5"], "limits": ["macs<=60M"]},
-    "pareto": {"guides": ["params", "macs=-1"], "limits": ["macs<=60M"]},
-}
+GUIDES = {"sample": ["params=0.5"], "resample": ["params=0.5"], "pareto": ["params", "macs=-1"]}
 SHORT = Sampling(steps=8)
 
 
@@ -36,7 +32,8 @@ def test_whatever_the_method_the_figures_are_of_what_was_drawn(
     result = generate(
         "nasbench201",
         12,
-        **SETTINGS[method],
+        guides=GUIDES[method],
+        limits=["macs<=60M"],
         method=method,
         sampling=SHORT,
         generator=generator,
