@@ -45,7 +45,6 @@ UPWARD: set[tuple[str, str]] = set()
 
 NOTHING_LISTED = {
     "artifacts",
-    "cli",
     "predictors",
     "search.baselines",
     "transfer",

@@ -30,6 +30,8 @@ from diffusionnag.cli.transfer import transfer
 from diffusionnag.cli.triplets import triplets
 from diffusionnag.errors import DiffusionNAGError
 
+__all__ = ["app", "main", "run"]
+
 INTERRUPTED = 130
 """What typer returns when the user pressed Ctrl-C."""
 
@@ -39,6 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+"""All commands of `diffusionnag`."""
 app.command()(generate)
 app.command()(transfer)
 app.command()(search)
@@ -103,8 +106,8 @@ def run(app: typer.Typer) -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail(
-            "interrupted; train-generator and train go on from their last checkpoint, search from "
-            "its --storage, and compare and profile after what is finished, when run again",
+            "interrupted; run again, train-generator and train resume from their last checkpoint, "
+            "search from its --storage, compare and profile after what is finished",
             1,
         )
     except BrokenPipeError:

@@ -122,7 +122,7 @@ def compare(
     comparison = Comparison(
         search_space.name,
         {group.name: tuple(map(search_space.format, group.architectures)) for group in read},
-        {group.name: found for group, found in zip(read, accuracies, strict=True)},
+        {group.name: accuracy for group, accuracy in zip(read, accuracies, strict=True)},
         origin(
             data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes, "
             f"{len(task.held_out.labels):,} held out",

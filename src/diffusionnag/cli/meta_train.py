@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.options import NoiseAware, Seed, Space
+
 
 def meta_train(
-    space: Annotated[
-        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
-    ],
+    space: Space,
     triplets: Annotated[
         list[Path],
         typer.Option(
@@ -34,9 +34,7 @@ def meta_train(
             "split_order."
         ),
     ] = 400,
-    noise_aware: Annotated[
-        bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
-    ] = False,
+    noise_aware: NoiseAware = False,
     encoder: Annotated[
         str,
         typer.Option(
@@ -45,7 +43,7 @@ def meta_train(
             metavar="NAME_OR_FOLDER",
         ),
     ] = "small",
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Meta-train a dataset-aware predictor on (data set, architecture, accuracy) triplets."""
     import numpy as np
@@ -72,7 +70,7 @@ def meta_train(
             "images of each file of triplets in the same order"
         )
     sources = {name: read_images(name) for name in images}
-    starts = np.cumsum([0, *(len(one.classes) for one in sources.values())])
+    starts = np.cumsum([0, *(len(source.classes) for source in sources.values())])
     first_class = dict(zip(sources, starts.tolist(), strict=False))
     described_by = images if len(images) > 1 else images * len(triplets)
     parts = [
@@ -80,10 +78,10 @@ def meta_train(
         for place, (path, name) in enumerate(zip(triplets, described_by, strict=True))
     ]
     data = join_triplets(parts, [first_class[name] for name in described_by])
-    found = join_image_sets(list(sources.values()))
+    every_image = join_image_sets(list(sources.values()))
     image_encoder = load_image_encoder(encoder)
     prepare_folder(out)
-    encoding = encode_dataset(found, image_encoder, most_classes=None, seed=seed)
+    encoding = encode_dataset(every_image, image_encoder, most_classes=None, seed=seed)
     with progress_bar() as bar:
         task = bar.add_task("meta-training", total=None, note="")
         predictor = meta_train(
@@ -107,9 +105,9 @@ def meta_train(
             "mean squared error": np.mean((mean - true) ** 2),
         }
     predictor.about = origin(
-        data=f"{', '.join(one.name for one in triplets)}: {len(data.seen)} triplets",
+        data=f"{', '.join(path.name for path in triplets)}: {len(data.seen)} triplets",
         commit=commit(),
-        quality={f"{name}, {held_out} held out": float(one) for name, one in quality.items()},
+        quality={f"{name}, {held_out} held out": float(value) for name, value in quality.items()},
     )
     predictor.save_pretrained(out)
     (out / STATE_FILE).unlink(missing_ok=True)

@@ -70,6 +70,9 @@ Backend = Annotated[str, typer.Option(help="torch or onnxruntime.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 Batch = Annotated[int, typer.Option(help="Images at a time.")]
 Repeats = Annotated[int, typer.Option(help="Times that each network is measured.")]
+NoiseAware = Annotated[
+    bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
+]
 
 # -- where it runs -------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.options import NoiseAware, Seed, Space
+
 
 def train_predictor(
-    space: Annotated[
-        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
-    ],
+    space: Space,
     data: Annotated[
         str, typer.Option(help="Table: a .parquet, .csv or .jsonl file, or an installed table.")
     ],
@@ -24,10 +24,8 @@ def train_predictor(
     folds: Annotated[
         int, typer.Option(help="Parts held out in turn; a table above 3,000 rows has only one.")
     ] = 5,
-    noise_aware: Annotated[
-        bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    noise_aware: NoiseAware = False,
+    seed: Seed = 0,
 ) -> None:
     """Train a property predictor, after measuring its error on architectures held out in turn."""
     import numpy as np
@@ -89,8 +87,8 @@ def train_predictor(
         messages.print(f"{count} architectures are too few to hold any out and measure the error")
     messages.print(f"saved in {out}; use it with: diffusionnag generate {space} --guide {out}")
     if plot is not None:
-        found = prediction_quality(held_out.mean, held_out.std, held_out.true)
-        shown = ((name, found[name]) for name in ("Spearman", "mean absolute error"))
+        quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
+        shown = ((name, quality[name]) for name in ("Spearman", "mean absolute error"))
         caption = [f"{name} {value:.3g}" for name, value in shown if np.isfinite(value)]
         plot_scatter(
             held_out.true,

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.options import Space
+
 
 def triplets(
-    space: Annotated[
-        str, typer.Argument(help="Search space, or your own: FILE.yaml, FILE.py:NAME.")
-    ],
+    space: Space,
     storage: Annotated[str, typer.Option(help="Where search kept the study.", metavar="URL")],
     images: Annotated[
         str,
@@ -42,10 +42,10 @@ def triplets(
     search_space = get_search_space(space)
     check_table_path(out)
     classes = read_images(images).classes
-    found = measured_values(read_study(storage, study), search_space, accuracy)
-    write_triplets(out, search_space, *found, classes)
+    architectures, accuracies = measured_values(read_study(storage, study), search_space, accuracy)
+    write_triplets(out, search_space, architectures, accuracies, classes)
     messages.print(
-        f"written to {out}: {len(found[0])} architectures, {len(classes)} classes; learn from them "
+        f"written to {out}: {len(architectures)} architectures, {len(classes)} classes; learn from them "
         f"with: diffusionnag meta-train {space} --triplets {out} --images {images} --out FOLDER",
         markup=False,
     )
