@@ -20,8 +20,7 @@ from diffusionnag.predictors.path_features import PathFeaturesAnd
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.target import RankGaussian
-from diffusionnag.search.learned import MAGNITUDE
-from diffusionnag.search.proposal import Proposer
+from diffusionnag.search.proposers import MAGNITUDE, Proposer
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import Table
 from diffusionnag.tables.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH

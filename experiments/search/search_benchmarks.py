@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from diffusionnag.search.acquisition import ACQUISITIONS
-from diffusionnag.search.proposal import STRATEGIES
+from diffusionnag.search.proposers import ACQUISITIONS, STRATEGIES
 from experiments.search.search_runs import Benchmark, Run, Searcher
 
 SEEDS = tuple(range(10))

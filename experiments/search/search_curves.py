@@ -11,7 +11,7 @@ from scipy import stats
 
 from diffusionnag._confidence import interval
 from diffusionnag.report import plot_curves
-from diffusionnag.search.acquisition import ACQUISITIONS
+from diffusionnag.search.proposers import ACQUISITIONS
 from experiments.result_table import ResultTable
 from experiments.search.search_benchmarks import (
     DATASETS,

@@ -18,7 +18,7 @@ from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
 from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.search.objectives import Measure, read_objective
-from diffusionnag.search.proposal import Proposer
+from diffusionnag.search.proposers import Proposer
 from diffusionnag.search.study import value_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace

@@ -31,7 +31,7 @@ from diffusionnag.search import (
     parameters_of,
     suggest_architecture,
 )
-from diffusionnag.search.acquisition import acquire
+from diffusionnag.search.proposers import acquire
 from diffusionnag.search.sampler import WARM_UP
 from diffusionnag.search.study import open_study, run_study
 
@@ -286,7 +286,7 @@ def test_a_killed_search_goes_on(tmp_path: Path, run_cli: RunCli) -> None:
     trials = len(before) + 4
     result = run_cli(*command, trials)
     assert result.returncode == 0, result.stderr
-    assert f"going on with {len(before)} finished trials" in result.stderr
+    assert f"resumed with {len(before)} finished trials" in result.stderr
     after = [
         trial
         for trial in optuna.load_study(study_name="slow", storage=storage).trials

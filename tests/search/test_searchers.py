@@ -26,11 +26,11 @@ from diffusionnag.search import (
     optuna_objective,
     suggest_architecture,
 )
-from diffusionnag.search.baselines.bananas import PathEncoding, bananas
-from diffusionnag.search.baselines.gp_ucb import gp_ucb
-from diffusionnag.search.baselines.nas_bowl import nas_bowl
-from diffusionnag.search.baselines.regularised_evolution import RegularisedEvolution
-from diffusionnag.search.baselines.reinforce import Reinforce
+from diffusionnag.search.baselines._bananas import PathEncoding, bananas
+from diffusionnag.search.baselines._gp_ucb import gp_ucb
+from diffusionnag.search.baselines._nas_bowl import nas_bowl
+from diffusionnag.search.baselines._regularised_evolution import RegularisedEvolution
+from diffusionnag.search.baselines._reinforce import Reinforce
 from diffusionnag.search.study import open_study, run_study
 from diffusionnag.tables import known_tables
 

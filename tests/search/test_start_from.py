@@ -22,7 +22,7 @@ from diffusionnag import (
 from diffusionnag.guidance import AnalyticProperty, limit
 from diffusionnag.predictors.quality import spearman
 from diffusionnag.search import DiffusionNAGSampler, MeasurementError, optuna_objective
-from diffusionnag.search.corrected import Corrected
+from diffusionnag.search.proposers import Corrected
 from diffusionnag.search.sampler import WARM_UP
 
 SPACE = get_search_space("nasbench201")

@@ -14,11 +14,15 @@ from conftest import RunCli, assert_fails
 from test_network_training import KEEN, SECONDS, SPACE, write_images
 
 from diffusionnag.artifacts.training_state import STATE_FILE
-from diffusionnag.search.objectives import optuna_objective
-from diffusionnag.search.pruning import PRUNERS, new_pruner
-from diffusionnag.search.searchers import new_searcher
-from diffusionnag.search.training_objective import read_training
-from diffusionnag.search.trials import ARCHITECTURE, METRICS
+from diffusionnag.search import (
+    ARCHITECTURE,
+    METRICS,
+    PRUNERS,
+    new_pruner,
+    new_searcher,
+    optuna_objective,
+    read_objective,
+)
 from diffusionnag.spaces import Architecture
 
 QUICK = "resolution=8,batch_size=12"
@@ -44,7 +48,7 @@ def one_trial(objective: str, pruner: optuna.pruners.BasePruner) -> optuna.trial
     """Return the only trial of a study of an objective."""
     sampler = new_searcher("random", SPACE)
     study = optuna.create_study(sampler=sampler, pruner=pruner, direction="maximize")
-    measure = read_training(objective, SPACE)
+    measure = read_objective(f"training:{objective}", SPACE)
     study.optimize(optuna_objective(SPACE, measure, ["accuracy"]), 1)
     return study.trials[0]
 

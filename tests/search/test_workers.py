@@ -22,21 +22,21 @@ from diffusionnag.search import (
     ARCHITECTURE,
     new_searcher,
     optuna_objective,
-    signs_of_life,
     suggest_architecture,
 )
-from diffusionnag.search.signs_of_life import (
+from diffusionnag.search.storages import (
     PROCESS,
     claim,
     is_dead,
+    open_storage,
     queue_dead,
     this_process,
 )
-from diffusionnag.search.storages import open_storage
 from diffusionnag.search.study import count_finished, last_failure, open_study, run_study
 
 SPACE = get_search_space("nasbench201")
 STUDY = "nasbench201 python:slow.py:measure"
+SIGNS = "diffusionnag.search.storages._signs_of_life"
 SLOW = """
 import os, time
 
@@ -195,7 +195,7 @@ def test_workers_end_with_their_parent_and_another_search_goes_on(
 
 def test_a_process_is_known_to_be_dead_on_its_own_machine_only() -> None:
     assert not is_dead(this_process())
-    code = "from diffusionnag.search.signs_of_life import this_process; print(this_process())"
+    code = "from diffusionnag.search.storages import this_process; print(this_process())"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert is_dead(ended.stdout.strip())
     host, pid, _ = this_process().rsplit(" ", 2)
@@ -224,12 +224,12 @@ def test_what_a_replaced_worker_of_another_machine_measured_is_queued_again(
     sampler = new_searcher("random", SPACE)
     study = open_study(sampler, "elsewhere", storage=f"journal:{tmp_path}/study.log")
     driver = this_process()
-    monkeypatch.setattr(signs_of_life, "this_process", lambda: "elsewhere 7 1")
+    monkeypatch.setattr(f"{SIGNS}.this_process", lambda: "elsewhere 7 1")
     claim(study, "run-0", driver)
     suggest_architecture(study.ask(), SPACE)
     queue_dead(study, SPACE)
     assert [one.state for one in study.trials] == [TrialState.RUNNING], "it may be alive"
-    monkeypatch.setattr(signs_of_life, "this_process", lambda: "elsewhere 8 5")
+    monkeypatch.setattr(f"{SIGNS}.this_process", lambda: "elsewhere 8 5")
     claim(study, "run-0", driver)
     queue_dead(study, SPACE)
     assert [one.state for one in study.trials] == [TrialState.FAIL, TrialState.WAITING]
@@ -288,7 +288,7 @@ def test_a_study_of_an_earlier_version_opens_goes_on_and_is_shown(
     options += ("--storage", "sqlite:///study.db", "--study", "old", "--trials", 12)
     result = run_main("search", "nasbench201", *options)
     assert result.returncode == 0, result.stderr
-    assert "going on with 8 finished trials" in result.stderr
+    assert "resumed with 8 finished trials" in result.stderr
     assert "of 12" in result.stdout
     study = optuna.load_study(study_name="old", storage=f"sqlite:///{tmp_path}/study.db")
     assert len({one.user_attrs[ARCHITECTURE] for one in study.trials}) == 12

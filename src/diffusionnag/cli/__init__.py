@@ -20,7 +20,7 @@ from diffusionnag.cli.measure import measure
 from diffusionnag.cli.meta_train import meta_train
 from diffusionnag.cli.profile import profile
 from diffusionnag.cli.report import report
-from diffusionnag.cli.search import search
+from diffusionnag.cli.search import GroupedCommand, search
 from diffusionnag.cli.spaces import spaces
 from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train import train
@@ -44,7 +44,7 @@ app = typer.Typer(
 """All commands of `diffusionnag`."""
 app.command()(generate)
 app.command()(transfer)
-app.command()(search)
+app.command(cls=GroupedCommand)(search)
 app.command()(spaces)
 app.command()(info)
 app.command("train-generator")(train_generator)

@@ -18,10 +18,8 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
-from diffusionnag.search.corrected import Corrected
-from diffusionnag.search.draws import draw_untaken
-from diffusionnag.search.proposal import CANDIDATES, Proposer, Proposes
-from diffusionnag.search.signs_of_life import announce
+from diffusionnag.search.proposers import CANDIDATES, Corrected, Proposer, Proposes, draw_untaken
+from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     Measured,

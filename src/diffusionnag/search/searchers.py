@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.search.acquisition import check_choice
-from diffusionnag.search.baselines.bananas import bananas
-from diffusionnag.search.baselines.gp_ucb import gp_ucb
-from diffusionnag.search.baselines.local_search import STARTS, LocalSearch
-from diffusionnag.search.baselines.nas_bowl import nas_bowl
-from diffusionnag.search.baselines.optuna_samplers import optuna_gp, tpe
-from diffusionnag.search.baselines.random_search import RandomSearch
-from diffusionnag.search.baselines.regularised_evolution import POPULATION, RegularisedEvolution
-from diffusionnag.search.baselines.reinforce import Reinforce
-from diffusionnag.search.proposal import Proposes
+from diffusionnag.search._choices import check_choice
+from diffusionnag.search.baselines._bananas import bananas
+from diffusionnag.search.baselines._gp_ucb import gp_ucb
+from diffusionnag.search.baselines._local_search import STARTS, LocalSearch
+from diffusionnag.search.baselines._nas_bowl import nas_bowl
+from diffusionnag.search.baselines._optuna_samplers import optuna_gp, tpe
+from diffusionnag.search.baselines._random_search import RandomSearch
+from diffusionnag.search.baselines._regularised_evolution import POPULATION, RegularisedEvolution
+from diffusionnag.search.baselines._reinforce import Reinforce
+from diffusionnag.search.proposers import Proposes
 from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
 from diffusionnag.spaces import SearchSpace
 

@@ -17,11 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from diffusionnag.artifacts.run_records import RunRecord
 from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
-from diffusionnag.search.objectives import MeasurementError, optuna_objective
-from diffusionnag.search.problem import Problem
+from diffusionnag.search.objectives import MeasurementError, Problem, optuna_objective
 from diffusionnag.search.sampler import ArchitectureSampler
-from diffusionnag.search.signs_of_life import queue_again, queue_dead, queue_interrupted
-from diffusionnag.search.storages import open_existing_storage, open_storage, unusable
+from diffusionnag.search.storages import (
+    open_existing_storage,
+    open_storage,
+    queue_again,
+    queue_dead,
+    queue_interrupted,
+    unusable,
+)
 from diffusionnag.search.trials import (
     FAILURE,
     INTERRUPTED,

@@ -13,13 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.search.objectives import MeasurementError
+from diffusionnag.search.objectives._measure import MeasurementError
 from diffusionnag.spaces import Architecture, SearchSpace
 
 PLACEHOLDER = "{architecture}"
 """What stands for the architecture in a command; it is replaced by the string, quoted."""
 VARIABLE = "DIFFUSIONNAG_ARCHITECTURE"
 """The environment variable that holds the same string, unquoted."""
+PRINTED = "value"
+"""The name of what is measured where a command prints, or a function returns, a number alone."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,16 @@ def read_output(output: str) -> float | dict[str, float]:
     with suppress(ValueError):
         return float(line)
     try:
-        found = json.loads(line)
+        printed = json.loads(line)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        printed = None
+    if not isinstance(printed, dict):
         raise MeasurementError(
             f"the command's last line of output is {line[:80]!r}, neither a number nor a JSON object"
         )
     return {
         name: float(value)
-        for name, value in found.items()
+        for name, value in printed.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.proposers import draw_untaken
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from diffusionnag.predictors.ensemble import MemberLinear
 from diffusionnag.predictors.path_features import OneHot, free_paths, through_operations
 from diffusionnag.predictors.target import RankGaussian
-from diffusionnag.search.proposal import Proposer
+from diffusionnag.search.proposers import Proposer
 from diffusionnag.spaces import Architecture, SearchSpace
 
 MEMBERS = 5

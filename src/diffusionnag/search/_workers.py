@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from diffusionnag.execution import Executor
-from diffusionnag.search.served_storage import serve_storage
-from diffusionnag.search.signs_of_life import claim, this_process
+from diffusionnag.search.storages import claim, serve_storage, this_process
 from diffusionnag.search.study import Search, count_finished
 
 OpenAgain = Callable[[str | None], Search]

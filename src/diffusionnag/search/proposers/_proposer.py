@@ -18,9 +18,10 @@ from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import check_limits, within_limits
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
-from diffusionnag.search.acquisition import ACQUISITIONS, check_choice
-from diffusionnag.search.draws import draw_apart, draw_untaken, generate_promising
-from diffusionnag.search.learned import Learned, Surrogate, gaussian_process, learn
+from diffusionnag.search._choices import check_choice
+from diffusionnag.search.proposers._acquisition import ACQUISITIONS
+from diffusionnag.search.proposers._draws import draw_apart, draw_untaken, generate_promising
+from diffusionnag.search.proposers._learned import Learned, Surrogate, gaussian_process, learn
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 

@@ -15,8 +15,8 @@ from diffusionnag.generation.dominance import choose
 from diffusionnag.guidance import Guidance
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
-from diffusionnag.search.acquisition import acquire
-from diffusionnag.search.hypervolume import hypervolume_gain
+from diffusionnag.search.proposers._acquisition import acquire
+from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 

@@ -12,7 +12,7 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 
-from diffusionnag.search.acquisition import check_choice
+from diffusionnag.search._choices import check_choice
 
 REDUCTION = 3
 """Of so many trials one goes on from rung to rung, as published for Hyperband (Li et al. 2018)."""

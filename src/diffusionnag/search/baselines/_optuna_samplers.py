@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import Trial, create_trial
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.proposers import draw_untaken
 from diffusionnag.search.trials import Measured, architecture_of, distributions_of, parameters_of
 from diffusionnag.spaces import Architecture, SearchSpace
 

@@ -25,7 +25,7 @@ from diffusionnag.networks import (
     kept_accuracy,
     load_task,
 )
-from diffusionnag.search.objectives import ACCURACY, TRAIN_SECONDS
+from diffusionnag.search.objectives._kinds import ACCURACY, TRAIN_SECONDS
 from diffusionnag.search.trials import METRICS
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -48,7 +48,7 @@ class TrainingObjective:
     """Trains the network of an architecture, and returns its accuracy and what that took.
 
     A trial is told the accuracy after each epoch, which is the step that its pruner judges by. With
-    a `folder` a training that was killed goes on where it was; without one it begins again.
+    a `folder` a training that was killed is resumed; without one it begins again.
     """
 
     space: SearchSpace
@@ -113,7 +113,7 @@ class TrainingObjective:
 def read_training(text: str, space: SearchSpace) -> TrainingObjective:
     """Return the objective of `IMAGES[,OPTION=VALUE]...`, its images decoded.
 
-    Raises DiffusionNAGError for an unknown option or a value that is none, and as `load_task` does.
+    Raises DiffusionNAGError for an unknown option or an invalid value, and as `load_task` does.
     """
     images, *pairs = re.split(r",(?=\w+=)", text)
     given = {}

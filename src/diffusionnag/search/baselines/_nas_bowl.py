@@ -6,7 +6,7 @@ from functools import partial
 
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
-from diffusionnag.search.proposal import Proposer
+from diffusionnag.search.proposers import Proposer
 from diffusionnag.spaces import SearchSpace
 
 POOL = 200

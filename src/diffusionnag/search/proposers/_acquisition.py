@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from botorch.posteriors import TorchPosterior
 from torch import Tensor
 from torch.distributions import Normal
 
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search._choices import check_choice
 
 ACQUISITIONS = ("EI", "PI", "UCB", "ITS")
 """Expected and probability of improvement, upper confidence bound, independent Thompson sampling."""
@@ -59,14 +57,3 @@ def acquire(
     x = torch.from_numpy(np.stack([mean, std], axis=-1)).double()[:, None]
     with torch.no_grad():
         return functions[name](x).numpy()
-
-
-def check_choice(kind: str, name: str, known: Iterable[str]) -> None:
-    """Raise DiffusionNAGError, with the nearest of the known names, for any other name."""
-    names = list(known)
-    if name in names:
-        return
-    nearest = difflib.get_close_matches(name.casefold(), [one.casefold() for one in names], n=1)
-    meant = [one for one in names if one.casefold() in nearest]
-    hint = f"did you mean {meant[0]}?" if meant else f"known: {', '.join(names)}"
-    raise DiffusionNAGError(f"no {kind} named {name!r}; {hint}")

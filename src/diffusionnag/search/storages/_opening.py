@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 )
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.search.served_storage import SERVED, reach_storage
+from diffusionnag.search.storages._served_storage import SERVED, reach_storage
 
 JOURNAL = "journal:"
 """What stands before the path of a journal file; one that ends in .log needs nothing."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffusionnag.search.draws import draw_untaken
+from diffusionnag.search.proposers import draw_untaken
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 

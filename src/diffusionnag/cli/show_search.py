@@ -1,0 +1,124 @@
+"""How `search` shows what it measured: its progress, tables, files and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from diffusionnag.cli.console import messages, results
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.report import plot_best_so_far, plot_pareto
+from diffusionnag.search import METRICS, SearchResult
+from diffusionnag.spaces.cost import unit
+
+
+def note_of(result: SearchResult) -> str:
+    """Return what stands behind the progress bar: the best value so far, or the size of the front."""
+    if not result.measured:
+        return ""
+    cost = "" if result.cost is None else f", {_cost(result)}"
+    if not len(result.best):
+        return f"none allowed so far{cost}"
+    if len(result.problem.objectives) > 1:
+        return f"on the front so far {len(result.best)}{cost}"
+    return f"best so far {result.values[result.best[0], 0]:.6g}{cost}"
+
+
+def show_search(result: SearchResult, top: int, limited: bool) -> None:
+    """Print how a search went and its `top` best, of several objectives those on the front.
+
+    Raises DiffusionNAGError where no trial gave a value.
+    """
+    if result.exhausted:
+        kept = " within the limits" if limited else ""
+        messages.print(f"after {len(result.finished)} trials nothing was left to propose{kept}")
+    if result.pruned:
+        messages.print(f"{result.pruned} trials were pruned")
+    if result.failed:
+        reason = result.last_failure
+        messages.print(f"{result.failed} trials gave no value; the last: {reason}", markup=False)
+    if not result.measured:
+        raise DiffusionNAGError("no trial gave a value; check the objective")
+    if result.cost is not None:
+        results.print(_cost(result), markup=False)
+    measured, problem = len(result.measured), result.problem
+    if problem.constraints:
+        bounds = " and ".join(bound.describe() for bound in problem.constraints)
+        results.print(f"{result.allowed.sum()} of {measured} measured keep {escape(bounds)}")
+    if not len(result.best):
+        messages.print("none is allowed; measure more, or loosen a constraint")
+        return
+    results.print(_table(result, top))
+    if len(problem.objectives) == 1:
+        first = result.best[0]
+        value = result.values[first, 0]
+        results.print(f"best: {value:.6g}, found by measurement {first + 1} of {measured}")
+        return
+    results.print(f"on the front: {len(result.best)} of {measured} measured")
+    worst = zip(problem.objectives, result.worst, strict=True)
+    corner = ", ".join(f"{name} {value:.6g}" for name, value in worst)
+    results.print(
+        f"hypervolume: {result.hypervolume:.6g}, from the worst measured: {escape(corner)}"
+    )
+
+
+def _cost(result: SearchResult) -> str:
+    simulated = "simulated " if result.problem.kind.looked_up else ""
+    return f"{simulated}cost: {result.problem.cost} {result.cost:.6g}"
+
+
+def _table(result: SearchResult, top: int) -> Table:
+    """Return the best with all that was asked of them, and their analytic properties."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("")
+    table.add_column("architecture", overflow="fold")
+    space, problem = result.space, result.problem
+    others = problem.needed[len(problem.objectives) :]
+    analytic = list(space.analytic_properties(space.sample(1, 0)[0]))
+    properties = (f"{name}{unit(name)}" for name in analytic)
+    for name in (*problem.objectives, *others, "trial", *properties):
+        table.add_column(escape(name), justify="right")
+    for place, row in enumerate(result.best[:top], start=1):
+        trial, architecture = result.measured[row], result.architectures[row]
+        exact = space.analytic_properties(architecture)
+        table.add_row(
+            str(place),
+            escape(space.format(architecture)),
+            *(f"{value:.6g}" for value in result.values[row]),
+            *(f"{trial.user_attrs[METRICS][name]:.6g}" for name in others),
+            str(trial.number),
+            *(f"{exact[name]:.3f}" for name in analytic),
+        )
+    return table
+
+
+def draw_search(result: SearchResult, path: Path, title: str) -> None:
+    """Draw the best value so far, or of two or three objectives the front, into a picture."""
+    problem = result.problem
+    if len(problem.objectives) == 1:
+        plot_best_so_far(
+            result.values[:, 0],
+            path,
+            name=problem.objectives[0],
+            title=title,
+            warm_up=result.warm_up,
+            minimize=problem.signs[0] < 0,
+            allowed=result.allowed,
+        )
+    else:
+        kept = np.flatnonzero(result.allowed)
+        plot_pareto(
+            result.values[kept],
+            path,
+            chosen=np.flatnonzero(np.isin(kept, result.best)),
+            names=problem.objectives,
+            directions=problem.signs.tolist(),
+            title=title,
+            hypervolume=result.hypervolume,
+            kind="measured and allowed" if problem.constraints else "measured",
+            mark="on the front",
+        )
+    messages.print(f"drawn into {path}", markup=False)

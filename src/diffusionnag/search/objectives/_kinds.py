@@ -1,0 +1,125 @@
+"""The kinds of objectives by name, and the texts `KIND:SOURCE:NAME` that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from diffusionnag._user_code import import_user_code
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
+from diffusionnag.search.objectives._measure import Measure
+from diffusionnag.search.objectives._table_objectives import (
+    read_surrogate_objective,
+    read_table_objective,
+    split_table,
+)
+from diffusionnag.spaces import SearchSpace
+
+ACCURACY, TRAIN_SECONDS = "accuracy", "train_seconds"
+"""The values that training measures."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to measure.
+
+    `split` divides what stands behind the kind's name into a source and the name of a value; `read`
+    returns what measures it.
+    """
+
+    split: Callable[[str, SearchSpace], tuple[str, str]]
+    read: Callable[[str, str, SearchSpace], Measure]
+    looked_up: bool = False
+    """Whether values are known before; each then has a source of its own. Others measure several at once."""
+    reports: bool = False
+    """Whether it may tell a trial how far it has got, so that a pruner can end it."""
+    cost: str | None = None
+    """The measured value that says what a measurement costs."""
+
+
+def _split_function(text: str, space: SearchSpace) -> tuple[str, str]:
+    source, _, name = text.rpartition(":")
+    return source, name
+
+
+def _read_function(source: str, name: str, space: SearchSpace) -> Measure:
+    function = getattr(import_user_code(source, f"python:{source}:{name}"), name, None)
+    if not callable(function):
+        raise DiffusionNAGError(f"{source} defines no function {name!r}")
+    return cast(Measure, function)
+
+
+def _read_training(source: str, name: str, space: SearchSpace) -> Measure:
+    # What trains is an extra of its own.
+    from diffusionnag.search.objectives._training_objective import read_training
+
+    return read_training(source, space)
+
+
+KINDS = {
+    "table": Kind(split_table, read_table_objective, looked_up=True),
+    "surrogate": Kind(split_table, read_surrogate_objective, looked_up=True),
+    "python": Kind(_split_function, _read_function, reports=True),
+    "training": Kind(
+        lambda text, _: (text, ACCURACY), _read_training, reports=True, cost=TRAIN_SECONDS
+    ),
+    "command": Kind(
+        lambda text, _: (text, PRINTED), lambda command, _, space: CommandObjective(space, command)
+    ),
+}
+"""What may stand before the first colon of an objective."""
+
+
+@dataclass(frozen=True)
+class ObjectiveText:
+    """An objective as it was asked for: its kind, the table, file, images or command, and a name."""
+
+    kind: str
+    source: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str, space: SearchSpace) -> ObjectiveText | None:
+        """Return what `KIND:...` asks for, None for a text that names no kind.
+
+        Raises DiffusionNAGError where what stands behind the kind is incomplete.
+        """
+        kind, colon, rest = text.partition(":")
+        if not colon or kind not in KINDS:
+            return None
+        source, name = KINDS[kind].split(rest, space)
+        if not source or not name:
+            raise malformed(text)
+        return cls(kind, source, name)
+
+    def read(self, space: SearchSpace) -> Measure:
+        """Return what measures; raises DiffusionNAGError as `read_objective` does."""
+        return KINDS[self.kind].read(self.source, self.name, space)
+
+
+def read_objective(text: str, space: SearchSpace) -> Measure:
+    """Return what measures an architecture, as a text says: one of five kinds.
+
+    They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION`,
+    `training:IMAGES` (see `read_training`) and `command:COMMAND`. A table is a file or an installed
+    one. An architecture that it does not have raises MeasurementError; a surrogate learns from its
+    rows, and has a value for each. Raises DiffusionNAGError for any other text; for a table that is
+    missing, damaged, of another space, or without the column; for code that cannot be loaded, or
+    has no such function; and for images that cannot be used.
+    """
+    objective = ObjectiveText.parse(text, space)
+    if objective is None:
+        raise malformed(text)
+    return objective.read(space)
+
+
+def malformed(text: str) -> DiffusionNAGError:
+    """Return the error for an objective that cannot be read."""
+    return DiffusionNAGError(
+        f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
+        "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, "
+        "'surrogate:mnasnet_imagenet:imagenet_top1' for what is learnt from one, "
+        "'python:measure.py:accuracy' for a function, or 'training:images,epochs=20' for training"
+    )

@@ -1,0 +1,61 @@
+"""A measurement as the objective that Optuna optimises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from optuna.exceptions import TrialPruned
+from optuna.trial import Trial
+
+from diffusionnag.errors import SpaceExhaustedError
+from diffusionnag.search.objectives._constraints import Constraint
+from diffusionnag.search.objectives._measure import Measure, MeasurementError, ask
+from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
+from diffusionnag.spaces import SearchSpace
+
+
+def optuna_objective(
+    space: SearchSpace,
+    measure: Measure,
+    objectives: Sequence[str] = (),
+    constraints: Sequence[Constraint] = (),
+) -> Callable[[Trial], float | tuple[float, ...]]:
+    """Return what Optuna's `optimize` calls: it measures the architecture of a trial.
+
+    Where `measure` returns several values by name, those of the `objectives` are the trial's, the
+    `constraints` become Optuna's, and all are kept in the user attribute `metrics`. A measurement
+    that fails in any way raises MeasurementError, for `catch`, with the reason in the trial's user
+    attribute `failure`; a sampler that has nothing left to propose ends it by SpaceExhaustedError.
+    """
+
+    def objective(trial: Trial) -> float | tuple[float, ...]:
+        try:
+            architecture = suggest_architecture(trial, space)
+            measured = ask(measure, architecture, trial)
+            if not isinstance(measured, Mapping):
+                return _finite(measured)
+            metrics = {name: float(value) for name, value in measured.items()}
+            values = tuple(_finite(metrics[name], name) for name in objectives)
+            trial.set_user_attr(METRICS, metrics)
+            for constraint in constraints:
+                excess = _finite(constraint.excess(metrics), constraint.name)
+                trial.set_constraint(constraint.describe(), excess)
+        except (KeyboardInterrupt, SpaceExhaustedError):
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
+        except TrialPruned:
+            raise
+        except Exception as error:
+            reason = f"{error}" or type(error).__name__
+            trial.set_user_attr(FAILURE, reason)
+            raise MeasurementError(reason) from error
+        return values
+
+    return objective
+
+
+def _finite(value: float, name: str = "the value") -> float:
+    if not math.isfinite(value):
+        raise MeasurementError(f"{name} is {value}")
+    return float(value)

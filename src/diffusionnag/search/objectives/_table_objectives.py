@@ -1,0 +1,56 @@
+"""Tables as objectives: values that were measured before, or what is learnt from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diffusionnag.search.objectives._measure import Measure, MeasurementError
+from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables import Table, clean_measurements, known_tables, read_table
+
+
+def split_table(text: str, space: SearchSpace) -> tuple[str, str]:
+    """Return table and column of `TABLE:COLUMN`; both of them may contain a colon."""
+    for name in known_tables(space.name):
+        if text.startswith(f"{name}:"):
+            return name, text[len(name) + 1 :]
+    for place, character in enumerate(text):
+        if character == ":" and Path(text[:place]).is_file():
+            return text[:place], text[place + 1 :]
+    name, _, column = text.partition(":")
+    return name, column
+
+
+def read_table_objective(source: str, column: str, space: SearchSpace) -> Measure:
+    """Return what looks an architecture up in a column of a file or an installed table.
+
+    An architecture that is not there raises MeasurementError. Raises DiffusionNAGError for a table
+    that is missing, damaged, of another space, or without the column.
+    """
+    table = _read(source, space)
+    measured = clean_measurements(table, space, column)
+    values = dict(zip(measured.architectures, measured.values.tolist(), strict=True))
+
+    def look_up(architecture: Architecture) -> float:
+        if architecture not in values:
+            raise MeasurementError(f"the table {table.name} has no {column} of this architecture")
+        return values[architecture]
+
+    return look_up
+
+
+def read_surrogate_objective(source: str, column: str, space: SearchSpace) -> Measure:
+    """Return what is learnt from all rows of a table's column; every architecture has a value.
+
+    Raises DiffusionNAGError as `read_table_objective` does.
+    """
+    from diffusionnag.tables.surrogate import SurrogateBenchmark
+
+    measured = clean_measurements(_read(source, space), space, column)
+    benchmark = SurrogateBenchmark(space).fit(measured.architectures, measured.values)
+    return lambda architecture: float(benchmark.predict([architecture])[0])
+
+
+def _read(source: str, space: SearchSpace) -> Table:
+    installed = known_tables(space.name)
+    return installed[source]() if source in installed else read_table(Path(source))

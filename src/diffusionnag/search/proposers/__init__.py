@@ -1,0 +1,20 @@
+"""Proposers: what to measure next, from what was measured."""
+
+from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
+from diffusionnag.search.proposers._corrected import Corrected
+from diffusionnag.search.proposers._draws import draw_untaken
+from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate
+from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
+
+__all__ = [
+    "ACQUISITIONS",
+    "CANDIDATES",
+    "MAGNITUDE",
+    "STRATEGIES",
+    "Corrected",
+    "Proposer",
+    "Proposes",
+    "Surrogate",
+    "acquire",
+    "draw_untaken",
+]

@@ -1,0 +1,209 @@
+"""What a search has measured: the best, the front, and what it cost."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
+from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.run_records import RunRecord, write_run_record
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
+from diffusionnag.search.objectives import Problem
+from diffusionnag.search.study import Search, is_feasible
+from diffusionnag.search.trials import FAILURE, METRICS, finished, recorded_architecture
+from diffusionnag.spaces import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    import pandas
+
+SHOWN = 10
+"""Architectures that a notebook shows."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What the trials of a study have measured, as far as they have got.
+
+    `finished` are those that count: measured, failed or pruned; `asked` is how many were asked for.
+    """
+
+    space: SearchSpace
+    problem: Problem
+    finished: list[FrozenTrial]
+    asked: int
+    warm_up: int
+    about: About
+
+    @classmethod
+    def of(cls, search: Search, about: About) -> SearchResult:
+        """Return how far a search has got."""
+        trials = finished(search.study.get_trials(deepcopy=False))
+        warm_up = search.sampler.warm_up
+        return cls(search.space, search.problem, trials, search.trials, warm_up, about)
+
+    # -- what was measured ------------------------------------------------------------------------
+
+    @cached_property
+    def measured(self) -> list[FrozenTrial]:
+        """The trials that gave a value, in the order in which they were proposed."""
+        return [trial for trial in self.finished if trial.state == TrialState.COMPLETE]
+
+    @cached_property
+    def architectures(self) -> list[Architecture]:
+        """What was measured, in that order."""
+        known = [recorded_architecture(self.space, trial) for trial in self.measured]
+        return [architecture for architecture in known if architecture is not None]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The objectives of what was measured, each in its unit, `measured x objectives` float64."""
+        shape = (len(self.measured), len(self.problem.objectives))
+        return np.array([trial.values for trial in self.measured]).reshape(shape)
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Which of the measured keep all constraints, `measured` bool."""
+        return np.array([is_feasible(trial) for trial in self.measured], dtype=bool)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The objectives, more being better, `measured x objectives` float64."""
+        return self.values * self.problem.signs
+
+    @cached_property
+    def best(self) -> np.ndarray:
+        """Rows of the allowed, the best first by the first objective.
+
+        Of several objectives they are those on the front, which no other one dominates.
+        """
+        kept = np.flatnonzero(self.allowed)
+        best = kept[np.argsort(-self.scores[kept, 0], kind="stable")]
+        if len(self.problem.objectives) == 1 or not len(best):
+            return best
+        return best[non_dominated(self.scores[best])]
+
+    @property
+    def worst(self) -> np.ndarray:
+        """The worst measured value of each objective, `objectives`: the corner of the hypervolume."""
+        return self.scores.min(axis=0) * self.problem.signs
+
+    @property
+    def hypervolume(self) -> float:
+        """The volume between the allowed and the worst measured values."""
+        return hypervolume(self.scores[self.allowed], self.worst * self.problem.signs)
+
+    # -- how it went ------------------------------------------------------------------------------
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing was left to propose before all trials were run."""
+        return len(self.finished) < self.asked
+
+    @property
+    def pruned(self) -> int:
+        """How many trials were ended early, because others did better at the same step."""
+        return sum(trial.state == TrialState.PRUNED for trial in self.finished)
+
+    @property
+    def failed(self) -> int:
+        """How many trials gave no value."""
+        return sum(trial.state == TrialState.FAIL for trial in self.finished)
+
+    @property
+    def last_failure(self) -> str:
+        """Why the last trial that failed did so."""
+        failed = [trial for trial in self.finished if trial.state == TrialState.FAIL]
+        return str(failed[-1].user_attrs.get(FAILURE, "")) if failed else ""
+
+    @property
+    def cost(self) -> float | None:
+        """What all measurements cost, those that were pruned included, None where nobody asked.
+
+        Values that were looked up would have cost it.
+        """
+        if self.problem.cost is None:
+            return None
+        metrics = (trial.user_attrs.get(METRICS, {}) for trial in self.finished)
+        return sum(values.get(self.problem.cost, 0.0) for values in metrics)
+
+    # -- as files and tables ----------------------------------------------------------------------
+
+    def records(self) -> Iterator[ArchitectureRecord]:
+        """Yield a record of each measured architecture, those allowed first, best first.
+
+        Of several objectives front follows front.
+        """
+        kept = np.flatnonzero(self.allowed)
+        best = kept[choose(self.scores[kept], len(kept))]
+        for row in (*best, *np.flatnonzero(~self.allowed)):
+            trial, architecture = self.measured[row], self.architectures[row]
+            yield ArchitectureRecord(
+                self.space.format(architecture),
+                valid=True,
+                properties=self._metrics(trial) | self.space.analytic_properties(architecture),
+                trial=trial.number,
+                allowed=bool(self.allowed[row]),
+            )
+
+    def _metrics(self, trial: FrozenTrial) -> dict[str, float]:
+        objectives = dict(zip(self.problem.objectives, trial.values, strict=True))
+        return trial.user_attrs.get(METRICS, objectives)
+
+    def run_record(self) -> RunRecord:
+        """Return what was asked for."""
+        signs = self.problem.signs.tolist()
+        return RunRecord(
+            search_space=self.space.name,
+            about=self.about,
+            goals=dict(zip(self.problem.objectives, signs, strict=True)),
+            limits=tuple(bound.describe() for bound in self.problem.constraints),
+            warm_up=self.warm_up,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the records as JSON lines, and what was asked for beside them as `NAME.run.json`.
+
+        Raises EnvironmentFailureError where that fails.
+        """
+        write_records(Path(path), self.records())
+        write_run_record(Path(path), self.run_record())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a table of all measured, best first, with a column for each property.
+
+        Raises DiffusionNAGError where pandas is missing.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise DiffusionNAGError("this needs pandas: pip install pandas") from error
+        rows = [
+            {"architecture": record.architecture, **record.properties}
+            | {"trial": record.trial, "allowed": record.allowed}
+            for record in self.records()
+        ]
+        return pandas.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        """Return the best as a table of HTML, for notebooks."""
+        names = self.problem.objectives
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("architecture", *names))
+        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.best[:SHOWN])
+        return (
+            f"<p>{len(self.measured)} measured architectures of {html.escape(self.space.name)}, "
+            f"the best:</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _cells(self, row: int) -> str:
+        text = html.escape(self.space.format(self.architectures[row]))
+        values: list[Any] = self.values[row].tolist()
+        return f"<td><code>{text}</code></td>" + "".join(f"<td>{v:.6g}</td>" for v in values)

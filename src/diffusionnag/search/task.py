@@ -1,0 +1,225 @@
+"""A search as one call, and what it is asked for: what the command `search` fills in."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from optuna.pruners import BasePruner, NopPruner
+from optuna.study import Study
+
+from diffusionnag.artifacts.model_cards import About
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.execution import Executor, LocalExecutor, ProcessExecutor, new_executor
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.request import parse_bound, parse_request, read_property
+from diffusionnag.guidance import Bound, Property
+from diffusionnag.images import read_images
+from diffusionnag.search._pruners import new_pruner
+from diffusionnag.search._workers import run_workers
+from diffusionnag.search.objectives import CommandObjective, Measure, Problem, read_problem
+from diffusionnag.search.result import SearchResult
+from diffusionnag.search.sampler import ArchitectureSampler
+from diffusionnag.search.searchers import new_searcher
+from diffusionnag.search.storages import shared_storage
+from diffusionnag.search.study import Search, check_trials, note_origin, open_study
+from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.predictor import DatasetAwarePredictor
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """All that a search is asked for; None stands for what is left out.
+
+    Several workers open it anew, each in its own process, so it must be picklable then: functions
+    and classes of your own belong in a module.
+    """
+
+    space: str | SearchSpace
+    objectives: str | Sequence[str] = ()
+    """What to raise or lower, each as `read_objective` has it, `=min` behind it to lower it; or the
+    names of values that `evaluate` gives."""
+    evaluate: str | Measure | None = None
+    """A function of an architecture, or a shell command (see `CommandObjective`), that measures."""
+    timeout: float | None = None
+    """Seconds after which a command is killed."""
+    retries: int = 0
+    """How often a command that fails is repeated."""
+    cost: str | None = None
+    """The measured value that is summed over all trials."""
+    minimize: bool = False
+    """Whether less of a single objective is better."""
+    constraints: Sequence[str] = ()
+    """Bounds `NAME<=VALUE` on measured values, which are learnt."""
+    trials: int = 100
+    """How many to measure, with those of an earlier run of the same study."""
+    pruner: str = "none"
+    searcher: str = "diffusionnag"
+    acquisition: str | None = None
+    strategy: str | None = None
+    warm_up: int | None = None
+    """Measurements before the first proposal."""
+    start_from: str | Property | None = None
+    """The property whose best are measured first; with `data`, a folder of `meta-train`."""
+    data: str | Path | None = None
+    """Images whose predicted accuracy the search starts from."""
+    limits: Sequence[str | Bound] = ()
+    """Limits on properties known before measuring, which every proposal keeps."""
+    limit_probability: float = 0.5
+    generator: str | Path | Generator | None = None
+    storage: str | None = None
+    """Where the study is kept (see `open_storage`); in memory if left out."""
+    study: str | None = None
+    """Name of the study; its space and objectives if left out."""
+    workers: int = 1
+    executor: str | None = None
+    cpus: float | None = None
+    gpus: float | None = None
+    """Of each worker of a cluster."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objectives, str):
+            object.__setattr__(self, "objectives", (self.objectives,))
+
+    def run(
+        self,
+        report: Callable[[SearchResult], None] = lambda result: None,
+        about: About | None = None,
+    ) -> SearchResult:
+        """Run the trials that are left, and return what was measured.
+
+        `report` is told how far it has got: at the start, and after each trial. `about` says where
+        the study comes from. Raises DiffusionNAGError for what cannot be searched, as `new_searcher`,
+        `read_problem` and `open_study` do, and EnvironmentFailureError for a storage that fails.
+        """
+        executor = new_executor(self.executor, self.workers, cpus=self.cpus, gpus=self.gpus)
+        share = shared_storage if isinstance(executor, ProcessExecutor) else nullcontext
+        with share(self.storage) as storage:
+            return replace(self, storage=storage)._run(executor, report, about or About())
+
+    def _run(
+        self, executor: Executor, report: Callable[[SearchResult], None], about: About
+    ) -> SearchResult:
+        if not isinstance(executor, LocalExecutor):
+            self._check_picklable()
+        search = self.open()
+        result = partial(SearchResult.of, search, about)
+        note_origin(search.study, result().run_record())
+
+        def show(study: Study) -> None:
+            report(result())
+
+        show(search.study)
+        if isinstance(executor, LocalExecutor):
+            search.run(show)
+        else:
+            run_workers(search, self.open, executor, self.workers, show)
+        return result()
+
+    def _check_picklable(self) -> None:
+        try:
+            pickle.dumps(self)
+        except Exception as error:  # whatever the user's own objects raise
+            raise DiffusionNAGError(
+                f"several workers need a search that can be pickled ({error}); put functions and "
+                "classes of your own into a module"
+            ) from error
+
+    def open(self, storage: str | None = None) -> Search:
+        """Return the search, its study opened in that storage, or else in its own.
+
+        Raises DiffusionNAGError as `run` does.
+        """
+        space = get_search_space(self.space) if isinstance(self.space, str) else self.space
+        sampler = self._sampler(space)
+        check_trials(space, self.trials)
+        problem = self._problem(space)
+        study = open_study(
+            sampler,
+            problem.subject,
+            directions=problem.directions,
+            storage=storage or self.storage,
+            name=self.study,
+            pruner=self._pruner(problem),
+        )
+        return Search(problem, sampler, study, self.trials)
+
+    def _sampler(self, space: SearchSpace) -> ArchitectureSampler:
+        generator = self.generator
+        if generator is not None and not isinstance(generator, Generator):
+            generator = Generator.from_pretrained(generator, search_space=space)
+        return new_searcher(
+            self.searcher,
+            space,
+            seed=self.seed,
+            limits=self._limits(space) or None,
+            acquisition=self.acquisition,
+            strategy=self.strategy,
+            warm_up=self.warm_up,
+            start_from=self._start(space),
+            generator=generator,
+        )
+
+    def _limits(self, space: SearchSpace) -> tuple[Bound, ...]:
+        texts = [limit for limit in self.limits if isinstance(limit, str)]
+        bounds = [limit for limit in self.limits if isinstance(limit, Bound)]
+        return (*parse_request([], texts, self.limit_probability, space).limits, *bounds)
+
+    def _start(self, space: SearchSpace) -> Property | None:
+        if isinstance(self.start_from, Property):
+            return self.start_from
+        if self.data is not None:
+            predictor = DatasetAwarePredictor.from_pretrained(
+                self.start_from or space.name, search_space=space
+            )
+            images = read_images(Path(self.data))
+            return predictor.for_dataset(encode_dataset(images, predictor.image_encoder))
+        return None if self.start_from is None else read_property(self.start_from, space)
+
+    def _pruner(self, problem: Problem) -> BasePruner:
+        pruner = new_pruner(self.pruner)
+        reports = problem.kind.reports and len(problem.objectives) == 1
+        if not reports and not isinstance(pruner, NopPruner):
+            raise DiffusionNAGError(
+                "--pruner is for one objective that reports while it is measured, training: or python:"
+            )
+        return pruner
+
+    def _problem(self, space: SearchSpace) -> Problem:
+        bounds = [parse_bound(text, "--constraint") for text in self.constraints]
+        evaluate = self.evaluate
+        if isinstance(evaluate, str):
+            evaluate = CommandObjective(space, evaluate, self.timeout, self.retries)
+        elif self.timeout is not None or self.retries:
+            raise DiffusionNAGError("--timeout and --retries are for a command; give --evaluate")
+        return read_problem(
+            self.objectives,
+            bounds,
+            space,
+            minimize=self.minimize,
+            evaluate=evaluate,
+            cost=self.cost,
+        )
+
+
+def search(
+    space: str | SearchSpace,
+    objectives: str | Sequence[str] = (),
+    *,
+    trials: int = 100,
+    report: Callable[[SearchResult], None] = lambda result: None,
+    **options: Any,
+) -> SearchResult:
+    """Measure architectures of a space, each chosen by what was measured before, and return them.
+
+    `options` are the fields of `SearchTask`: what measures, who searches, and where it runs. `report`
+    is told how far it has got. Raises as `SearchTask.run` does.
+    """
+    return SearchTask(space, objectives, trials=trials, **options).run(report)
