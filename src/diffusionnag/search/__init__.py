@@ -1,5 +1,6 @@
 """Search: the best architecture for the fewest measurements, as one call or as an Optuna sampler."""
 
+from diffusionnag._callable_module import make_callable
 from diffusionnag.search._pruners import PRUNERS, new_pruner
 from diffusionnag.search._workers import run_workers
 from diffusionnag.search.objectives import (
@@ -13,8 +14,9 @@ from diffusionnag.search.objectives import (
     read_problem,
 )
 from diffusionnag.search.proposers import ACQUISITIONS, STRATEGIES, Proposer, Proposes, Surrogate
-from diffusionnag.search.result import SearchResult
 from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
+from diffusionnag.search.search_result import SearchResult
+from diffusionnag.search.search_task import SearchTask, search
 from diffusionnag.search.searchers import SEARCHERS, new_searcher
 from diffusionnag.search.storages import open_storage
 from diffusionnag.search.study import (
@@ -25,7 +27,6 @@ from diffusionnag.search.study import (
     read_study,
     run_study,
 )
-from diffusionnag.search.task import SearchTask, search
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     METRICS,
@@ -75,3 +76,5 @@ __all__ = [
     "search",
     "suggest_architecture",
 ]
+
+make_callable(__name__, "diffusionnag.search.search_task:search")

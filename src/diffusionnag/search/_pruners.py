@@ -15,7 +15,7 @@ from optuna.pruners import (
 from diffusionnag.search._choices import check_choice
 
 REDUCTION = 3
-"""Of so many trials one goes on from rung to rung, as published for Hyperband (Li et al. 2018)."""
+"""Of so many trials one rises from rung to rung, as published for Hyperband (Li et al. 2018)."""
 
 PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "none": NopPruner,
@@ -23,6 +23,7 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "asha": lambda: SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
     "median": MedianPruner,
 }
+"""Optuna's pruners by name."""
 
 
 def new_pruner(name: str) -> BasePruner:

@@ -28,6 +28,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 STRATEGIES = ("guided", "mutation", "mutation+random", "random")
 """Ways to find candidates (paper, section 3.2): ours, and those it is compared with."""
 CANDIDATES = 128
+"""Architectures that a strategy finds for each proposal, of which one is chosen."""
 STEPS = 8
 """Half of the usual steps generate candidates as good, of which the invalid ones are left out."""
 WEIGHTS = (0.25, 8.0)

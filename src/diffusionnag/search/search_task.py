@@ -23,8 +23,8 @@ from diffusionnag.images import read_images
 from diffusionnag.search._pruners import new_pruner
 from diffusionnag.search._workers import run_workers
 from diffusionnag.search.objectives import CommandObjective, Measure, Problem, read_problem
-from diffusionnag.search.result import SearchResult
 from diffusionnag.search.sampler import ArchitectureSampler
+from diffusionnag.search.search_result import SearchResult
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.storages import shared_storage
 from diffusionnag.search.study import Search, check_trials, note_origin, open_study
@@ -159,18 +159,13 @@ class SearchTask:
             self.searcher,
             space,
             seed=self.seed,
-            limits=self._limits(space) or None,
+            limits=parse_request([], self.limits, self.limit_probability, space).limits or None,
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
             start_from=self._start(space),
             generator=generator,
         )
-
-    def _limits(self, space: SearchSpace) -> tuple[Bound, ...]:
-        texts = [limit for limit in self.limits if isinstance(limit, str)]
-        bounds = [limit for limit in self.limits if isinstance(limit, Bound)]
-        return (*parse_request([], texts, self.limit_probability, space).limits, *bounds)
 
     def _start(self, space: SearchSpace) -> Property | None:
         if isinstance(self.start_from, Property):
