@@ -15,6 +15,7 @@ from diffusionnag.cli.options import (
     Gpus,
     LimitProbability,
     Limits,
+    Out,
     Seed,
     Space,
     Top,
@@ -162,10 +163,7 @@ def search(
     cpus: Cpus = None,
     gpus: Gpus = None,
     top: Top = 10,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="All measured, best first, as JSON lines into this file."),
-    ] = None,
+    out: Out = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw the best value so far, or the front (.png, .svg or .pdf)."),

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
+from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.record_files import write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
-from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import Problem
 from diffusionnag.search.study import Search, is_feasible
@@ -170,22 +170,18 @@ class SearchResult:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the records as JSON lines, and what was asked for beside them as `NAME.run.json`.
+        """Write the records, as JSON lines, CSV or Parquet, and beside them what was asked for.
 
-        Raises EnvironmentFailureError where that fails.
+        The path's ending says which. Raises DiffusionNAGError for another ending,
+        EnvironmentFailureError where a file cannot be written.
         """
-        write_records(Path(path), self.records())
+        write_record_file(Path(path), self.records())
         write_run_record(Path(path), self.run_record())
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a table of all measured, best first, with a column for each property.
+        """Return a table of all measured, best first, with a column for each property."""
+        import pandas
 
-        Raises DiffusionNAGError where pandas is missing.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise DiffusionNAGError("this needs pandas: pip install pandas") from error
         rows = [
             {"architecture": record.architecture, **record.properties}
             | {"trial": record.trial, "allowed": record.allowed}

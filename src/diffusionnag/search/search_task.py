@@ -16,8 +16,9 @@ from optuna.study import Study
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor, ProcessExecutor, new_executor
+from diffusionnag.generation.bounds import parse_bound
 from diffusionnag.generation.generator import Generator
-from diffusionnag.generation.request import parse_bound, parse_request, read_property
+from diffusionnag.generation.request import parse_request, read_property
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
 from diffusionnag.search._pruners import new_pruner
