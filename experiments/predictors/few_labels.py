@@ -14,7 +14,7 @@ from torch import Tensor
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.predictors.path_features import OneHot
 from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.property_predictor import Model, PropertyPredictor
+from diffusionnag.predictors.property_predictor import ModelKind, PropertyPredictor
 from diffusionnag.predictors.quality import prediction_quality, spearman
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
@@ -109,7 +109,7 @@ def few_labels(report: Callable[[str], None]) -> ResultTable:
 def _models(space: SearchSpace) -> dict[str, Callable[[], Ranker]]:
     one_hot, weisfeiler_lehman = OneHot(space), partial(WeisfeilerLehman, space)
 
-    def library(model: Model) -> PropertyPredictor:
+    def library(model: ModelKind) -> PropertyPredictor:
         return PropertyPredictor(space, "accuracy", model=model)
 
     return {

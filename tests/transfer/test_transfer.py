@@ -179,7 +179,7 @@ def test_architectures_and_data_sets_are_told_apart_by_one_triplet_of_each() -> 
     )
     assert np.corrcoef(effects.levels, levels)[0, 1] > 0.9
     x = torch.from_numpy(space.encode(effects.distinct)).double()
-    found = effects.process.mean(x).numpy()
+    found = effects.process.standardised(x).numpy()
     assert np.corrcoef(found, [size[one] for one in effects.distinct])[0, 1] > 0.9
 
 

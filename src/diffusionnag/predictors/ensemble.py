@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from diffusionnag.predictors.model import Model
+from diffusionnag.spaces import SearchSpace
 
 NOISE_FEATURES = 16
 SMALLEST_SIGMA = 0.02
@@ -31,20 +36,23 @@ class EnsembleConfig:
     """Names of what else a value was measured under, such as the resolution."""
 
 
-class Ensemble(nn.Module):
+class Ensemble(Model):
     """Residual multilayer perceptrons that see every node's operation at its own place.
 
     A noise-aware ensemble also sees the noise level, and is trained on noised architectures.
     """
 
+    kind = "ensemble"
     held_out_error: Tensor
     conditions: Tensor
     condition_mean: Tensor
     condition_spread: Tensor
 
-    def __init__(self, nodes: int, operations: int, config: EnsembleConfig) -> None:
+    def __init__(self, space: SearchSpace, config: EnsembleConfig) -> None:
         super().__init__()
         self.config = config
+        self.noise_aware = config.noise_aware
+        nodes, operations = len(space.nodes), len(space.operations)
         extra = len(config.conditions)
         self.register_buffer("held_out_error", torch.zeros(()))
         self.register_buffer("conditions", torch.zeros(extra))
@@ -88,6 +96,40 @@ class Ensemble(nn.Module):
         members = self(x, sigma)
         variance = members.var(0, correction=0) + self.held_out_error**2
         return members.mean(0), variance.sqrt()
+
+    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return the members' mean, `batch`."""
+        return self(x, sigma).mean(0)
+
+    @property
+    def predicts_under(self) -> Mapping[str, float]:
+        """The conditions it predicts for, by name."""
+        return dict(zip(self.config.conditions, self.conditions.tolist(), strict=True))
+
+    def predict_under(self, conditions: Mapping[str, float]) -> None:
+        """Predict for other conditions from now on."""
+        self.conditions.copy_(torch.tensor([conditions[name] for name in self.config.conditions]))
+
+    @classmethod
+    def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
+        """Return an unfitted ensemble of the settings that `config` was saved as."""
+        conditions = tuple(config["conditions"])
+        return cls(space, EnsembleConfig(**{**config, "conditions": conditions}))
+
+    def fit(
+        self,
+        x: Tensor,
+        target: Tensor,
+        conditions: np.ndarray | None,
+        *,
+        steps: int | None,
+        seed: int,
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Fit for so many `steps`, by default a number that suits the amount of data."""
+        steps = int(np.clip(2 * len(x), 400, 6000)) if steps is None else steps
+        given = x[:, 0, :0] if conditions is None else torch.from_numpy(conditions).float()
+        fit_ensemble(self, x, target, given, steps=steps, seed=seed, report=report)
 
 
 class MemberLinear(nn.Module):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.path_features import PathFeatures
 from diffusionnag.spaces import SearchSpace
 
@@ -40,7 +42,7 @@ class GaussianProcessConfig:
     repeated: bool = False
 
 
-class GaussianProcess(nn.Module):
+class GaussianProcess(Model):
     """A zero-mean process whose kernel is a sum of one squared exponential per feature group.
 
     `kernel` holds each group's log variance, then each group's log length, then the log noise
@@ -49,6 +51,7 @@ class GaussianProcess(nn.Module):
     several times, `repeats` (`labelled`) says how often: the noise of a mean is the smaller.
     """
 
+    kind = "gaussian_process"
     operations: Tensor
     weights: Tensor
     kernel: Tensor
@@ -74,7 +77,26 @@ class GaussianProcess(nn.Module):
         self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    @classmethod
+    def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
+        """Return an unfitted process of the settings that `config` was saved as."""
+        return cls(space, GaussianProcessConfig(**config))
+
+    def fit(
+        self,
+        x: Tensor,
+        target: Tensor,
+        conditions: np.ndarray | None = None,
+        *,
+        steps: int | None = None,
+        seed: int,
+        report: Callable[[int, int], None] = lambda step, steps: None,
+    ) -> None:
+        """Fit the kernel on 400 architectures at most, which the seed draws, the posterior on all."""
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+        fit_gaussian_process(self, x[order], target[order], report)
+
+    def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return posterior mean and standard deviation (noise included) of `batch x N x F`."""
         known, inverse = self._prepared(x)
         covariance = covariance_of(self.features(x), known, self.kernel.to(x))
@@ -83,7 +105,7 @@ class GaussianProcess(nn.Module):
         explained = (covariance @ inverse).square().sum(1)
         return mean, (prior.to(x) - explained).clamp(min=1e-6).sqrt()
 
-    def mean(self, x: Tensor) -> Tensor:
+    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the posterior mean alone, `batch`; a third of the work of both."""
         known, _ = self._prepared(x)
         return covariance_of(self.features(x), known, self.kernel.to(x)) @ self.weights.to(x) + (

@@ -45,11 +45,11 @@ class ProcessOn:
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return standardised mean and deviation, each `batch`, of one-hot `batch x N x F`."""
-        return self.process(x)
+        return self.process.distribution(x)
 
     def standardised(self, x: Tensor) -> Tensor:
         """Return the posterior mean, `batch`."""
-        return self.process.mean(x)
+        return self.process.standardised(x)
 
     def to_standard(self, value: float) -> float:
         """Return a value as a standard normal score."""

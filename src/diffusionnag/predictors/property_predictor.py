@@ -23,12 +23,9 @@ from diffusionnag.artifacts.checkpoints import (
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig, fit_ensemble
-from diffusionnag.predictors.gaussian_process import (
-    GaussianProcess,
-    GaussianProcessConfig,
-    fit_gaussian_process,
-)
+from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
+from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
+from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -37,7 +34,8 @@ FEWEST_ARCHITECTURES = 5
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
-Model = Literal["gaussian_process", "ensemble"]
+ModelKind = Literal["gaussian_process", "ensemble"]
+MODELS: dict[str, type[Model]] = {model.kind: model for model in (Ensemble, GaussianProcess)}
 
 
 def checkpoint_name(search_space: str, property_name: str) -> str:
@@ -62,7 +60,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         property_name: str,
         *,
         noise_aware: bool = False,
-        model: Model | None = None,
+        model: ModelKind | None = None,
         magnitude: float = 0.0,
         width: int = EnsembleConfig.width,
         conditions: Sequence[str] = (),
@@ -73,13 +71,13 @@ class PropertyPredictor(Property, ModelHubMixin):
             )
         self.search_space = search_space
         self.property_name = property_name
-        self.model = model
+        self.model: str | None = model
         self.magnitude = magnitude
         self.about = About()
         self._ensemble_config = EnsembleConfig(
             width=width, noise_aware=noise_aware, conditions=tuple(conditions)
         )
-        self._fitted: Ensemble | GaussianProcess | None = None
+        self._fitted: Model | None = None
         self._target: RankGaussian | None = None
 
     @property
@@ -107,54 +105,23 @@ class PropertyPredictor(Property, ModelHubMixin):
         same, or an architecture of another space.
         """
         measured = np.asarray(values, dtype=np.float64)
-        self._check(architectures, measured)
+        _check_measured(self.search_space, architectures, measured)
         self._target = RankGaussian.fit(measured, self.magnitude)
         x = torch.from_numpy(self.search_space.encode(architectures))
         target = torch.from_numpy(self._target.to_normal(measured)).float()
         with torch.random.fork_rng():
             torch.manual_seed(check_seed(seed))
-            fitted = self._new_model(len(measured))
-        if isinstance(fitted, GaussianProcess):
-            # The kernel is fitted on the first few hundred, which should be a fair sample.
-            order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-            fit_gaussian_process(fitted, x[order], target[order], report)
-        else:
-            if steps is None:
-                steps = int(np.clip(2 * len(measured), 400, 6000))
-            given = torch.from_numpy(conditions).float() if conditions is not None else x[:, 0, :0]
-            fit_ensemble(fitted, x, target, given, steps=steps, seed=seed, report=report)
-        self._fitted = fitted.eval().requires_grad_(False)
+            model = self._new_model(len(measured))
+        model.fit(x, target, conditions, steps=steps, seed=seed, report=report)
+        self._fitted = model.eval().requires_grad_(False)
         return self
 
-    def _new_model(self, labelled: int) -> Ensemble | GaussianProcess:
-        space, model = self.search_space, self.model
-        if model is None:
-            plain = not (self.noise_aware or self._ensemble_config.conditions)
-            few = labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain
-            model = "gaussian_process" if few else "ensemble"
-        if model == "gaussian_process":
-            return GaussianProcess(space, GaussianProcessConfig(labelled))
-        return Ensemble(len(space.nodes), len(space.operations), self._ensemble_config)
-
-    def _check(self, architectures: Sequence[Architecture], values: np.ndarray) -> None:
-        if values.shape != (len(architectures),):
-            raise DiffusionNAGError(
-                f"{len(architectures)} architectures and {values.size} values: one value each"
-            )
-        if len(values) < FEWEST_ARCHITECTURES:
-            raise DiffusionNAGError(
-                f"{len(values)} measured architectures are too few to learn from; "
-                f"at least {FEWEST_ARCHITECTURES} are needed"
-            )
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
-        if np.ptp(values) == 0:
-            raise DiffusionNAGError(f"all values are {values[0]}: there is nothing to learn")
-        for row, architecture in enumerate(architectures):
-            validity = self.search_space.is_valid(architecture)
-            if not validity:
-                raise DiffusionNAGError(f"architecture {row} is not valid: {validity.reason}")
+    def _new_model(self, labelled: int) -> Model:
+        plain = not (self.noise_aware or self._ensemble_config.conditions)
+        few = "gaussian_process" if labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain else "ensemble"
+        if (self.model or few) == "gaussian_process":
+            return GaussianProcess(self.search_space, GaussianProcessConfig(labelled))
+        return Ensemble(self.search_space, self._ensemble_config)
 
     def under(self, **conditions: float) -> PropertyPredictor:
         """Predict for these conditions, each by its name, from now on; return itself.
@@ -167,9 +134,7 @@ class PropertyPredictor(Property, ModelHubMixin):
                 f"{self.property_name} is predicted under {', '.join(expected) or 'no conditions'}, "
                 f"not under {', '.join(conditions) or 'none'}"
             )
-        model = self._on(torch.device("cpu"))
-        if isinstance(model, Ensemble):
-            model.conditions.copy_(torch.tensor([conditions[name] for name in expected]))
+        self._on(torch.device("cpu")).predict_under(conditions)
         return self
 
     # -- predicting -------------------------------------------------------------------------------
@@ -181,13 +146,11 @@ class PropertyPredictor(Property, ModelHubMixin):
         noise-aware predictor looks at. The deviation joins what the model does not know and the
         noise it saw in the measurements. Raises DiffusionNAGError before `fit`.
         """
-        model = self._on(x.device)
-        return model.distribution(x, sigma) if isinstance(model, Ensemble) else model(x)
+        return self._on(x.device).distribution(x, sigma)
 
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the mean as a standard normal score, `batch`, differentiable in x."""
-        model = self._on(x.device)
-        return model(x, sigma).mean(0) if isinstance(model, Ensemble) else model.mean(x)
+        return self._on(x.device).standardised(x, sigma)
 
     def joint(self, architectures: Sequence[Architecture]) -> tuple[Tensor, Tensor]:
         """Return mean, `batch`, and covariance, `batch x batch`, as standard normal scores, float64.
@@ -196,12 +159,10 @@ class PropertyPredictor(Property, ModelHubMixin):
         DiffusionNAGError unless the predictor is a Gaussian process.
         """
         model = self._on(torch.device("cpu"))
-        if not isinstance(model, GaussianProcess):
-            raise DiffusionNAGError("an ensemble has no joint distribution of architectures")
         with torch.no_grad():
             return model.joint(torch.from_numpy(self.search_space.encode(architectures)).double())
 
-    def _on(self, device: torch.device) -> Ensemble | GaussianProcess:
+    def _on(self, device: torch.device) -> Model:
         if self._fitted is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
         return self._fitted.to(device)
@@ -231,24 +192,15 @@ class PropertyPredictor(Property, ModelHubMixin):
             "nodes": list(self.search_space.nodes),
             "operations": list(self.search_space.operations),
             "property": self.property_name,
-            "model": asdict(self._fitted.config) | {"kind": self._kind()},
+            "model": asdict(self._fitted.config) | {"kind": self._fitted.kind},
             "about": asdict(self.about),
         }
         weights = {f"model.{n}": t for n, t in self._fitted.state_dict().items()}
         weights["target.values"] = torch.from_numpy(self._target.values)
         weights["target.normal"] = torch.from_numpy(self._target.normal)
-        write_checkpoint(save_directory, config, weights, self._card())
+        write_checkpoint(save_directory, config, weights, self._card(self._fitted))
 
-    def _conditions(self) -> dict[str, float]:
-        if not isinstance(self._fitted, Ensemble):
-            return {}
-        values = self._fitted.conditions.tolist()
-        return dict(zip(self._fitted.config.conditions, values, strict=True))
-
-    def _kind(self) -> Model:
-        return "ensemble" if isinstance(self._fitted, Ensemble) else "gaussian_process"
-
-    def _card(self) -> str:
+    def _card(self, model: Model) -> str:
         space, name = self.search_space.name, self.property_name
         return model_card(
             title=f"{name} of {space} architectures",
@@ -262,8 +214,8 @@ class PropertyPredictor(Property, ModelHubMixin):
                 "search space": space,
                 "property": name,
                 "judges": "noised architectures" if self.noise_aware else "clean architectures",
-                "model": self._kind().replace("_", " "),
-                **self._conditions(),
+                "model": model.kind.replace("_", " "),
+                **model.predicts_under,
             },
             about=self.about,
         )
@@ -286,13 +238,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         folder = installed or locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         settings = config["model"]
-        kind = settings.pop("kind")
-        model: Ensemble | GaussianProcess
-        if kind == "ensemble":
-            settings["conditions"] = tuple(settings["conditions"])
-            model = Ensemble(len(space.nodes), len(space.operations), EnsembleConfig(**settings))
-        else:
-            model = GaussianProcess(space, GaussianProcessConfig(**settings))
+        model = MODELS[settings.pop("kind")].from_config(space, settings)
         weights = read_weights(folder, config)
         model.load_state_dict(
             {n.removeprefix("model."): t for n, t in weights.items() if n.startswith("model.")}
@@ -307,16 +253,37 @@ class PropertyPredictor(Property, ModelHubMixin):
         cls,
         search_space: SearchSpace,
         property_name: str,
-        model: Ensemble | GaussianProcess,
+        model: Model,
         target: RankGaussian,
     ) -> PropertyPredictor:
         """Return a predictor from a model that is fitted on the scale of a target."""
-        ensemble = isinstance(model, Ensemble)
-        predictor = cls(
-            search_space, property_name, model="ensemble" if ensemble else "gaussian_process"
-        )
-        if ensemble:
+        predictor = cls(search_space, property_name)
+        predictor.model = model.kind
+        if isinstance(model, Ensemble):
             predictor._ensemble_config = model.config
         predictor._fitted = model.eval().requires_grad_(False)
         predictor._target = target
         return predictor
+
+
+def _check_measured(
+    space: SearchSpace, architectures: Sequence[Architecture], values: np.ndarray
+) -> None:
+    if values.shape != (len(architectures),):
+        raise DiffusionNAGError(
+            f"{len(architectures)} architectures and {values.size} values: one value each"
+        )
+    if len(values) < FEWEST_ARCHITECTURES:
+        raise DiffusionNAGError(
+            f"{len(values)} measured architectures are too few to learn from; "
+            f"at least {FEWEST_ARCHITECTURES} are needed"
+        )
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
+    if np.ptp(values) == 0:
+        raise DiffusionNAGError(f"all values are {values[0]}: there is nothing to learn")
+    for row, architecture in enumerate(architectures):
+        validity = space.is_valid(architecture)
+        if not validity:
+            raise DiffusionNAGError(f"architecture {row} is not valid: {validity.reason}")

@@ -55,7 +55,7 @@ class Corrected:
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and deviation, each `batch`, of one-hot `batch x N x F`, on its scale."""
-        correction, std = self.process(x)
+        correction, std = self.process.distribution(x)
         return self.sign * self.prior.standardised(x) + correction, std
 
     def to_standard(self, value: float) -> float:

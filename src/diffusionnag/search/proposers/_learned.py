@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import choose
 from diffusionnag.guidance import Guidance
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
+from diffusionnag.predictors.model import Surrogate
 from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
 from diffusionnag.search.proposers._acquisition import acquire
 from diffusionnag.search.proposers._hypervolume import hypervolume_gain
@@ -22,24 +22,6 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 MAGNITUDE = 0.5
 """A search is about the best few: how far they lie apart counts, besides their ranks."""
-
-
-class Surrogate(Protocol):
-    """A model of the objective, fitted on what was measured."""
-
-    def fit(
-        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
-    ) -> object:
-        """Fit on measured values, `count`, one an architecture."""
-        ...
-
-    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return standardised mean and deviation, each `batch`, of one-hot x `batch x N x F`."""
-        ...
-
-    def to_standard(self, value: float) -> float:
-        """Return a value as a standard normal score."""
-        ...
 
 
 def gaussian_process(space: SearchSpace) -> PropertyPredictor:
