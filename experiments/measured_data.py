@@ -11,7 +11,7 @@ import numpy as np
 
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import DATA_FOLDER_VARIABLE, Table, known_tables
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.guidance import Guidance, maximize, minimize
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import SearchSpace
 from experiments.result_table import ResultTable
 

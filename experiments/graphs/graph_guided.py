@@ -10,7 +10,7 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture
 from diffusionnag.tables import Table
 from diffusionnag.tables.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH

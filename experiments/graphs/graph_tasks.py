@@ -16,10 +16,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.guidance.terms import merit
-from diffusionnag.predictors.path_features import PathFeaturesAnd
-from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.property_predictor import PropertyPredictor
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors import PathFeaturesAnd, ProcessOn, PropertyPredictor, RankGaussian
 from diffusionnag.search.proposers import MAGNITUDE, Proposer
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import Table

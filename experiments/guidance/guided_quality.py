@@ -8,7 +8,7 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture
 from diffusionnag.tables import read_analog_nasbench
 from experiments.result_table import ResultTable

@@ -11,9 +11,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import limit, maximize
 from diffusionnag.networks import LatencySettings, ProfileSettings, latency_name, profile_space
 from diffusionnag.networks.profiling import MEASURED, REFERENCE, measure_beside_reference
-from diffusionnag.predictors.cross_validation import held_out_parts
-from diffusionnag.predictors.fitting import fit_judged
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor, fit_judged, held_out_parts
 from diffusionnag.spaces import Architecture
 from diffusionnag.tables import clean_measurements
 from experiments.measured_data import required_table

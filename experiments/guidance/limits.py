@@ -8,7 +8,7 @@ import numpy as np
 
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import limit, maximize
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture
 from experiments.measured_data import (
     NASBENCH201_DATASETS,

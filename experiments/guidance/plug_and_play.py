@@ -9,7 +9,7 @@ import numpy as np
 from diffusionnag.artifacts.checkpoints import shipped_names
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import maximize
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture, SearchSpace, search_space_names
 from diffusionnag.tables import measured_table
 from experiments.result_table import ResultTable

@@ -18,7 +18,7 @@ from diffusionnag.diffusion.score_network import (
     TransformerBlock,
     attention_mask,
 )
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
 NETWORK = ScoreNetworkConfig(blocks=2, width=32, heads=4, feed_forward=64)

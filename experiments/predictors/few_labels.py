@@ -12,12 +12,16 @@ import torch
 from torch import Tensor
 
 from diffusionnag._seeds import numpy_generator
-from diffusionnag.predictors.path_features import OneHot
-from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.property_predictor import ModelKind, PropertyPredictor
-from diffusionnag.predictors.quality import prediction_quality, spearman
-from diffusionnag.predictors.target import RankGaussian
-from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.predictors import (
+    ModelKind,
+    OneHot,
+    ProcessOn,
+    PropertyPredictor,
+    RankGaussian,
+    WeisfeilerLehman,
+    prediction_quality,
+    spearman,
+)
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.tables import Table
 from experiments.measured_data import required_table

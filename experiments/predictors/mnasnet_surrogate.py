@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from diffusionnag._seeds import numpy_generator
-from diffusionnag.predictors.quality import kendall, spearman
+from diffusionnag.predictors import kendall, spearman
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.tables import Measurements, clean_measurements
 from experiments.measured_data import required_table

@@ -11,8 +11,7 @@ import numpy as np
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, SHIPPED_FOLDER
 from diffusionnag.artifacts.model_cards import About, machine, today
-from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
-from diffusionnag.predictors.quality import prediction_quality
+from diffusionnag.predictors import PropertyPredictor, checkpoint_name, prediction_quality
 from diffusionnag.spaces import get_search_space
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from diffusionnag.images import read_images
-from diffusionnag.predictors.quality import spearman
+from diffusionnag.predictors import spearman
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.meta_training import predict_triplets
 from diffusionnag.transfer.predictor import DatasetAwarePredictor, TransferredPredictor

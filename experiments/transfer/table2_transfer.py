@@ -13,9 +13,7 @@ from diffusionnag._confidence import interval
 from diffusionnag.generation.derivative_free import sample_derivative_free
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.predictors.path_features import PathFeaturesAnd
-from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
+from diffusionnag.predictors import FEWEST_ARCHITECTURES, PathFeaturesAnd, ProcessOn
 from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.search.objectives import Measure, read_objective
 from diffusionnag.search.proposers import Proposer

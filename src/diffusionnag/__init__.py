@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         transfer,
     )
     from diffusionnag.guidance import AnalyticProperty, limit, maximize, minimize, target
-    from diffusionnag.predictors.property_predictor import PropertyPredictor
+    from diffusionnag.predictors import PropertyPredictor
     from diffusionnag.spaces import (
         Architecture,
         SearchSpace,
@@ -52,7 +52,7 @@ _HOMES = {
     "errors": ("DiffusionNAGError",),
     "generation": ("GenerationResult", "Generator", "Samples", "Sampling", "Strength", "generate"),
     "guidance": ("AnalyticProperty", "limit", "maximize", "minimize", "target"),
-    "predictors.property_predictor": ("PropertyPredictor",),
+    "predictors": ("PropertyPredictor",),
     "spaces": ("Architecture", "SearchSpace", "get_search_space", "register_search_space"),
 }
 """Where each public name is at home; `search` and `transfer` are packages that can be called."""

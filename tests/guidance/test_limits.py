@@ -11,7 +11,7 @@ from conftest import RunCli, assert_fails
 
 from diffusionnag import PropertyPredictor, get_search_space
 from diffusionnag.artifacts.checkpoints import shipped_folder, shipped_names
-from diffusionnag.predictors.quality import spearman
+from diffusionnag.predictors import spearman
 from diffusionnag.tables import known_tables
 
 SPACE = get_search_space("nasbench201")

@@ -6,10 +6,7 @@ import pytest
 import torch
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.predictors.path_features import OneHot
-from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.quality import spearman
-from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.predictors import OneHot, ProcessOn, WeisfeilerLehman, spearman
 from diffusionnag.spaces import Architecture, get_search_space
 from diffusionnag.tables import DATA_FOLDER_VARIABLE, Table
 from experiments import get_experiment
@@ -143,7 +140,7 @@ def test_the_same_seed_trains_the_same_transformers_and_leaves_other_randomness_
 
 
 def test_every_predictor_is_measured_on_every_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("experiments.few_labels")
+    module = importlib.import_module("experiments.predictors.few_labels")
     cells = SPACE.sample(80, 0)
     sizes = np.array([SPACE.analytic_properties(one)["params"] for one in cells])
     columns = {column: sizes**power for power, column in enumerate(module.DATASETS, 1)}

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusionnag.predictors.path_features import PathFeatures
+from diffusionnag.predictors import PathFeatures
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
 SEEDS = st.integers(0, 9_999)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from diffusionnag import PropertyPredictor, get_search_space
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.predictors.cross_validation import (
+from diffusionnag.predictors import (
     MOST_CROSS_VALIDATED,
     held_out_parts,
     predict_held_out,
+    prediction_quality,
 )
-from diffusionnag.predictors.quality import prediction_quality
 
 SPACE = get_search_space("nasbench201")
 CELLS = list(dict.fromkeys(SPACE.sample(60, seed=0)))[:48]

@@ -20,7 +20,7 @@ from diffusionnag import (
     get_search_space,
 )
 from diffusionnag.guidance import AnalyticProperty, limit
-from diffusionnag.predictors.quality import spearman
+from diffusionnag.predictors import spearman
 from diffusionnag.search import DiffusionNAGSampler, MeasurementError, optuna_objective
 from diffusionnag.search.proposers import Corrected
 from diffusionnag.search.sampler import WARM_UP

@@ -23,8 +23,7 @@ from diffusionnag.diffusion.score_network import ScoreNetworkConfig, attention_m
 from diffusionnag.generation.generator import Origin
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import AnalyticProperty
-from diffusionnag.predictors.path_features import PathFeatures
-from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.predictors import PathFeatures, WeisfeilerLehman
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 # The first 64 architectures of seed 0 from the shipped generators, free and guided to many

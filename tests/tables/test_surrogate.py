@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusionnag import get_search_space
-from diffusionnag.predictors.quality import kendall
+from diffusionnag.predictors import kendall
 from diffusionnag.search import read_objective
 from diffusionnag.tables import Measurements, clean_measurements, read_table
 from diffusionnag.tables.surrogate import SurrogateBenchmark

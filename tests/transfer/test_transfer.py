@@ -13,8 +13,7 @@ from PIL import Image
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.images import read_images
-from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
-from diffusionnag.predictors.quality import spearman
+from diffusionnag.predictors import GaussianProcess, GaussianProcessConfig, spearman
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.effects import separate_effects
 from diffusionnag.transfer.image_encoder import ImageEncoder

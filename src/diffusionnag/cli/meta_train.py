@@ -54,7 +54,7 @@ def meta_train(
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.images import join_image_sets, read_images
-    from diffusionnag.predictors.quality import spearman
+    from diffusionnag.predictors import spearman
     from diffusionnag.spaces import get_search_space
     from diffusionnag.transfer.dataset_encoding import encode_dataset
     from diffusionnag.transfer.image_encoder import load_image_encoder

@@ -60,12 +60,12 @@ def profile(
         profile_space,
     )
     from diffusionnag.networks.profiling import TABLE_FILE
-    from diffusionnag.predictors.cross_validation import held_out_parts
-    from diffusionnag.predictors.fitting import fit_judged
-    from diffusionnag.predictors.property_predictor import (
+    from diffusionnag.predictors import (
         FEWEST_ARCHITECTURES,
         KIND,
         checkpoint_name,
+        fit_judged,
+        held_out_parts,
     )
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements

@@ -38,9 +38,7 @@ def train_predictor(
         results,
     )
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.predictors.cross_validation import held_out_parts
-    from diffusionnag.predictors.fitting import fit_judged, how_judged
-    from diffusionnag.predictors.quality import prediction_quality
+    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged, prediction_quality
     from diffusionnag.report import check_picture, plot_scatter
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements, known_tables, read_table

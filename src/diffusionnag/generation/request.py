@@ -16,7 +16,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.bounds import parse_quantile, parse_value, split_bound
 from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, limit, maximize
 from diffusionnag.guidance.terms import Sum
-from diffusionnag.predictors.property_predictor import PropertyPredictor, checkpoint_name
+from diffusionnag.predictors import PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace
 
 SURVEYED = 1_000

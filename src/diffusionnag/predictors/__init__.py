@@ -1,1 +1,73 @@
 """Property predictors: from measured architectures to differentiable estimates."""
+
+from diffusionnag.predictors.cross_validation import (
+    MOST_CROSS_VALIDATED,
+    HeldOut,
+    held_out_parts,
+    predict_held_out,
+)
+from diffusionnag.predictors.ensemble import MemberLinear
+from diffusionnag.predictors.gaussian_process import (
+    FeatureGroups,
+    GaussianProcess,
+    GaussianProcessConfig,
+    covariance_of,
+    fit_gaussian_process,
+    fit_kernel,
+    weights_of,
+)
+from diffusionnag.predictors.judged_fit import fit_judged, how_judged
+from diffusionnag.predictors.model import Model, Surrogate
+from diffusionnag.predictors.path_features import (
+    OneHot,
+    PathFeatures,
+    PathFeaturesAnd,
+    free_paths,
+    through_operations,
+)
+from diffusionnag.predictors.process_on import ProcessOn
+from diffusionnag.predictors.property_predictor import (
+    FEWEST_ARCHITECTURES,
+    KIND,
+    ModelKind,
+    PropertyPredictor,
+    checkpoint_name,
+)
+from diffusionnag.predictors.quality import kendall, prediction_quality, spearman
+from diffusionnag.predictors.rank_gaussian import RankGaussian
+from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+
+__all__ = [
+    "FEWEST_ARCHITECTURES",
+    "KIND",
+    "MOST_CROSS_VALIDATED",
+    "FeatureGroups",
+    "GaussianProcess",
+    "GaussianProcessConfig",
+    "HeldOut",
+    "MemberLinear",
+    "Model",
+    "ModelKind",
+    "OneHot",
+    "PathFeatures",
+    "PathFeaturesAnd",
+    "ProcessOn",
+    "PropertyPredictor",
+    "RankGaussian",
+    "Surrogate",
+    "WeisfeilerLehman",
+    "checkpoint_name",
+    "covariance_of",
+    "fit_gaussian_process",
+    "fit_judged",
+    "fit_kernel",
+    "free_paths",
+    "held_out_parts",
+    "how_judged",
+    "kendall",
+    "predict_held_out",
+    "prediction_quality",
+    "spearman",
+    "through_operations",
+    "weights_of",
+]

@@ -14,7 +14,7 @@ from diffusionnag.predictors.gaussian_process import (
     GaussianProcessConfig,
     fit_gaussian_process,
 )
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
 

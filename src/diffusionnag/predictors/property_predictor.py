@@ -26,15 +26,18 @@ from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
 KIND = "predictors"
+"""The folder of predictors among the models of the package, and of this machine."""
 FEWEST_ARCHITECTURES = 5
+"""From fewer measured architectures there is nothing to learn."""
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
 ModelKind = Literal["gaussian_process", "ensemble"]
+"""How the models are called that a predictor chooses from."""
 MODELS: dict[str, type[Model]] = {model.kind: model for model in (Ensemble, GaussianProcess)}
 
 

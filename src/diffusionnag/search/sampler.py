@@ -17,7 +17,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
+from diffusionnag.predictors import FEWEST_ARCHITECTURES
 from diffusionnag.search.proposers import CANDIDATES, Corrected, Proposer, Proposes, draw_untaken
 from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (

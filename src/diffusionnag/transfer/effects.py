@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from diffusionnag._seeds import numpy_generator
-from diffusionnag.predictors.gaussian_process import (
+from diffusionnag.predictors import (
     GaussianProcess,
     GaussianProcessConfig,
+    PathFeatures,
     covariance_of,
     fit_kernel,
     weights_of,
 )
-from diffusionnag.predictors.path_features import PathFeatures
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FITTED_ON = 1_000

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag._seeds import check_seed, numpy_generator
-from diffusionnag.predictors.property_predictor import PropertyPredictor
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors import PropertyPredictor, RankGaussian
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import DatasetEncoding
 from diffusionnag.transfer.effects import separate_effects

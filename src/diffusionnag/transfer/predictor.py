@@ -19,8 +19,7 @@ from diffusionnag.artifacts.checkpoints import (
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.predictors.property_predictor import PropertyPredictor
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors import PropertyPredictor, RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.transfer.dataset_encoding import DatasetEncoding
 from diffusionnag.transfer.image_encoder import SHIPPED, EncodesImages, load_image_encoder

@@ -10,9 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diffusionnag.predictors.ensemble import MemberLinear
-from diffusionnag.predictors.path_features import OneHot, free_paths, through_operations
-from diffusionnag.predictors.target import RankGaussian
+from diffusionnag.predictors import (
+    MemberLinear,
+    OneHot,
+    RankGaussian,
+    free_paths,
+    through_operations,
+)
 from diffusionnag.search.proposers import Proposer
 from diffusionnag.spaces import Architecture, SearchSpace
 

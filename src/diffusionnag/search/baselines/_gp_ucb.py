@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from diffusionnag.predictors.path_features import OneHot
-from diffusionnag.predictors.process_on import ProcessOn
+from diffusionnag.predictors import OneHot, ProcessOn
 from diffusionnag.search.proposers import Proposer
 from diffusionnag.spaces import SearchSpace
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from diffusionnag.predictors.process_on import ProcessOn
-from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.predictors import ProcessOn, WeisfeilerLehman
 from diffusionnag.search.proposers import Proposer
 from diffusionnag.spaces import SearchSpace
 

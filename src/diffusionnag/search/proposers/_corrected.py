@@ -10,12 +10,12 @@ from torch import Tensor
 
 from diffusionnag.guidance import Property
 from diffusionnag.guidance.properties import SMALLEST_STD
-from diffusionnag.predictors.gaussian_process import (
+from diffusionnag.predictors import (
     GaussianProcess,
     GaussianProcessConfig,
+    RankGaussian,
     fit_gaussian_process,
 )
-from diffusionnag.predictors.target import RankGaussian
 from diffusionnag.spaces import Architecture
 
 

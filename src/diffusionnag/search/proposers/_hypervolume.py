@@ -17,7 +17,7 @@ from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNorm
 from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
-from diffusionnag.predictors.property_predictor import PropertyPredictor
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture
 
 DRAWS = 128

@@ -13,8 +13,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import choose
 from diffusionnag.guidance import Guidance
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
-from diffusionnag.predictors.model import Surrogate
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
+from diffusionnag.predictors import FEWEST_ARCHITECTURES, PropertyPredictor, Surrogate
 from diffusionnag.search.proposers._acquisition import acquire
 from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
