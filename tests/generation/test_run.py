@@ -12,7 +12,6 @@ from conftest import RunCli, assert_fails
 
 from diffusionnag import DiffusionNAGError, Generator, Sampling, generate, limit
 from diffusionnag.artifacts.json_lines import read_records
-from diffusionnag.generation import METHODS
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.tables import read_table
 
@@ -25,7 +24,7 @@ def generator() -> Generator:
     return Generator.from_pretrained("nasbench201")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", GUIDES)
 def test_whatever_the_method_the_figures_are_of_what_was_drawn(
     generator: Generator, method: str
 ) -> None:
@@ -45,10 +44,22 @@ def test_whatever_the_method_the_figures_are_of_what_was_drawn(
     assert result.generated.analytic["macs"].max() <= 60
     assert set(samples) <= set(samples.drawn)
     valid = [architecture for architecture in samples.drawn if space.is_valid(architecture)]
+    assert result.quality is not None
     assert result.quality.validity == pytest.approx(100 * len(valid) / len(samples.drawn))
     broken = sum(space.analytic_properties(architecture)["macs"] > 60 for architecture in valid)
     assert samples.rejected == broken
     assert len(samples.drawn) >= len(samples) or method == "resample"
+
+
+def test_a_guide_asks_for_the_best_and_needs_no_generator(tmp_path: Path) -> None:
+    result = generate("nasbench201", 5, guides=["params"], limits=["macs<=60M"])
+    space = result.generated.space
+    values = [space.analytic_properties(each) for each in space.enumerate()]
+    best = sorted((each["params"] for each in values if each["macs"] <= 60), reverse=True)
+    assert result.generated.analytic["params"] == pytest.approx(best[:5])
+    assert result.quality is None
+    with pytest.raises(DiffusionNAGError, match="the best by a guide"):
+        generate("nasbench201", 5, method="best")
 
 
 def test_properties_and_limits_may_be_objects(generator: Generator) -> None:
@@ -57,7 +68,7 @@ def test_properties_and_limits_may_be_objects(generator: Generator) -> None:
     given = generate(
         space, 16, guides=[params], limits=[limit(macs, at_most=60.0)], generator=generator
     )
-    named = generate("nasbench201", 16, guides=["params"], limits=["macs<=60M"])
+    named = generate("nasbench201", 16, guides=["params"], limits=["macs<=60M"], method="best")
     assert given.samples.architectures == named.samples.architectures
     merit = given.generated.merit
     assert (np.diff(merit) <= 0).all()
@@ -66,7 +77,9 @@ def test_properties_and_limits_may_be_objects(generator: Generator) -> None:
 
 
 def test_the_result_is_a_table_a_page_and_a_file(generator: Generator, tmp_path: Path) -> None:
-    result = generate("nasbench201", 9, guides=["cifar10"], sampling=SHORT, generator=generator)
+    result = generate(
+        "nasbench201", 9, guides=["cifar10"], method="sample", sampling=SHORT, generator=generator
+    )
     frame = result.to_pandas()
     assert list(frame["architecture"]) == list(
         map(generator.search_space.format, result.generated.architectures)

@@ -7,13 +7,18 @@ from typing import Annotated
 import typer
 
 from diffusionnag.cli.options import (
+    Cautious,
     Count,
     Device,
+    Distinct,
+    Diverse,
     GeneratorName,
     LimitProbability,
     Limits,
     Out,
     Plot,
+    Sample,
+    Seconds,
     Seed,
     Solver,
     Space,
@@ -47,7 +52,11 @@ def generate(
     steps: Steps = None,
     top: Top = 10,
     seed: Seed = 0,
-    distinct: Annotated[bool, typer.Option("--distinct", help="No architecture twice.")] = False,
+    sample: Sample = False,
+    distinct: Distinct = False,
+    seconds: Seconds = 1.0,
+    diverse: Diverse = 0.0,
+    cautious: Cautious = 0.0,
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Make the guidance exact by resampling; takes longer."),
@@ -57,7 +66,12 @@ def generate(
     generator: GeneratorName = None,
     device: Device = "cpu",
 ) -> None:
-    """Generate valid architectures, guided by any predictors, and show the best."""
+    """Generate valid architectures with the properties asked for, and show the best.
+
+    With a --guide they are the best there are: distinct, highest by the guides, within the limits.
+    With --sample they are drawn from the distribution that guidance makes of the space, as in the
+    paper.
+    """
     from diffusionnag._devices import check_device
     from diffusionnag.cli.console import messages
     from diffusionnag.cli.output import check_output
@@ -70,8 +84,11 @@ def generate(
     check_output(top, out, plot)
     if plot is not None and not guide and not limit:
         raise DiffusionNAGError("--plot draws the distribution of a guide; give one by --guide")
-    if pareto and resample:
-        raise DiffusionNAGError("--pareto and --resample exclude each other; leave one out")
+    chosen = {"sample": sample, "resample": resample, "pareto": pareto}
+    methods = [method for method, wanted in chosen.items() if wanted]
+    if len(methods) > 1:
+        both = " and ".join(f"--{method}" for method in methods)
+        raise DiffusionNAGError(f"{both} exclude each other; leave one out")
     with messages.status("generating"):
         result = generate(
             space,
@@ -79,8 +96,11 @@ def generate(
             guides=guide or (),
             limits=limit or (),
             limit_probability=limit_probability,
-            method="pareto" if pareto else "resample" if resample else "sample",
+            method=methods[0] if methods else None,
             distinct=distinct,
+            seconds=seconds,
+            diverse=diverse,
+            cautious=cautious,
             sampling=Sampling(solver, steps, seed),
             generator=generator,
             device=device,

@@ -47,6 +47,27 @@ Steps = Annotated[
     int | None, typer.Option(help="Steps of the solver; those named there if left out.")
 ]
 
+Sample = Annotated[
+    bool,
+    typer.Option(
+        "--sample",
+        help="Draw from the guided distribution, as in the paper, in place of the best there are.",
+    ),
+]
+Distinct = Annotated[bool, typer.Option("--distinct", help="With --sample: no architecture twice.")]
+Seconds = Annotated[
+    float, typer.Option(help="How long the best are looked for; a small space is ranked whole.")
+]
+Diverse = Annotated[
+    float, typer.Option(help="Least share of nodes, 0 to 1, in which any two of the best differ.")
+]
+Cautious = Annotated[
+    float,
+    typer.Option(
+        help="Rank by the prediction less so many deviations: for predictors that saw few values."
+    ),
+]
+
 # -- images and networks --------------------------------------------------------------------------
 
 Images = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffusionnag.cli.console import messages, origin, results
+from diffusionnag.generation.best import Best
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front
 from diffusionnag.generation.resampled import Resampled
@@ -16,6 +18,8 @@ from diffusionnag.generation.result import GenerationResult
 from diffusionnag.report import plot_front, plot_generated
 from diffusionnag.spaces.cost import unit
 
+DOUBTFUL = 2.0
+"""So many times the usual deviation is worth a warning."""
 UNLIMITED = 10_000
 """Columns of a terminal on which anything fits."""
 
@@ -26,6 +30,10 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
     if isinstance(details, Resampled):
         least = 100 * min(details.effective_sample_size)
         messages.print(f"effective sample size: at least {least:.0f} % of the particles")
+    elif isinstance(details, Best):
+        messages.print(_effort(details), highlight=False)
+        for warning in _doubts(result):
+            messages.print(warning, markup=False)
     shown = result.generated
     if isinstance(details, Front):
         shown = shown.rows(_spread(np.flatnonzero(details.on_front), top))
@@ -34,6 +42,31 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
     if out is not None:
         result.save(out, origin())
         messages.print(f"{len(result.samples)} architectures written to {out}", markup=False)
+
+
+def _effort(best: Best) -> str:
+    """Return how the best were found, in one line."""
+    if best.whole:
+        return f"the best of the whole space: all {best.predicted:,} were predicted"
+    unfinished = "" if best.complete else "; time ran out, --seconds gives more"
+    return f"the best of {best.predicted:,} that were predicted{unfinished}"
+
+
+def _doubts(result: GenerationResult) -> Iterator[str]:
+    """Yield a warning for each guide whose best lie outside of what its predictor has learnt."""
+    for guide in result.request.properties:
+        name = guide.property_name
+        if name in result.generated.std:
+            here, there = (
+                float(np.median(evaluation.std[name]))
+                for evaluation in (result.generated, result.uniform)
+            )
+            if here > DOUBTFUL * there:
+                yield (
+                    f"{name} is predicted to ± {here:.2g} here, to ± {there:.2g} for random "
+                    "architectures: the best lie outside of what the predictor has learnt; "
+                    "--cautious 1 avoids them"
+                )
 
 
 def draw_generation(result: GenerationResult, path: Path) -> None:
@@ -98,15 +131,16 @@ def comparison_table(result: GenerationResult) -> Table:
 
     add("architectures", str(len(samples)), str(len(uniform)))
     add("distinct", str(len(set(samples))), str(len(set(uniform.architectures))))
-    add("validity of the network itself", f"{result.quality.validity:.2f} %")
-    add("uniqueness of the valid", f"{result.quality.uniqueness:.2f} %")
-    add("novelty of the valid", f"{result.quality.novelty:.2f} %")
+    if result.quality is not None:
+        add("validity of the network itself", f"{result.quality.validity:.2f} %")
+        add("uniqueness of the valid", f"{result.quality.uniqueness:.2f} %")
+        add("novelty of the valid", f"{result.quality.novelty:.2f} %")
     for name in result.request.judged():
         (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)
         for statistic, function in (("mean", np.mean), ("highest", np.max), ("lowest", np.min)):
             label = f"{statistic} {name} ({source})"
             add(label, f"{function(here):.2f}", f"{function(there):.2f}")
-    if result.request.limits:
+    if result.request.limits and samples.drawn:
         share = 100 * samples.rejected / len(samples.drawn)
         add("rejected for a limit, of all drawn", f"{share:.2f} %")
     for limit in result.request.limits:

@@ -40,13 +40,13 @@ class GenerationResult:
 
     `generated` and `uniform` hold what is known of the samples, best first, and of as many uniform
     random draws; `unguided`, where it was asked for, of as many that nothing guided. `quality` is
-    that of what the network drew, before any repair. `fronts` belongs to several guides at once,
-    `dataset` to a transfer.
+    that of what the network drew, before any repair, None where it drew nothing. `fronts` belongs
+    to several guides at once, `dataset` to a transfer.
     """
 
     request: Request
     samples: Samples[Any]
-    quality: GenerationQuality
+    quality: GenerationQuality | None
     generated: Evaluation
     uniform: Evaluation
     unguided: Evaluation | None = None
@@ -73,10 +73,11 @@ class GenerationResult:
     def _run_record(self, about: About) -> RunRecord:
         random = self.uniform.allowed()
         pairs = zip(self.request.properties, self.request.weights, strict=True)
-        about.quality = {
-            f"{name} of what the network drew, %": value
-            for name, value in vars(self.quality).items()
-        }
+        if self.quality is not None:
+            about.quality = {
+                f"{name} of what the network drew, %": value
+                for name, value in vars(self.quality).items()
+            }
         return RunRecord(
             search_space=self.generated.space.name,
             about=about,

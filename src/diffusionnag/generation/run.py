@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.dominance import check_hypervolume
 from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
@@ -22,8 +24,11 @@ from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
-METHODS = ("sample", "resample", "pareto")
-"""Ways of generating: plain guidance, guidance made exact, and along the front of several guides."""
+METHODS = ("best", "sample", "resample", "pareto")
+"""Ways of generating.
+
+The best there are, plain guidance, guidance made exact, and along the front of several guides.
+"""
 
 
 def generate(
@@ -33,8 +38,11 @@ def generate(
     guides: Sequence[str | Property] = (),
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
-    method: str = "sample",
+    method: str | None = None,
     distinct: bool = False,
+    seconds: float = 1.0,
+    diverse: float = 0.0,
+    cautious: float = 0.0,
     sampling: Sampling = Sampling(),
     generator: str | Path | Generator | None = None,
     device: str = "cpu",
@@ -44,18 +52,44 @@ def generate(
 
     A guide is `NAME` or `NAME=WEIGHT`, NAME being a shipped predictor, an analytic property, or the
     folder or hub id of a predictor; or it is a property. A limit reads like `params<=1.0M`, or is a
-    `Bound`. `method` is one of METHODS. `generator` is the shipped one of the space unless another
-    is named or given. With `compare_unguided` as many are generated without guides and limits.
-    Raises DiffusionNAGError for whatever cannot be generated, as `Generator.sample` does.
+    `Bound`. `method` is one of METHODS: `best` where there is a guide and `sample` where there is
+    none, unless another is named. `seconds`, `diverse` and `cautious` belong to the best and are
+    those of `find_best`, `distinct` is that of `Generator.sample`. `generator` is the shipped one of
+    the space unless another is named or given; the best need none. With `compare_unguided` as many
+    are generated without guides and limits. Raises DiffusionNAGError for whatever cannot be
+    generated.
     """
+    method = method or ("best" if guides else "sample")
     if method not in METHODS:
         raise DiffusionNAGError(f"no method {method!r}; known: {', '.join(METHODS)}")
     space = get_search_space(search_space) if isinstance(search_space, str) else search_space
     request = parse_request(guides, limits, limit_probability, space)
+    model = None
+    if method != "best" or compare_unguided:
+        model = _open_generator(generator, space, device)
+    if model is None or method == "best":
+        samples = _find_best(space, count, request, seconds, diverse, cautious, sampling.seed)
+    else:
+        samples = _draw(model, count, request, method, distinct, sampling)
+    generated = evaluate(space, samples.architectures, request)
+    fronts = quality = unguided = None
     if method == "pareto":
-        check_hypervolume()
-    model = _open_generator(generator, space, device)
-    return _generate(model, request, count, method, distinct, sampling, compare_unguided)
+        objectives = Objectives(request.properties, request.weights)
+        fronts = compare_fronts(objectives, samples, request.limits, sampling.seed)
+    if model is not None and samples.drawn:
+        quality = generation_quality(space, samples.drawn, model.training_set)
+    if model is not None and compare_unguided:
+        unguided = evaluate(space, model.sample(count, sampling=sampling).architectures, request)
+    return GenerationResult(
+        request=request,
+        samples=samples,
+        quality=quality,
+        # The others are in an order of their own: best first, or along the front.
+        generated=generated.ranked() if method in ("sample", "resample") else generated,
+        uniform=evaluate(space, space.sample(count, sampling.seed), request),
+        unguided=unguided,
+        fronts=fronts,
+    )
 
 
 def transfer(
@@ -66,7 +100,11 @@ def transfer(
     guides: Sequence[str | Property] = (),
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
+    method: str = "best",
     distinct: bool = False,
+    seconds: float = 1.0,
+    diverse: float = 0.0,
+    cautious: float = 0.0,
     sampling: Sampling = Sampling(),
     generator: str | Path | Generator | None = None,
     predictor: str | Path | None = None,
@@ -89,14 +127,24 @@ def transfer(
     dataset = read_images(Path(images))
     encoding = encode_dataset(dataset, aware.image_encoder, seed=sampling.seed, report=report)
     accuracy = aware.for_dataset(encoding)
-    request = parse_request([accuracy, *guides], limits, limit_probability, space)
-    model = _open_generator(generator, space, "cpu")
-    description = DatasetDescription(
-        len(dataset.classes), int(encoding.present.sum()), encoding.skipped
+    result = generate(
+        space,
+        count,
+        guides=[accuracy, *guides],
+        limits=limits,
+        limit_probability=limit_probability,
+        method=method,
+        distinct=distinct,
+        seconds=seconds,
+        diverse=diverse,
+        cautious=cautious,
+        sampling=sampling,
+        generator=generator,
+        compare_unguided=compare_unguided,
     )
-    return _generate(
-        model, request, count, "sample", distinct, sampling, compare_unguided, description
-    )
+    images_read = int(encoding.present.sum())
+    description = DatasetDescription(len(dataset.classes), images_read, encoding.skipped)
+    return replace(result, dataset=description)
 
 
 def _open_generator(
@@ -107,44 +155,33 @@ def _open_generator(
     return Generator.from_pretrained(generator or space.name, search_space=space, device=device)
 
 
-def _generate(
-    generator: Generator,
-    request: Request,
+def _find_best(
+    space: SearchSpace,
     count: int,
-    method: str,
-    distinct: bool,
-    sampling: Sampling,
-    compare_unguided: bool,
-    dataset: DatasetDescription | None = None,
-) -> GenerationResult:
-    space = generator.search_space
-    samples = _draw(generator, request, count, method, distinct, sampling)
-    generated = evaluate(space, samples.architectures, request)
-    fronts = unguided = None
-    if method == "pareto":
-        objectives = Objectives(request.properties, request.weights)
-        fronts = compare_fronts(objectives, samples, request.limits, sampling.seed)
-    if compare_unguided:
-        unguided = evaluate(
-            space, generator.sample(count, sampling=sampling).architectures, request
-        )
-    return GenerationResult(
-        request=request,
-        samples=samples,
-        quality=generation_quality(space, samples.drawn, generator.training_set),
-        # Along a front they stand in its order.
-        generated=generated if method == "pareto" else generated.ranked(),
-        uniform=evaluate(space, space.sample(count, sampling.seed), request),
-        unguided=unguided,
-        fronts=fronts,
-        dataset=dataset,
+    request: Request,
+    seconds: float,
+    diverse: float,
+    cautious: float,
+    seed: int,
+) -> Samples[Best]:
+    guidance = request.guidance()
+    if guidance is None or not request.properties:
+        raise DiffusionNAGError("the best are the best by a guide; give one, or sample")
+    return find_best(
+        space,
+        count,
+        guide=guidance,
+        seconds=seconds,
+        diverse=diverse,
+        cautious=cautious,
+        seed=seed,
     )
 
 
 def _draw(
     generator: Generator,
-    request: Request,
     count: int,
+    request: Request,
     method: str,
     distinct: bool,
     sampling: Sampling,
@@ -153,6 +190,7 @@ def _draw(
     if method == "sample":
         return generator.sample(count, guide=guidance, distinct=distinct, sampling=sampling)
     if method == "pareto":
+        check_hypervolume()
         objectives = Objectives(request.properties, request.weights)
         return generate_front(
             generator, count, objectives, limits=request.limits, sampling=sampling
