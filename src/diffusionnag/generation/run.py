@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.best import Best, find_best
@@ -67,6 +68,7 @@ def generate(
     model = None
     if method != "best" or compare_unguided:
         model = _open_generator(generator, space, device)
+    samples: Samples[Any]
     if model is None or method == "best":
         samples = _find_best(space, count, request, seconds, diverse, cautious, sampling.seed)
     else:
