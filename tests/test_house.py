@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -167,6 +168,17 @@ def test_importing_the_library_takes_no_torch() -> None:
     code = f"import sys, {TOP}; print(sorted({{'torch', 'numpy', 'rich'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("wanted", [None, "ACTIVE"])
+def test_threads_wait_passively_unless_the_user_wants_otherwise(wanted: str | None) -> None:
+    code = f"import os, {TOP}; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": wanted} if wanted else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == (wanted or "PASSIVE")
 
 
 def test_module_names_tell_modules_apart() -> None:

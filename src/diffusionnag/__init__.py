@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
+
+# Threads of torch that wait by spinning starve each other on a busy machine: a training step was seen
+# to take twenty times as long. It is read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
     "AnalyticProperty",

@@ -1,6 +1,9 @@
-"""Where networks run."""
+"""Where networks run, and on how many threads."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -17,3 +20,14 @@ def check_device(name: str) -> str:
     if name not in device_names():
         raise DiffusionNAGError(f"no device {name!r} here; available: {', '.join(device_names())}")
     return name
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch compute on so many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

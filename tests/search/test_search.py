@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import optuna
 import pytest
+import torch
 from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
 from optuna.trial import FrozenTrial, TrialState
 
@@ -22,6 +23,7 @@ from diffusionnag.search import (
     ACQUISITIONS,
     ARCHITECTURE,
     STRATEGIES,
+    ArchitectureSampler,
     DiffusionNAGSampler,
     Measured,
     MeasurementError,
@@ -405,3 +407,27 @@ def test_a_missing_optuna_is_one_line(run_main: RunCli, monkeypatch: pytest.Monk
     )
     result = run_main("search", "nasbench201", "--objective", "table:measured.csv:score")
     assert_fails(result, 2, "pip install 'diffusionnag[search]'")
+
+
+def test_a_proposal_takes_one_thread_and_leaves_the_others_to_the_user() -> None:
+    threads = []
+
+    class Counts:
+        def propose(
+            self,
+            measured: Sequence[Measured],
+            taken: Collection[Architecture],
+            rng: np.random.Generator,
+        ) -> Architecture:
+            threads.append(torch.get_num_threads())
+            return HIDDEN
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        sampler = ArchitectureSampler(SPACE, Counts(), warm_up=1)
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda trial: agreement(suggest_architecture(trial, SPACE)), n_trials=2)
+        assert (threads, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)

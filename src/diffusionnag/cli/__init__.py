@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from diffusionnag import __version__
+from diffusionnag.cli._process import open_streams, warnings_only_shown
 from diffusionnag.cli.compare import TakesGroups, compare
 from diffusionnag.cli.export import export
 from diffusionnag.cli.generate import generate
@@ -94,11 +95,10 @@ def run(app: typer.Typer) -> None:
 
     2: what was asked for cannot be done. 1: the world failed, or the user interrupted.
     """
-    # Threads of torch that wait by spinning starve each other on a busy machine: a training step was
-    # seen to take twenty times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    open_streams()
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        with warnings_only_shown():
+            code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)

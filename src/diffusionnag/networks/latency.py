@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from diffusionnag._devices import torch_threads
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
 
@@ -62,7 +63,7 @@ def measure_latencies(
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(settings.batch, 3, resolution, resolution, generator=rng)
     with ExitStack() as stack, torch.inference_mode():
-        stack.enter_context(_threads(settings.threads))
+        stack.enter_context(torch_threads(settings.threads))
         runs = [
             stack.enter_context(_runner(network.cpu().eval(), resolution, settings))
             for network in networks
@@ -88,16 +89,6 @@ def _runner(
         export_network(network, resolution, path)
         session = onnx_session(path, settings.threads)
         yield lambda x: run_session(session, x)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def peak_memory() -> float:

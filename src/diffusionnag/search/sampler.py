@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from diffusionnag._devices import torch_threads
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.generator import Generator
@@ -98,7 +99,9 @@ class ArchitectureSampler(BaseSampler):
             return {}
         rng = np.random.default_rng([self.seed, trial.number])
         for _ in range(CLAIMS):
-            architecture = self._propose(study, trial, rng)
+            # A proposal is little work, and threads that wait for each other are slow on a busy machine.
+            with torch_threads(1):
+                architecture = self._propose(study, trial, rng)
             if self._claim(study, trial, architecture):
                 return parameters_of(self.search_space, architecture)
         raise DiffusionNAGError("other processes keep proposing the same architectures; run fewer")
