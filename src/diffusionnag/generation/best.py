@@ -20,11 +20,11 @@ WHOLE = 30_000
 """A space of so many combinations, for each second, is ranked as a whole."""
 DRAWN = 1_000
 """Uniform draws from which a climb starts."""
-WIDTH = 64
+WIDTH = 32
 """Architectures that a climb improves side by side, so that one bad start does not decide."""
 TOGETHER = 64
 """Parents whose gradients are asked for at once."""
-MOVES = 24
+MOVES = 32
 """Moves from each parent that are judged exactly."""
 PATIENCE = 3
 """Rounds without a better architecture after which the moves give way to single changes."""
@@ -67,7 +67,7 @@ def find_best(
     differ in at least that share (0 to 1) of the nodes that have a choice.
 
     A space of up to 30,000 combinations for each of the `seconds` is ranked as a whole. In a larger
-    one each second buys a climb: from 1,000 draws, the best 64 (`count`, if that is more) are
+    one each second buys a climb: from 1,000 draws, the best 32 (`count`, if that is more) are
     changed at one node or two, where the gradients promise most, until none gets better; then by
     every single change of the space, until none helps any of the `count`. So the same seed finds the
     same, on a slow machine too: only a search that needs three times the `seconds` of computing (the
