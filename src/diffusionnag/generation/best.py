@@ -43,9 +43,9 @@ class Best:
     whole: bool
     """Whether every architecture of the space was predicted: then nothing is better."""
     predicted: int
-    """How many different architectures were predicted."""
+    """How many architectures were predicted, each climb counted by itself."""
     rounds: int
-    """How many batches they came in; 1 for a whole space."""
+    """In how many rounds a search asked for them; 0 for a whole space."""
     complete: bool
     """Whether the search ended by itself; False if time ran out first."""
 
@@ -81,25 +81,29 @@ def find_best(
     guide = maximize(guide) if isinstance(guide, Property) else guide
     pool = Pool(Objective(guide, space, cautious))
     whole = space.combinations <= WHOLE * seconds
-    rounds, complete = 1, True
+    climbs: list[Climb] = []
     if whole:
         for operations in space.enumerate_operations():
             pool.add(operations)
     else:
         end = time.thread_time() + GRACE * seconds * max(1.0, count / SLOW_COUNT)
         rng = numpy_generator(seed)
-        climbs = [Climb(Pool(pool.objective), count, diverse, end) for _ in range(int(seconds) - 1)]
-        last = Climb(pool, count, diverse, end)
+        starts = [Pool(pool.objective) for _ in range(int(seconds) - 1)]
+        climbs = [Climb(each, count, diverse, end) for each in (*starts, pool)]
         for climb in climbs:
             climb.run(rng)
-            pool.add(climb.pool.operations[climb.pool.best(max(count, WIDTH))])
-        last.run(rng)
-        rounds = sum(climb.rounds for climb in (*climbs, last))
-        complete = all(climb.complete for climb in (*climbs, last))
+            if climb.pool is not pool:
+                pool.add(climb.pool.operations[climb.pool.best(max(count, WIDTH), diverse)])
     architectures = _handed_out(pool, count, diverse)
     if len(architectures) < count:
         raise _too_few(pool.objective, len(architectures), count, diverse, whole)
-    return Samples(architectures, [], 0, Best(whole, len(pool), rounds, complete))
+    details = Best(
+        whole=whole,
+        predicted=sum(len(climb.pool) for climb in climbs) or len(pool),
+        rounds=sum(climb.rounds for climb in climbs),
+        complete=all(climb.complete for climb in climbs),
+    )
+    return Samples(architectures, [], 0, details)
 
 
 @dataclass
