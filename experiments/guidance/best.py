@@ -112,8 +112,8 @@ def best(report: Callable[[str], None]) -> ResultTable:
         notes=(
             "Mean guide of the n handed out, the guides standardised and added: means over seeds "
             f"0 to {SEEDS[-1]} (n = {MANY:,}: seed 0). A limit is the quantile of {SURVEYED:,} "
-            "random draws that the column names; where fewer than n keep it there is no row. `*`: the evolution found fewer than n within the "
-            "limits, and its mean is of those.",
+            "random draws that the column names; where fewer than n keep it there is no row. `*`: the "
+            "evolution found fewer than n within the limits, and its mean is of those.",
             "The evolution: 5,000 draws, 40 rounds of 400 mutants of its best, about 20,000 "
             "predictions, on index arrays. Mutating with `space.mutate`, one architecture at a time, "
             f"would alone take {mutating}. Seconds are of computing in one thread, evolution and "
