@@ -89,7 +89,7 @@ def test_info_draws_a_random_architecture_from_a_seed(run_main: RunCli, name: st
 
 
 def test_generate_shows_writes_and_draws(run_cli: RunCli, tmp_path: Path) -> None:
-    wanted = ("-n", 64, "--guide", "cifar10", "--distinct", "--top", 7)
+    wanted = ("-n", 64, "--guide", "cifar10", "--sample", "--distinct", "--top", 7)
     outputs = ("--out", "cells.jsonl", "--plot", "plot.png")
     result = run_cli("generate", "nasbench201", *wanted, *outputs)
     assert result.returncode == 0, result.stderr

@@ -204,6 +204,18 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_training(
     assert_fails(run_main(*arguments(tmp_path / "file" / "model", 10**9)), 1, "cannot write")
 
 
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
+def test_a_generator_that_is_not_usable_does_not_advertise_itself(
+    tmp_path: Path, run_main: RunCli, recipe: str
+) -> None:
+    result = run_main(*arguments(tmp_path / "model", 2), "--recipe", recipe)
+    assert result.returncode == 0, result.stderr
+    assert "too short a training" in result.stdout or "not usable yet" in result.stdout
+    assert "nan" not in result.stdout
+    assert "use it with" not in result.stderr
+    assert "saved in" in result.stderr
+
+
 def test_the_published_recipe_trains_saves_and_samples(tmp_path: Path) -> None:
     recipe = get_recipe("paper", SPACE)
     denoiser = train(TrainingRun.start(SPACE, recipe, 0), tmp_path, steps=3)

@@ -11,9 +11,10 @@ import typer
 from diffusionnag.cli.options import Device, Seed, Space
 
 QUALITY_SAMPLES = 10_000
-SLOW_SOLVER_STEPS = 100
-SLOW_QUALITY_SAMPLES = 64
-"""A generator of the paper's recipe takes a minute for these, and hours for ten thousand."""
+"""Samples that the quality of a generator is measured on, if that takes no longer than training."""
+FEWEST_SAMPLES = 16
+USEFUL_VALIDITY = 50.0
+"""Below so many valid samples in a hundred a generator is not recommended."""
 
 
 def train_generator(
@@ -39,10 +40,9 @@ def train_generator(
     )
     from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
     from diffusionnag.diffusion.recipes import get_recipe
-    from diffusionnag.diffusion.solvers import get_solver
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.generation.generator import Generator, Origin
-    from diffusionnag.generation.metrics import generation_quality
+    from diffusionnag.generation.metrics import generation_quality, seconds_per_sample
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
@@ -70,25 +70,42 @@ def train_generator(
 
         denoiser = train(run, out, steps=steps, minutes=minutes, report=report)
         generator = Generator(search_space, denoiser, chosen.solver, Origin(recipe, run.step, seed))
-        slow = get_solver(chosen.solver).steps > SLOW_SOLVER_STEPS
-        samples = SLOW_QUALITY_SAMPLES if slow else QUALITY_SAMPLES
-        bar.update(task, note=f"drawing {samples} architectures to measure its quality")
-        quality = generation_quality(search_space, generator.draw(samples), generator.training_set)
-    measured = {
-        f"validity of {samples} samples before repair, %": quality.validity,
-        f"uniqueness of {samples} samples, %": quality.uniqueness,
-        f"novelty of {samples} samples, %": quality.novelty,
-        "training time, seconds": round(run.seconds, 1),
-    }
+        affordable = int(run.seconds / seconds_per_sample(generator))
+        samples = min(affordable, QUALITY_SAMPLES)
+        quality = None
+        if samples >= FEWEST_SAMPLES:
+            bar.update(task, note=f"drawing {samples} architectures to measure its quality")
+            drawn = generator.draw(samples)
+            quality = generation_quality(search_space, drawn, generator.training_set)
+    measured = {"training time, seconds": round(run.seconds, 1)}
+    if quality is not None:
+        measured |= {
+            f"validity of {samples} samples before repair, %": quality.validity,
+            f"uniqueness of {samples} samples, %": quality.uniqueness,
+            f"novelty of {samples} samples, %": quality.novelty,
+        }
     generator.about = origin(
         data=f"architectures of {search_space.name}, no labels",
         quality={name: value for name, value in measured.items() if math.isfinite(value)},
     )
     generator.save_pretrained(out)
     (out / STATE_FILE).unlink(missing_ok=True)
-    results.print(
-        f"{run.step} steps in {run.seconds:.0f} s; of {samples} samples "
-        f"{quality.validity:.2f} % are valid, {quality.uniqueness:.2f} % of those distinct, "
-        f"{quality.novelty:.2f} % not in the training set"
-    )
-    messages.print(f"saved in {out}; use it with: diffusionnag generate {space} --generator {out}")
+    usage = ""
+    trained = f"{run.step} steps in {run.seconds:.0f} s"
+    if quality is None:
+        results.print(
+            f"{trained}; too short a training to measure what it is good for: that takes longer"
+        )
+    elif quality.validity < USEFUL_VALIDITY:
+        results.print(
+            f"{trained}; of {samples} samples {quality.validity:.2f} % are valid: it is not usable "
+            "yet; train longer, into another folder"
+        )
+    else:
+        results.print(
+            f"{trained}; of {samples} samples {quality.validity:.2f} % are valid, "
+            f"{quality.uniqueness:.2f} % of those distinct, {quality.novelty:.2f} % not in the "
+            "training set"
+        )
+        usage = f"; use it with: diffusionnag generate {space} --generator {out}"
+    messages.print(f"saved in {out}{usage}", markup=False)

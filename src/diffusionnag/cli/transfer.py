@@ -100,6 +100,11 @@ def transfer(
         f"{data}: {dataset.classes} classes, described by {dataset.images} images{note}",
         markup=False,
     )
+    messages.print(
+        f"accuracies are on the scale of what the predictor learnt from ({dataset.learnt_from}): they "
+        "rank architectures for these images, and say little of the accuracy on them",
+        markup=False,
+    )
     show_generation(result, top, out)
     if plot is not None:
         draw_generation(result, plot)

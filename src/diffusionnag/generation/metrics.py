@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from diffusionnag.diffusion.solvers import get_solver
 from diffusionnag.diffusion.training_set import TrainingSet
+from diffusionnag.generation.generator import Generator
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.search_space import operation_indices
+
+PASSES = 2
+"""Times that a step of a solver asks the network, at most."""
+TIMED = 64
+"""Samples in a batch by which the time for one is estimated."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,19 @@ def generation_quality(
         uniqueness=_percentage(len(set(valid)), len(valid)),
         novelty=_percentage(int((~training_set.contains(space, valid)).sum()), len(valid)),
     )
+
+
+def seconds_per_sample(generator: Generator) -> float:
+    """Return about how long one sample takes at most, from one pass of the network over a batch."""
+    space, solver = generator.search_space, get_solver(generator.solver)
+    x = torch.zeros(TIMED, len(space.nodes), len(space.operations))
+    x = x.to(next(generator.denoiser.parameters()).device)
+    with torch.inference_mode():
+        generator.denoiser(x, x.new_tensor(1.0))  # the first pass prepares memory
+        start = time.perf_counter()
+        generator.denoiser(x, x.new_tensor(1.0))
+        once = time.perf_counter() - start
+    return PASSES * solver.steps * once / TIMED
 
 
 def operation_counts(space: SearchSpace, architectures: Iterable[Architecture]) -> np.ndarray:

@@ -27,11 +27,14 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class DatasetDescription:
-    """What was read of an image data set: its classes, the images looked at, those unreadable."""
+    """What was read of an image data set, and from what its predictor learnt."""
 
     classes: int
     images: int
+    """Those that were looked at."""
     skipped: int
+    """Those that could not be read."""
+    learnt_from: str
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,10 @@ def transfer(
         compare_unguided=compare_unguided,
     )
     images_read = int(encoding.present.sum())
-    description = DatasetDescription(len(dataset.classes), images_read, encoding.skipped)
+    learnt_from = aware.about.data or "triplets of its user"
+    description = DatasetDescription(
+        len(dataset.classes), images_read, encoding.skipped, learnt_from
+    )
     return replace(result, dataset=description)
 
 
