@@ -157,3 +157,26 @@ def test_a_narrow_terminal_breaks_no_string(
     with (tmp_path / "a.csv").open() as file:
         strings = [row["architecture"] for row in csv.DictReader(file)]
     assert all(string in result.stdout for string in strings)
+
+
+def test_what_does_not_fit_is_refused_or_streamed(
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    huge = ("generate", "nasbench201", "-n", 10**14)
+    assert_fails(run_main(*huge), 2, "more than the 100,000 that are held in memory")
+    assert_fails(run_main(*huge, "--guide", "params"), 2, "are streamed into a file")
+    assert_fails(run_main(*huge, "--out", "all.jsonl"), 1, "ask for fewer")
+    assert list(tmp_path.iterdir()) == []
+
+    wanted = ("generate", "nasbench201", "--limit", "macs<=60M", "--out", "cells.jsonl")
+    monkeypatch.setattr("diffusionnag.generation.streamed.MOST_AT_ONCE", 600)
+    result = run_main(*wanted, "-n", 700)
+    assert result.returncode == 0, result.stderr
+    streamed = read_records(tmp_path / "cells.jsonl")
+    assert len(streamed) == 700
+    assert max(record.properties["macs"] for record in streamed) <= 60
+    monkeypatch.undo()
+    assert run_main(*wanted, "-n", 700, "--sample").returncode == 0
+    assert {record.architecture for record in read_records(tmp_path / "cells.jsonl")} == {
+        record.architecture for record in streamed
+    }

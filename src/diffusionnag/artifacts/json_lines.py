@@ -42,7 +42,17 @@ def write_records(path: Path, records: Iterable[ArchitectureRecord]) -> None:
     Raises EnvironmentFailureError where the file cannot be written.
     """
     with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(_known(record)) + "\n" for record in records)
+        file.writelines(map(json_line, records))
+
+
+def json_line(record: ArchitectureRecord) -> str:
+    """Return the line of a record; of its fields those that hold something, and `properties`."""
+    known = {
+        name: value
+        for name, value in vars(record).items()
+        if name == "properties" or value not in (None, {})
+    }
+    return json.dumps(known) + "\n"
 
 
 def read_records(path: Path) -> list[ArchitectureRecord]:
@@ -84,15 +94,6 @@ def read_objects(path: Path) -> dict[int, dict[str, Any]]:
             )
         objects[number] = values
     return objects
-
-
-def _known(record: ArchitectureRecord) -> dict[str, Any]:
-    """Return the fields of a record that hold something, and `properties` in any case."""
-    return {
-        name: value
-        for name, value in vars(record).items()
-        if name == "properties" or value not in (None, {})
-    }
 
 
 def _record(where: str, values: Mapping[str, Any]) -> ArchitectureRecord:

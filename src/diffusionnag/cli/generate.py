@@ -75,10 +75,11 @@ def generate(
     from diffusionnag._devices import check_device
     from diffusionnag.cli.console import messages
     from diffusionnag.cli.output import check_output
-    from diffusionnag.cli.show_generation import draw_generation, show_generation
+    from diffusionnag.cli.show_generation import draw_generation, show_generation, stream_and_show
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generation.run import generate
-    from diffusionnag.generation.sampling import Sampling
+    from diffusionnag.generation import Generator, Sampling, generate, parse_request
+    from diffusionnag.generation.streamed import MOST_AT_ONCE
+    from diffusionnag.spaces import get_search_space
 
     check_device(device)
     check_output(top, out, plot)
@@ -89,6 +90,19 @@ def generate(
     if len(methods) > 1:
         both = " and ".join(f"--{method}" for method in methods)
         raise DiffusionNAGError(f"{both} exclude each other; leave one out")
+    streams = not distinct and (methods == ["sample"] or not (methods or guide))
+    if count > MOST_AT_ONCE and streams and out is not None and out.suffix == ".jsonl":
+        search_space = get_search_space(space)
+        stream_and_show(
+            Generator.from_pretrained(
+                generator or search_space.name, search_space=search_space, device=device
+            ),
+            count,
+            out,
+            parse_request(guide or (), limit or (), limit_probability, search_space),
+            Sampling(solver, steps, seed),
+        )
+        return
     with messages.status("generating"):
         result = generate(
             space,

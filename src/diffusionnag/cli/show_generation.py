@@ -9,7 +9,8 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from diffusionnag.cli.console import messages, origin, results
+from diffusionnag.cli.console import messages, origin, progress_bar, results
+from diffusionnag.generation import Generator, Request, Sampling, stream_samples
 from diffusionnag.generation.best import Best
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front
@@ -67,6 +68,27 @@ def _doubts(result: GenerationResult) -> Iterator[str]:
                     "architectures: the best lie outside of what the predictor has learnt; "
                     "--cautious 1 avoids them"
                 )
+
+
+def stream_and_show(
+    generator: Generator, count: int, out: Path, request: Request, sampling: Sampling
+) -> None:
+    """Generate more than fits into memory into a file, and print how good the network was."""
+    with progress_bar() as bar:
+        task = bar.add_task("generating", total=count, note="")
+        summary = stream_samples(
+            generator,
+            count,
+            out,
+            request,
+            sampling=sampling,
+            report=lambda written: bar.update(task, completed=written),
+        )
+    results.print(f"validity of the network itself: {100 * summary.valid / summary.drawn:.2f} %")
+    if request.limits:
+        share = 100 * summary.rejected / summary.drawn
+        results.print(f"rejected for a limit, of all drawn: {share:.2f} %")
+    messages.print(f"{count} architectures written to {out}", markup=False)
 
 
 def draw_generation(result: GenerationResult, path: Path) -> None:

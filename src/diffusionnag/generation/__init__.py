@@ -14,6 +14,7 @@ from diffusionnag.generation.result import GenerationResult
 from diffusionnag.generation.run import METHODS, generate, transfer
 from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
+from diffusionnag.generation.streamed import Streamed, stream_samples
 
 __all__ = [
     "METHODS",
@@ -30,6 +31,7 @@ __all__ = [
     "Resampled",
     "Samples",
     "Sampling",
+    "Streamed",
     "Strength",
     "choose",
     "evaluate",
@@ -42,5 +44,6 @@ __all__ = [
     "parse_request",
     "sample_derivative_free",
     "sample_resampled",
+    "stream_samples",
     "transfer",
 ]

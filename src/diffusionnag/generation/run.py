@@ -19,6 +19,7 @@ from diffusionnag.generation.resampled import sample_resampled
 from diffusionnag.generation.result import DatasetDescription, GenerationResult
 from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
+from diffusionnag.generation.streamed import check_count
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
 from diffusionnag.spaces import SearchSpace, get_search_space
@@ -63,6 +64,7 @@ def generate(
     method = method or ("best" if guides else "sample")
     if method not in METHODS:
         raise DiffusionNAGError(f"no method {method!r}; known: {', '.join(METHODS)}")
+    check_count(count)
     space = get_search_space(search_space) if isinstance(search_space, str) else search_space
     request = parse_request(guides, limits, limit_probability, space)
     model = None
