@@ -81,7 +81,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{before}{uri}{anchor}{after}"
 
     markdown = LINK.sub(turned, markdown)
-    return with_formulas(markdown) if page.meta.get("formulas") else markdown
+    return with_placeholders(markdown, page) if page.meta.get("formulas") else markdown
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the formulas in the place of what stands for them."""
+    for number, formula in enumerate(page.meta.get("formulas_found", [])):
+        html = html.replace(f"FORMULA{number}.", formula)
+    return html
 
 
 def repository_path(file: File) -> str:
@@ -147,10 +154,7 @@ def python_page(name: str, members: list[str]) -> str:
 
 def commands_page() -> str:
     """Return the page of all commands: what each does, its arguments and its options."""
-    parts = [
-        "# Commands\n",
-        "Generated from the command line; `diffusionnag COMMAND --help` says the same.\n",
-    ]
+    parts = ["# Commands\n\nMade from the command line; `diffusionnag COMMAND --help` says the same.\n"]
     parts += command_sections("diffusionnag", typer.main.get_command(app))
     return "\n".join(parts)
 
@@ -172,29 +176,29 @@ def parameter_row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         name = f"`{parameter.name.upper()}`"
     else:
-        metavar = (
-            ""
-            if parameter.is_flag
-            else f" {parameter.metavar or parameter.display_type or ''}".rstrip()
-        )
-        name = ", ".join(f"`{option}{metavar}`" for option in parameter.opts)
+        value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
+        name = ", ".join(f"`{option}{value}`" for option in parameter.opts)
     default = parameter.default
     shown = "" if default in (None, False, (), []) or callable(default) else f"`{default}`"
     text = " ".join((parameter.help or "").split()).replace("|", "\\|")
     return f"| {name.replace('|', chr(92) + '|')} | {text} | {shown} |"
 
 
-def with_formulas(markdown: str) -> str:
-    """Return a page whose formulas, between dollars outside code, are MathML."""
+def with_placeholders(markdown: str, page: Page) -> str:
+    """Return a page without its formulas, those between dollars outside code, which are kept as MathML.
+
+    Markdown would take a formula at the start of a line for a block of HTML.
+    """
+    found = page.meta["formulas_found"] = []
+
+    def kept(formula: str, display: str) -> str:
+        found.append(latex2mathml.converter.convert(" ".join(formula.split()), display=display))
+        return f"FORMULA{len(found) - 1}."
+
     parts = re.split(r"(```.*?```|`[^`\n]*`)", markdown, flags=re.DOTALL)
     for index in range(0, len(parts), 2):
         text = re.sub(
-            r"\$\$(.+?)\$\$", lambda m: mathml(m[1], "block"), parts[index], flags=re.DOTALL
+            r"\$\$(.+?)\$\$", lambda m: kept(m[1], "block"), parts[index], flags=re.DOTALL
         )
-        parts[index] = re.sub(r"\$([^$\n]+)\$", lambda m: mathml(m[1], "inline"), text)
+        parts[index] = re.sub(r"\$([^$\n]+)\$", lambda m: kept(m[1], "inline"), text)
     return "".join(parts)
-
-
-def mathml(formula: str, display: str) -> str:
-    """Return a formula of LaTeX as MathML, which browsers show without any script."""
-    return latex2mathml.converter.convert(" ".join(formula.split()), display=display)
