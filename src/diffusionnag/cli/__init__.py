@@ -80,7 +80,7 @@ def _options(
 
     from diffusionnag.cli.console import messages
 
-    handler = RichHandler(console=messages, show_path=False, show_level=False)
+    handler = RichHandler(console=messages, show_time=False, show_path=False, show_level=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("diffusionnag").setLevel(logging.INFO)
 
