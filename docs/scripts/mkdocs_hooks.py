@@ -15,6 +15,7 @@ import pkgutil
 import posixpath
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import latex2mathml.converter
@@ -29,6 +30,7 @@ from diffusionnag.cli import app
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(\[[^\]]*\]\()([^)#\s]+)(#[^)\s]*)?(\))")
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".csv": "text"}
+CALLABLE = {"search": "diffusionnag.search", "transfer": "diffusionnag.generation"}
 OPTIONS = "    options:\n      heading_level: 2\n      show_root_heading: true\n"
 
 
@@ -146,15 +148,22 @@ def public_packages() -> dict[str, list[str]]:
 
 def python_page(name: str, members: list[str]) -> str:
     """Return the page of a package: its docstring and those of its public names."""
-    text = (importlib.import_module(name).__doc__ or "").strip()
-    parts = [f"# {name}\n\n{text}\n"]
-    parts += [f"::: {name}.{member}\n{OPTIONS}" for member in sorted(members, key=str.lower)]
+    package = importlib.import_module(name)
+    parts = [f"# {name}\n\n{(package.__doc__ or '').strip()}\n"]
+    for member in sorted(members, key=str.lower):
+        # `search` and `transfer` are packages that can be called.
+        home = (
+            CALLABLE.get(member, name) if isinstance(getattr(package, member), ModuleType) else name
+        )
+        parts.append(f"::: {home}.{member}\n{OPTIONS}")
     return "\n".join(parts)
 
 
 def commands_page() -> str:
     """Return the page of all commands: what each does, its arguments and its options."""
-    parts = ["# Commands\n\nMade from the command line; `diffusionnag COMMAND --help` says the same.\n"]
+    parts = [
+        "# Commands\n\nMade from the command line; `diffusionnag COMMAND --help` says the same.\n"
+    ]
     parts += command_sections("diffusionnag", typer.main.get_command(app))
     return "\n".join(parts)
 

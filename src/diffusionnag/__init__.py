@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from diffusionnag.guidance import AnalyticProperty, limit, maximize, minimize, target
     from diffusionnag.predictors import PropertyPredictor
+    from diffusionnag.search import search
     from diffusionnag.spaces import (
         Architecture,
         SearchSpace,
@@ -49,6 +50,7 @@ __all__ = [
     "maximize",
     "minimize",
     "register_search_space",
+    "search",
     "target",
     "transfer",
 ]
