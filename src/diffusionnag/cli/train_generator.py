@@ -55,8 +55,10 @@ def train_generator(
     check_seed(seed)
     prepare_folder(out)
     if (out / CONFIG_FILE).exists():
-        found = read_config(out).get("origin")
-        raise DiffusionNAGError(f"{out} holds a trained generator ({found}); use another folder")
+        trained_as = read_config(out).get("origin")
+        raise DiffusionNAGError(
+            f"{out} holds a trained generator ({trained_as}); use another folder"
+        )
 
     run = TrainingRun.start(search_space, chosen, seed, device)
     with progress_bar() as bar:

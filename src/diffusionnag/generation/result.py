@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,12 +55,14 @@ class GenerationResult:
     fronts: FrontComparison | None = None
     dataset: DatasetDescription | None = None
 
-    def records(self) -> Iterator[ArchitectureRecord]:
-        """Yield what is known of each architecture, best first, as it is written into files."""
+    def records(self) -> list[ArchitectureRecord]:
+        """Return what is known of each architecture, best first, as it is written into files."""
         details = self.samples.details
-        for row, record in enumerate(self.generated.records()):
-            front = bool(details.on_front[row]) if isinstance(details, Front) else None
-            yield replace(record, front=front)
+        records = list(self.generated.records())
+        if isinstance(details, Front):
+            pairs = zip(records, details.on_front, strict=True)
+            records = [replace(record, front=bool(on_front)) for record, on_front in pairs]
+        return records
 
     def save(self, path: str | Path, about: About | None = None) -> None:
         """Write the records, as JSON lines, CSV or Parquet, and beside them what was asked for.

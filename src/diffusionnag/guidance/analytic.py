@@ -69,7 +69,7 @@ class AnalyticProperty(Property):
         """
         space, factors, numbers = self.search_space, [], []
         groups = sorted(space.interactions(), key=len)
-        for _, same in itertools.groupby(enumerate(groups), key=lambda one: len(one[1])):
+        for _, same in itertools.groupby(enumerate(groups), key=lambda numbered: len(numbered[1])):
             nodes, operations = [], []
             for number, group in same:
                 allowed = [np.flatnonzero(space.allowed[node]).tolist() for node in group]
@@ -82,11 +82,11 @@ class AnalyticProperty(Property):
 
     def _expand(self, x: Tensor) -> Tensor:
         """Return the probability of each combination of each group, `batch x columns`."""
-        found = []
+        columns = []
         for nodes, operations in self._factors:
             each = [x[:, nodes[place], operations[place]] for place in range(len(nodes))]
-            found.append(functools.reduce(torch.mul, each))
-        return torch.cat(found, dim=1)
+            columns.append(functools.reduce(torch.mul, each))
+        return torch.cat(columns, dim=1)
 
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the expected value alone, standardised, `batch`, differentiable in x."""

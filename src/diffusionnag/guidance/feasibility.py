@@ -31,8 +31,12 @@ def limits_of(guide: Guidance | None, space: SearchSpace) -> list[Bound]:
     return limits
 
 
-def _same(one: SearchSpace, other: SearchSpace) -> bool:
-    return (one.nodes, one.operations, one.edges) == (other.nodes, other.operations, other.edges)
+def _same(space: SearchSpace, other: SearchSpace) -> bool:
+    return (space.nodes, space.operations, space.edges) == (
+        other.nodes,
+        other.operations,
+        other.edges,
+    )
 
 
 def within_limits(
@@ -59,20 +63,20 @@ def check_limits(limits: Sequence[Bound], space: SearchSpace) -> None:
     """
     starts = space.sample(STARTS, 0)
     for limit in limits:
-        found = _nearest([limit], space, starts)
-        if found is not None:
+        nearest = _nearest([limit], space, starts)
+        if nearest is not None:
             raise DiffusionNAGError(
                 f"no {space.name} architecture was found that keeps {limit.describe()}"
-                f"{_certainty(limit)}; the nearest has {limit.describe(found)}"
+                f"{_certainty(limit)}; the nearest has {limit.describe(nearest)}"
             )
     if len(limits) > 1:
-        found = _nearest(limits, space, starts)
-        if found is not None:
+        nearest = _nearest(limits, space, starts)
+        if nearest is not None:
             together = " and ".join(limit.describe() for limit in limits)
-            nearest = ", ".join(limit.describe(found) for limit in limits)
+            values = ", ".join(limit.describe(nearest) for limit in limits)
             raise DiffusionNAGError(
                 f"no {space.name} architecture was found that keeps {together} together; the "
-                f"nearest has {nearest}"
+                f"nearest has {values}"
             )
 
 
@@ -96,10 +100,10 @@ def _nearest(
             around = list(space.neighbours(here))
             if not around:
                 break
-            found = shortfall(around)
-            if found.min() >= now:
+            missing = shortfall(around)
+            if missing.min() >= now:
                 break
-            here, now = around[int(found.argmin())], float(found.min())
+            here, now = around[int(missing.argmin())], float(missing.min())
         if now < least or now == 0:
             nearest, least = here, now
         if least == 0:

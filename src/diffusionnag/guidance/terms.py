@@ -132,9 +132,9 @@ class Ceiling(Guidance):
 
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
         """Return the smooth minimum of the guidance's log-likelihood and the level, `batch`."""
-        found = self.guidance.log_likelihood(x, sigma, clean)
+        free = self.guidance.log_likelihood(x, sigma, clean)
         sharpness = CEILING_SHARPNESS / self.unit
-        return self.level - functional.softplus(sharpness * (self.level - found)) / sharpness
+        return self.level - functional.softplus(sharpness * (self.level - free)) / sharpness
 
     def leaves(self) -> tuple[Guidance, ...]:
         """Return the leaves of what has the ceiling."""
