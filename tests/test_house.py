@@ -46,7 +46,6 @@ UPWARD: set[tuple[str, str]] = set()
 
 NOTHING_LISTED = {
     "artifacts",
-    "predictors",
     "transfer",
 }
 """Packages that do not say yet what is public in them."""
