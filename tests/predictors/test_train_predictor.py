@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusionnag import PropertyPredictor, get_search_space
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.predictors import (
     MOST_CROSS_VALIDATED,
@@ -126,12 +127,39 @@ def test_tables_that_cannot_be_learnt_are_one_line(run_main: RunCli, tmp_path: P
     tables = {
         "nothing to learn": [f"{SPACE.format(cell)},3" for cell in CELLS],
         "at least 5 are needed": rows(4) * 2,
+        "out of the range of calculation": [
+            f"{SPACE.format(cell)},{sign}1e308" for cell, sign in zip(CELLS, "-+" * 9, strict=False)
+        ],
+        "0 to 4.94066e-324 is out of the range": [
+            f"{SPACE.format(cell)},{end}"
+            for cell, end in zip(CELLS, ("0", "5e-324") * 9, strict=False)
+        ],
         "row 1 is a mnasnet architecture": [f"{other.format(other.sample(1)[0])},3"],
     }
     for message, lines in tables.items():
         write(tmp_path, lines)
         assert_fails(run_main(*TRAIN.split()), 2, message)
         assert {path.name for path in tmp_path.iterdir()} == {"mine.csv"}
+
+
+def test_what_a_search_writes_is_learnt_from(run_main: RunCli, tmp_path: Path) -> None:
+    records = [
+        ArchitectureRecord(SPACE.format(cell), True, {"size": float(row)}, trial=row, allowed=True)
+        for row, cell in enumerate(CELLS[:8])
+    ]
+    write_records(tmp_path / "found.jsonl", records)
+    done = run_main(*TRAIN.replace("mine.csv", "found.jsonl").split())
+    assert done.returncode == 0, done.stderr
+    assert PropertyPredictor.from_pretrained(tmp_path / "size").property_name == "size"
+
+
+def test_cells_without_a_number_are_named_and_counted(run_main: RunCli, tmp_path: Path) -> None:
+    texts = [SPACE.format(cell) for cell in CELLS[:9]]
+    values = ["OOM", "-", "93%", *range(6)]
+    write(tmp_path, [f"{text},{value}" for text, value in zip(texts, values, strict=True)])
+    done = run_main(*TRAIN.split())
+    assert done.returncode == 0, done.stderr
+    assert "left out 3 rows (rows 1, 2, 3): size is no number, but 'OOM', '-', '93%'" in done.stderr
 
 
 # -- cross-validation -----------------------------------------------------------------------------

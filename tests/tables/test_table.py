@@ -11,6 +11,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from diffusionnag import tables
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.tables import Table, known_tables, measured_table, read_table
 from diffusionnag.tables import analog as analog_module
@@ -95,13 +96,94 @@ def test_a_file_that_is_no_table(tmp_path: Path, suffix: str) -> None:
         read_table(path.with_suffix(".xlsx"))
     for damage in (b"", b"\xff\xfe\x00{", b"arch,x,x\na,1,2\n"):
         path.write_bytes(damage)
-        with pytest.raises(DiffusionNAGError, match=rf"\A[^\n]+{path.name}: [^\n]+\Z"):
+        with pytest.raises(DiffusionNAGError, match=rf"\A[^\n]+{path.name}[:,] [^\n]+\Z"):
             read_table(path)
 
 
+@FORMATS
+def test_cells_that_are_no_number_are_told_and_left_out(tmp_path: Path, suffix: str) -> None:
+    rows = [{"arch": "a", "acc": "1.5", "lat": "OOM"}, {"arch": None, "acc": "93%", "lat": "-"}]
+    table = read_table(write(tmp_path / f"mine{suffix}", *rows, {"arch": "c", "acc": "NA"}))
+    assert table.architectures == ("a", "", "c")
+    np.testing.assert_array_equal(table.column("acc"), [1.5, np.nan, np.nan])
+    assert table.unreadable["acc"] == {2: "93%"}
+    with pytest.raises(DiffusionNAGError, match=r"'lat' of .* holds no number, but 'OOM' in row 1"):
+        table.column("lat")
+
+
+def test_numbers_and_texts_of_every_kind_of_column_are_read(tmp_path: Path) -> None:
+    strings = pa.array(["0012", "0120"])
+    columns = {
+        "decimal": pa.array([1, 2]).cast(pa.decimal128(30, 2)),
+        "half": pa.array(np.array([1, 2], dtype=np.float16)),
+        "flag": pa.array([True, False]),
+        "text": pa.array(["1e3", " 2 "], pa.large_string()),
+        "category": pa.array(["1", None]).dictionary_encode(),
+        "null": pa.array([None, None]),
+        "time": pa.array([1, 2]).cast(pa.timestamp("s")),
+        "scripts": pa.array(["१", "1_0"]),
+    }
+    for kind in (
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.dictionary(pa.int32(), pa.string()),
+    ):
+        path = tmp_path / "mine.parquet"
+        parquet.write_table(pa.table({"arch": strings.cast(kind), **columns}), path)
+        table = read_table(path)
+        assert table.architectures == ("0012", "0120")
+        assert {name: list(values) for name, values in table.columns.items()} == {
+            "decimal": [1, 2],
+            "half": [1, 2],
+            "flag": [1, 0],
+            "text": [1000, 2],
+            "category": pytest.approx([1, np.nan], nan_ok=True),
+        }
+    parquet.write_table(pa.table({"arch": pa.array([12, 120]), "x": pa.array([1, 2])}), path)
+    assert read_table(path).architectures == ("12", "120")
+
+
+def test_what_commands_write_is_a_table(tmp_path: Path) -> None:
+    records = [
+        ArchitectureRecord("a", True, {"acc": 0.5, "params": 3}, {"acc": 0.1}, {"acc": 0.4}),
+        ArchitectureRecord("b", True, {"acc": 0.75, "params": 4}, trial=1, allowed=True),
+    ]
+    write_records(tmp_path / "measured.jsonl", records)
+    table = read_table(tmp_path / "measured.jsonl")
+    assert table.architectures == ("a", "b")
+    assert list(table.column("acc")) == [0.5, 0.75]
+    np.testing.assert_array_equal(table.column("true.acc"), [0.4, np.nan])
+
+
+HOSTILE = {
+    "null.jsonl": "null\n" * 3,
+    "deep.jsonl": '{"arch": ' + '{"a": ' * 50_000 + "1" + "}" * 50_001,
+    "deep_list.jsonl": '{"arch": "a", "x": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "many_keys.jsonl": "{" + ", ".join(f'"k{i}": 1' for i in range(200_000)) + "}",
+    "repeated_keys.jsonl": "{" + ", ".join('"x": 1' for _ in range(200_000)) + "}",
+    "huge_number.jsonl": '{"arch": "a", "x": 1' + "0" * 5_000 + "}",
+    "many_columns.csv": ",".join(f"k{i}" for i in range(200_000)) + "\n",
+    "long_names.csv": ",".join("k" * 1_000 + str(i) for i in range(100)) + "\n",
+    "long_cell.csv": f"arch,x\na,{'y' * 200_000}\n",
+    "nul.csv": "arch,x\n\0,\0\n",
+    "quote.csv": 'arch,x\n"a,1\n',
+    "ragged.csv": "arch,x\na\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_in_one_short_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(HOSTILE[name])
+    with pytest.raises(DiffusionNAGError) as refused:
+        read_table(tmp_path / name).column("no such column")
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value).replace(str(tmp_path), "")) < 700
+
+
 def test_parquet_that_is_truncated_or_has_no_text(tmp_path: Path) -> None:
-    path = write(tmp_path / "table.parquet", {"arch": 12, "x": 1})
-    with pytest.raises(DiffusionNAGError, match=r"a text in every row"):
+    path = write(tmp_path / "table.parquet", {"arch": [12], "x": 1})
+    with pytest.raises(DiffusionNAGError, match=r"'arch' holds no text in any row"):
         read_table(path)
     whole = path.read_bytes()
     for kept in (3, len(whole) // 2, len(whole) - 1):
@@ -111,7 +193,7 @@ def test_parquet_that_is_truncated_or_has_no_text(tmp_path: Path) -> None:
 
 
 def test_importing_the_layer_stays_light() -> None:
-    code = "import sys, diffusionnag.benchmarks; print('pyarrow' in sys.modules)"
+    code = "import sys, diffusionnag.tables; print('pyarrow' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
 
 

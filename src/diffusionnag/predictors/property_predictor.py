@@ -28,6 +28,7 @@ from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianPr
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables import nothing_to_learn
 
 KIND = "predictors"
 """The folder of predictors among the models of the package, and of this machine."""
@@ -284,8 +285,8 @@ def _check_measured(
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
-    if np.ptp(values) == 0:
-        raise DiffusionNAGError(f"all values are {values[0]}: there is nothing to learn")
+    if fault := nothing_to_learn(values):
+        raise DiffusionNAGError(f"the values cannot be learnt: {fault}")
     for row, architecture in enumerate(architectures):
         validity = space.is_valid(architecture)
         if not validity:

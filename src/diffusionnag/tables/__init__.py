@@ -11,7 +11,7 @@ from diffusionnag.tables.analog import (
     analog_nasbench_file,
     read_analog_nasbench,
 )
-from diffusionnag.tables.measurements import Measurements, clean_measurements
+from diffusionnag.tables.measurements import Measurements, clean_measurements, nothing_to_learn
 from diffusionnag.tables.nasbench_graph import (
     NAS_BENCH_GRAPH,
     nas_bench_graph_folder,
@@ -28,6 +28,7 @@ __all__ = [
     "clean_measurements",
     "known_tables",
     "measured_table",
+    "nothing_to_learn",
     "read_analog_nasbench",
     "read_nas_bench_graph",
     "read_table",

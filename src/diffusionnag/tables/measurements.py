@@ -10,11 +10,16 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, search_space_names
+from diffusionnag.tables._cells import listed, shortened
 from diffusionnag.tables.table import Table
 
 FEWEST_MEASUREMENTS = 5
+LARGEST = 1e150
+"""The squares of larger values are infinite, and so are the reciprocals of smaller distances."""
 NAMED_ROWS = 5
 """A report names so many rows, and counts the others."""
+LONGEST_REASON = 300
+"""A report says in so many characters why a text is no architecture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +40,8 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
 
     Left out are rows whose string is no architecture of the space, and rows without a finite
     value; an architecture that was measured more than once gets the mean. Raises DiffusionNAGError
-    for an unknown column, for values that are all the same, and where fewer than 10 architectures
-    are left.
+    for an unknown column, for values that are all the same or out of range, and where fewer than 5
+    architectures are left.
     """
     values = table.column(column)
     parsed, reasons = _parse(table, space)
@@ -45,7 +50,9 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
         raise DiffusionNAGError(
             f"no row of {table.name} is of the space {space.name}: {first}{_hint(table, space)}"
         )
-    missing = [row for row in parsed if not np.isfinite(values[row - 1])]
+    unreadable = table.unreadable.get(column, {})
+    texts = {row: unreadable[row] for row in parsed if row in unreadable}
+    missing = [row for row in parsed if not np.isfinite(values[row - 1]) and row not in unreadable]
     measured = [row for row in parsed if np.isfinite(values[row - 1])]
     rows_of: dict[Architecture, list[int]] = {}
     for row in measured:
@@ -54,6 +61,9 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
     if reasons:
         first = next(iter(reasons.values()))
         report.append(f"{_left_out(reasons)}: no {space.name} architecture; the first: {first}")
+    if texts:
+        shown = listed([repr(text) for text in dict.fromkeys(texts.values())], NAMED_ROWS)
+        report.append(f"{_left_out(texts)}: {column} is no number, but {shown}")
     if missing:
         report.append(f"{_left_out(missing)}: no finite value of {column}")
     if len(rows_of) < FEWEST_MEASUREMENTS:
@@ -68,12 +78,20 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
         )
     report += _merged(list(rows_of.values()), values, column)
     means = np.array([_value(values, rows) for rows in rows_of.values()])
-    if np.ptp(means) == 0:
+    if fault := nothing_to_learn(means):
         raise DiffusionNAGError(
-            f"{column} is {means[0]:g} for all {len(means)} architectures of {table.name}: there "
-            "is nothing to learn; choose another column"
+            f"{column} of {table.name} cannot be learnt: {fault}; choose another column"
         )
     return Measurements(tuple(rows_of), means, tuple(report))
+
+
+def nothing_to_learn(values: np.ndarray) -> str:
+    """Return why nothing can be learnt from finite values, `count`, and nothing where it can."""
+    if values.max() == values.min():
+        return f"all {len(values)} values are {values[0]:g}, so there is nothing to learn"
+    if np.abs(values).max() > LARGEST or np.ptp(values) < 1 / LARGEST:
+        return f"{values.min():g} to {values.max():g} is out of the range of calculation"
+    return ""
 
 
 def _parse(table: Table, space: SearchSpace) -> tuple[dict[int, Architecture], dict[int, str]]:
@@ -83,7 +101,7 @@ def _parse(table: Table, space: SearchSpace) -> tuple[dict[int, Architecture], d
         try:
             parsed[row] = space.parse(text)
         except DiffusionNAGError as error:
-            reasons[row] = str(error)
+            reasons[row] = shortened(str(error), LONGEST_REASON) if text else "the cell is empty"
     return parsed, reasons
 
 

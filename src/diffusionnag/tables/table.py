@@ -1,33 +1,35 @@
 """A measured table: architectures, and what was measured on each of them."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from diffusionnag._files import check_writable, write_atomically
-from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.tables._cells import listed, numbers_of, read_cells
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Measured properties of architectures, one row a measurement.
 
-    `architectures` holds N architecture strings, each column N float64 values, NaN where nothing
-    was measured. The columns are read-only copies, so one table can be shared. Raises ValueError
-    for a column of another shape.
+    `architectures` holds N architecture strings, an empty one where a row has none, each column N
+    float64 values, NaN where nothing was measured. `unreadable` holds, by column and row (from 1),
+    the cells that hold something else than a number. The columns are read-only copies, so one table
+    can be shared. Raises ValueError for a column of another shape.
     """
 
     name: str
     architectures: tuple[str, ...]
     columns: dict[str, np.ndarray]
+    unreadable: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         columns = {name: np.array(values, np.float64) for name, values in self.columns.items()}
@@ -41,10 +43,13 @@ class Table:
         """Return the column of that name, shape (N,); DiffusionNAGError names the nearest ones."""
         if name in self.columns:
             return self.columns[name]
+        if name in self.unreadable:
+            row, cell = next(iter(self.unreadable[name].items()))
+            raise DiffusionNAGError(
+                f"the column {name!r} of the table {self.name} holds no number, but {cell!r} in row {row}"
+            )
         nearest = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.4)
-        choice = (
-            f"nearest: {', '.join(nearest)}" if nearest else f"it has {', '.join(self.columns)}"
-        )
+        choice = f"nearest: {', '.join(nearest)}" if nearest else f"it has {listed(self.columns)}"
         raise DiffusionNAGError(f"the table {self.name} has no column {name!r}; {choice}")
 
     def lookup(self, column: str, architectures: Sequence[str]) -> np.ndarray:
@@ -75,33 +80,39 @@ class Table:
 def read_table(path: str | Path, architecture_column: str = "arch") -> Table:
     """Read a measured table from a file: Parquet (.parquet), CSV (.csv) or JSON lines (.jsonl).
 
-    Its numeric columns become the table's columns, a null becomes NaN, and the file's stem the
-    name. A column `architecture` serves where `architecture_column` is absent. Raises
-    DiffusionNAGError for a file that is missing, damaged or no such table,
-    EnvironmentFailureError for one that cannot be read.
+    JSON lines may be those that `generate --out` and `search --out` write. Columns that hold numbers
+    become the table's columns, what else they hold becomes NaN, and the file's stem the name. A
+    column `architecture` serves where `architecture_column` is absent. Raises DiffusionNAGError for
+    a file that is missing, damaged or no such table, EnvironmentFailureError for one that cannot be
+    read.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DiffusionNAGError(f"{path}: a table must be one of {', '.join(_READERS)}")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DiffusionNAGError(f"{path}: no such file; check the path of the table") from None
-    except OSError as error:
-        raise EnvironmentFailureError(f"{path}: cannot be read: {error.strerror}") from error
-    candidates = (architecture_column, "architecture")
-    try:
-        content = reader(data, candidates)
-        content.validate(full=True)
-    except (OSError, ValueError, LookupError, TypeError, NotImplementedError) as error:
-        # Arrow reports damage as any of these, at times over several lines.
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        kind = path.suffix.lower()
+    cells = read_cells(path)
+    found = next((name for name in (architecture_column, "architecture") if name in cells), None)
+    if found is None:
         raise DiffusionNAGError(
-            f"{path}: is damaged or not a {kind} file ({reason}); get or export the file again"
-        ) from error
-    return _to_table(path, content, candidates)
+            f"{path}: has no architecture column {architecture_column!r}; it has {listed(cells)}"
+        )
+    architectures = tuple(map(_architecture_text, cells.pop(found)))
+    if architectures and not any(architectures):
+        raise DiffusionNAGError(f"{path}: column {found!r} holds no text in any row")
+    columns, unreadable = {}, {}
+    for name, column in cells.items():
+        values, others = numbers_of(column)
+        if others:
+            unreadable[name] = others
+        if isinstance(column, np.ndarray) or not np.isnan(values).all():
+            columns[name] = values
+    if not columns:
+        raise DiffusionNAGError(f"{path}: has no numeric column; add one with measured values")
+    return Table(path.stem, architectures, columns, unreadable)
+
+
+def _architecture_text(cell: Any) -> str:
+    """Return the text of a cell; of a whole number its digits, and of anything else nothing."""
+    if isinstance(cell, float | np.floating):
+        return str(int(cell)) if float(cell).is_integer() else ""
+    return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else ""
 
 
 def check_table_path(path: Path) -> None:
@@ -129,58 +140,3 @@ def write_table(table: Table, path: Path) -> None:
     content = pa.table({"arch": pa.array(table.architectures, pa.string()), **columns})
     with write_atomically(path) as temporary:
         pq.write_table(content, temporary)
-
-
-def _to_table(path: Path, content: "pa.Table", candidates: tuple[str, ...]) -> Table:
-    import pyarrow as pa
-
-    names = content.column_names
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DiffusionNAGError(f"{path}: has two columns named {twice!r}; rename one of them")
-    found = next((name for name in candidates if name in names), None)
-    if found is None:
-        raise DiffusionNAGError(
-            f"{path}: has no architecture column {candidates[0]!r}; it has {', '.join(names)}"
-        )
-    architectures = content[found].to_pylist()
-    if not all(isinstance(architecture, str) for architecture in architectures):
-        raise DiffusionNAGError(f"{path}: column {found!r} must hold a text in every row")
-    columns = {
-        name: values.to_numpy()
-        for name, values in zip(names, content.columns, strict=True)
-        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    }
-    if not columns:
-        raise DiffusionNAGError(f"{path}: has no numeric column; add one with measured values")
-    return Table(path.stem, tuple(architectures), columns)
-
-
-def _read_parquet(data: bytes, _: tuple[str, ...]) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(pa.BufferReader(data)).read()
-
-
-def _read_csv(data: bytes, candidates: tuple[str, ...]) -> "pa.Table":
-    import pyarrow as pa
-    from pyarrow import csv
-
-    # Inference would read an architecture such as 02012100 as a number, and lose its leading 0.
-    options = csv.ConvertOptions(column_types=dict.fromkeys(candidates, pa.string()))
-    return csv.read_csv(pa.BufferReader(data), convert_options=options)
-
-
-def _read_json_lines(data: bytes, _: tuple[str, ...]) -> "pa.Table":
-    import pyarrow as pa
-    from pyarrow import json
-
-    return json.read_json(pa.BufferReader(data))
-
-
-_READERS: dict[str, Callable[[bytes, tuple[str, ...]], "pa.Table"]] = {
-    ".parquet": _read_parquet,
-    ".csv": _read_csv,
-    ".jsonl": _read_json_lines,
-}
