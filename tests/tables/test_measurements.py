@@ -68,7 +68,9 @@ def test_repeats_are_merged_and_averaged_and_the_worst_is_shown() -> None:
 
 
 def test_a_constant_column_has_nothing_to_learn() -> None:
-    assert "latency of mine cannot be learnt: all 12 values are 7" in refusal(TEXTS[:12], [7.0] * 12)
+    assert "latency of mine cannot be learnt: all 12 values are 7" in refusal(
+        TEXTS[:12], [7.0] * 12
+    )
     # The mean of equal values must not differ from them by rounding.
     assert "nothing to learn" in refusal(TEXTS[:12] + TEXTS[:1] * 2, [0.1] * 14)
 
