@@ -15,6 +15,7 @@ from diffusionnag.generation import Generator, Sampling
 from diffusionnag.generation._moves import promising_moves
 from diffusionnag.generation._objective import Objective, Pool
 from diffusionnag.guidance import Guidance
+from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.spaces.search_space import operation_indices
 from experiments.guidance.best import Case, cases
@@ -182,4 +183,4 @@ def _run(case: Case, generator: Generator, name: str, seed: int) -> tuple[float,
             break
     best = pool.best(COUNT)
     kept = (pool.shortfall[best] == 0).sum() == COUNT
-    return float(pool.score[best].mean() / 4) if kept else np.nan, float(len(pool))
+    return float(pool.score[best].mean() / GUIDANCE_SCALE) if kept else np.nan, float(len(pool))
