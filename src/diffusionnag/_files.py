@@ -1,13 +1,15 @@
 """Reading files, and writing them so that nobody ever finds half of one."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
-__all__ = ["check_writable", "prepare_folder", "read_file", "write_atomically"]
+__all__ = ["check_writable", "prepare_folder", "read_file", "read_json", "write_atomically"]
 
 _KEPT_NAME = 50
 
@@ -24,6 +26,18 @@ def read_file(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # a path with a null character is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise EnvironmentFailureError(f"cannot read {path}: {reason}") from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises ValueError for any other file, and for one nested deeper than Python can follow; OSError
+    where it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply") from error
 
 
 @contextmanager

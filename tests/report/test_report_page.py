@@ -9,14 +9,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from conftest import RunCli, assert_fails
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.storages.journal import JournalFileBackend
 
 from diffusionnag import get_search_space
 from diffusionnag.artifacts.model_cards import About
@@ -24,6 +29,9 @@ from diffusionnag.cli import main
 from diffusionnag.networks import Comparison, TrainedNetwork, build_network, write_comparison
 from diffusionnag.report.page import read_run_folder, write_page
 from diffusionnag.report.page._section import Section
+from diffusionnag.search import ARCHITECTURE
+from diffusionnag.search.study import ORIGIN, SUBJECT
+from diffusionnag.search.trials import METRICS
 
 pytest.importorskip("matplotlib")
 
@@ -257,6 +265,7 @@ def test_a_space_is_never_loaded_because_a_file_names_it(tmp_path: Path) -> None
     assert not any(alt.startswith("Architecture") for alt in pictures(report(tmp_path)))
 
 
+DEEP = "[" * 200_000 + "]" * 200_000
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut.jsonl": lambda path: path.write_text('{"architecture": "a", "prop'),
     "other.jsonl": lambda path: path.write_text('{"name": 3}\n'),
@@ -267,12 +276,16 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "none.db": lambda path: path.write_bytes(b"not a database"),
     "config.json": lambda path: path.write_text("{}"),
     "comparison.json": lambda path: path.write_text('{"groups": {"a": []}}'),
+    "nested.jsonl": lambda path: path.write_text('{"properties": ' + DEEP),
+    "model/config.json": lambda path: path.write_text(DEEP),
+    "compared/comparison.json": lambda path: path.write_text(DEEP),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path, name: str) -> None:
     write_set(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     DAMAGES[name](tmp_path / name)
     before = (tmp_path / name).read_bytes()
     page = report(tmp_path)
@@ -281,11 +294,52 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path, name: str) ->
     assert (tmp_path / name).read_bytes() == before
 
 
-def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ['{"search_space"', "[3]", "nested"])
+def test_a_damaged_record_is_named(tmp_path: Path, damage: str) -> None:
+    damage = DEEP if damage == "nested" else damage
     write_set(tmp_path)
     write_set(tmp_path, "more.jsonl")
-    (tmp_path / "more.run.json").write_text('{"search_space"')
+    (tmp_path / "more.run.json").write_text(damage)
     assert any("more.run.json is damaged" in text for text in report(tmp_path).texts)
+
+
+def write_study(folder: Path, storage: str | optuna.storages.BaseStorage) -> None:
+    """Keep a study of three trials as `search` does, with a file of architectures beside it."""
+    write_set(folder)
+    record = {"search_space": SPACE.name, "about": {}, "goals": {"accuracy": 1}, "limits": []}
+    record |= {"random": {}, "random_true": {}, "warm_up": 0}
+    study = optuna.create_study(storage=storage, direction="maximize")
+    study.set_user_attr(SUBJECT, SPACE.name)
+    study.set_user_attr(ORIGIN, record)
+    for cell in SPACE.sample(3, seed=0):
+        attributes = {ARCHITECTURE: SPACE.format(cell), METRICS: {"accuracy": 90.0}}
+        study.add_trial(optuna.trial.create_trial(value=90.0, user_attrs=attributes))
+
+
+@pytest.mark.parametrize("wrong", ["3", "[]", "null", '"x"', "{}", "{", "\xff"])
+@pytest.mark.parametrize("name", [ARCHITECTURE, METRICS, SUBJECT, ORIGIN])
+def test_a_study_that_says_odd_things_ends_nothing(name: str, wrong: str, tmp_path: Path) -> None:
+    write_study(tmp_path, f"sqlite:///{tmp_path}/study.db")
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
+        for table in ("trial_user_attributes", "study_user_attributes"):
+            database.execute(f"UPDATE {table} SET value_json = ? WHERE key = ?", (wrong, name))
+    assert "cells.jsonl" in report(tmp_path).texts
+
+
+@settings(max_examples=40)
+@given(
+    line=st.integers(0, 8),
+    damage=st.sampled_from([b"", b"\xff\xfe", b"{}", b"3", b'{"op_code": 99}']),
+)
+def test_a_journal_with_a_wrong_line_ends_nothing(line: int, damage: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        backend = JournalFileBackend(str(folder / "study.log"))
+        write_study(folder, optuna.storages.JournalStorage(backend))
+        lines = (folder / "study.log").read_bytes().splitlines(keepends=True)
+        lines[line % len(lines)] = damage + b"\n" if damage else b""
+        (folder / "study.log").write_bytes(b"".join(lines))
+        assert any(entry.name == "cells.jsonl" for entry in read_run_folder(folder).entries)
 
 
 # -- wrong requests -------------------------------------------------------------------------------

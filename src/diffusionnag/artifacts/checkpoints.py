@@ -16,7 +16,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from diffusionnag._files import prepare_folder, write_atomically
+from diffusionnag._files import prepare_folder, read_json, write_atomically
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.spaces import SearchSpace, get_search_space
 
@@ -137,7 +137,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Return a model folder's config; raises DiffusionNAGError when it is missing or damaged."""
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
         sums = config.pop("sha256")
         intact = sums["config"] == _config_sum(config) and isinstance(sums["weights"], str)
     except FileNotFoundError as error:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffusionnag._files import write_atomically
+from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
 
@@ -57,7 +57,7 @@ def read_run_record(output: Path) -> RunRecord | None:
     if not path.is_file():
         return None
     try:
-        return parse_run_record(json.loads(path.read_text(encoding="utf-8")))
+        return parse_run_record(read_json(path))
     except (ValueError, DiffusionNAGError) as error:
         raise DiffusionNAGError(f"{path} is damaged; delete it to go without") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from diffusionnag._files import write_atomically
+from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks._history import EpochResult
@@ -87,7 +87,7 @@ def kept_accuracy(
     }
     if path.exists():
         try:
-            kept = json.loads(path.read_text())
+            kept = read_json(path)
             accuracy = float(kept.pop("accuracy"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DiffusionNAGError(f"{path} is damaged; delete it to train again") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag._confidence import interval
-from diffusionnag._files import write_atomically
+from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
 
@@ -91,7 +91,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 def read_comparison(path: Path) -> Comparison:
     """Return the comparison in a file; raises DiffusionNAGError where it is damaged."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json(path)
         groups = {str(name): tuple(map(str, texts)) for name, texts in kept["groups"].items()}
         accuracies = {name: np.array(kept["accuracies"][name], dtype=float) for name in groups}
         about = About(**kept["about"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusionnag._files import prepare_folder, write_atomically
+from diffusionnag._files import prepare_folder, read_json, write_atomically
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import build_network, check_resolution, check_width
@@ -115,7 +115,7 @@ def _check_identity(folder: Path, wanted: dict[str, object]) -> None:
     path = folder / SETTINGS_FILE
     if path.exists():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
         except ValueError as error:
             raise DiffusionNAGError(
                 f"{path} is damaged; delete {folder} to measure again"

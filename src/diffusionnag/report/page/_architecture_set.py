@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, read_records
 from diffusionnag.artifacts.run_records import RunRecord, read_run_record
-from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import non_dominated
 
+Columns = dict[str, np.ndarray]
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -39,31 +38,29 @@ class ArchitectureSet:
 
     @classmethod
     def of(
-        cls, name: str, rows: Sequence[Mapping[str, Any]], record: RunRecord | None
+        cls, name: str, known: Sequence[ArchitectureRecord], record: RunRecord | None
     ) -> ArchitectureSet:
-        """Return the set of rows as `generate` and `search` write them.
+        """Return the set of what is known of each architecture, and of the run that wrote it."""
 
-        Raises KeyError, TypeError, ValueError or AttributeError for rows that are none.
-        """
-
-        def columns(key: str) -> dict[str, np.ndarray]:
-            cells = [row.get(key, {}) for row in rows]
+        def columns(of: Callable[[ArchitectureRecord], Mapping[str, float]]) -> Columns:
+            cells = list(map(of, known))
             names = dict.fromkeys(name for cell in cells for name in cell)
             return {
                 printable(name): np.array([float(cell.get(name, np.nan)) for cell in cells])
                 for name in names
             }
 
-        searched, compared = "trial" in rows[0], "front" in rows[0]
+        trials = [each.trial for each in known if each.trial is not None]
+        front = [each.front for each in known if each.front is not None]
         return cls(
             name=printable(name),
-            architectures=tuple(printable(row["architecture"]) for row in rows),
-            properties=columns("properties"),
-            std=columns("std"),
-            true=columns("true"),
-            allowed=np.array([bool(row.get("allowed", True)) for row in rows]),
-            front=np.array([bool(row["front"]) for row in rows]) if compared else None,
-            trials=np.array([int(row["trial"]) for row in rows]) if searched else None,
+            architectures=tuple(printable(each.architecture) for each in known),
+            properties=columns(lambda each: each.properties),
+            std=columns(lambda each: each.std),
+            true=columns(lambda each: each.true),
+            allowed=np.array([each.allowed is not False for each in known]),
+            front=np.array(front) if len(front) == len(known) else None,
+            trials=np.array(trials) if len(trials) == len(known) else None,
             record=record,
         )
 
@@ -117,21 +114,10 @@ class ArchitectureSet:
 def read_architectures(path: Path) -> ArchitectureSet:
     """Return the architectures of a file that `--out` of `generate`, `transfer` or `search` wrote.
 
-    Raises DiffusionNAGError for a file that is none, or is empty, and where its record is damaged.
+    Raises DiffusionNAGError for a file that is none, or is empty, and where its record is damaged,
+    EnvironmentFailureError where it cannot be read.
     """
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                raise DiffusionNAGError(f"line {number} is no JSON; is it cut short?") from error
-    if not rows:
-        raise DiffusionNAGError("it holds no architectures")
-    try:
-        return ArchitectureSet.of(path.name, rows, read_run_record(path))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DiffusionNAGError("it holds no architectures as --out writes them") from error
+    return ArchitectureSet.of(path.name, read_records(path), read_run_record(path))
 
 
 def printable(text: str) -> str:

@@ -120,7 +120,7 @@ def _read_model(folder: Path) -> Model:
             about=About(**config["about"]),
             accuracy=_accuracy(folder / HISTORY_FILE),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise DiffusionNAGError("it is no model of this library") from error
 
 

@@ -6,12 +6,12 @@ import sqlite3
 import warnings
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
+from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.run_records import RunRecord, parse_run_record
 from diffusionnag.errors import DiffusionNAGError
@@ -32,13 +32,18 @@ def read_studies(path: Path) -> list[ArchitectureSet]:
     if path.suffix in SQLITE and not _holds_studies(path):
         raise DiffusionNAGError("it holds no studies")
     text = f"sqlite:///{path}" if path.suffix in SQLITE else f"journal:{path}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        storage = open_existing_storage(text)
-        names = optuna.get_all_study_names(storage)
-        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-    ours = [study for study in studies if SUBJECT in study.user_attrs]
-    entries = [_measured(path, study) for study in ours if measured_trials(study)]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            storage = open_existing_storage(text)
+            names = optuna.get_all_study_names(storage)
+            studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+        ours = [study for study in studies if SUBJECT in study.user_attrs]
+        entries = [_measured(path, study) for study in ours if measured_trials(study)]
+    except DiffusionNAGError:
+        raise
+    except Exception as error:  # Optuna fails with whatever it comes across in a damaged file
+        raise DiffusionNAGError(f"its studies are damaged ({type(error).__name__})") from error
     if not entries:
         raise DiffusionNAGError("it holds no study with a finished trial")
     return entries
@@ -58,9 +63,11 @@ def _measured(path: Path, study: Study) -> ArchitectureSet:
     trials = measured_trials(study)
     record = _record(study)
     names = list(record.goals)
-    rows = [_row(trial, names) for trial in trials if ARCHITECTURE in trial.user_attrs]
+    known = [_known(trial, names) for trial in trials if ARCHITECTURE in trial.user_attrs]
+    if not known:
+        raise DiffusionNAGError("its trials name no architectures")
     title = path.name if study.study_name == study.user_attrs[SUBJECT] else study.study_name
-    return ArchitectureSet.of(title, rows, record)
+    return ArchitectureSet.of(title, known, record)
 
 
 def _record(study: Study) -> RunRecord:
@@ -73,11 +80,11 @@ def _record(study: Study) -> RunRecord:
     return RunRecord(space, About(data=subject), dict(zip(names, signs, strict=True)))
 
 
-def _row(trial: FrozenTrial, objectives: list[str]) -> dict[str, Any]:
+def _known(trial: FrozenTrial, objectives: list[str]) -> ArchitectureRecord:
     values = dict(zip(objectives, trial.values, strict=True))
-    return {
-        "architecture": trial.user_attrs[ARCHITECTURE],
-        "properties": trial.user_attrs.get(METRICS, {}) | values,
-        "trial": trial.number,
-        "allowed": is_feasible(trial),
-    }
+    return ArchitectureRecord(
+        trial.user_attrs[ARCHITECTURE],
+        properties=trial.user_attrs.get(METRICS, {}) | values,
+        trial=trial.number,
+        allowed=is_feasible(trial),
+    )
