@@ -58,6 +58,94 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert pixels.values[2, :, 4, 4].tolist() == list(RED)
 
 
+def test_copies_that_programs_keep_are_no_images(tmp_path: Path) -> None:
+    for place in ("", ".ipynb_checkpoints/", "@eaDir/a.png/", "__MACOSX/", ".git/objects/"):
+        write(tmp_path / "cat" / f"{place}a.png", encoded())
+    write(tmp_path / "__MACOSX" / "cat" / "a.png", encoded())
+    images = read_images(tmp_path)
+    assert (images.classes, len(images)) == (("cat",), 1)
+
+
+def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere" / "deep" / "a.png", encoded())
+    write(tmp_path / "images" / "cat" / "b.png", encoded())
+    (tmp_path / "images" / "dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "images" / "cat" / "more").symlink_to(tmp_path / "elsewhere" / "deep")
+    (tmp_path / "images" / "cat" / "circle").symlink_to(tmp_path / "images" / "cat")
+    images = read_images(tmp_path / "images")
+    assert images.classes == ("cat", "dog")
+    assert images.labels.tolist() == [0, 0, 1]
+
+
+def test_a_class_of_unknown_endings_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("cat/a.jfif", "dog/a.JPE", "owl/a.raw3"):
+        write(tmp_path / name, encoded(kind="JPEG"))
+    assert read_images(tmp_path).classes == ("cat", "dog")
+    assert "owl is no class: it holds no images that are known by their ending, but a.raw3" in (
+        caplog.text
+    )
+
+
+def grey(values: object, kind: str = "TIFF") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.array(values)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_grey_values_are_scaled_by_what_the_format_says(tmp_path: Path) -> None:
+    ramp = np.array([[0.0, 0.2], [0.2, 1.0]])
+    write(tmp_path / "a" / "0.tif", grey(ramp.astype(np.float32)))
+    write(tmp_path / "a" / "1.tif", grey((65535 * ramp).astype(np.uint16)))
+    write(tmp_path / "a" / "2.png", grey((65535 * ramp).astype(np.uint16), "PNG"))
+    write(tmp_path / "a" / "3.png", grey(np.full((2, 2), 200, np.uint16), "PNG"))
+    *same, dark = read_pixels(read_images(tmp_path), 2).values[:, 0].tolist()
+    assert same == [[[0, 51], [51, 255]]] * 3
+    assert dark == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[0.0, np.nan]], np.float32),
+        np.array([[0.0, 255.0]], np.float32),
+        np.array([[-1.0, 1.0]], np.float32),
+        np.array([[0, 70_000]], np.int32),
+    ],
+)
+def test_grey_values_of_unknown_scale_are_refused(tmp_path: Path, values: np.ndarray) -> None:
+    write(tmp_path / "a" / "0.tif", grey(values))
+    with pytest.raises(DiffusionNAGError, match=r"image 1 of .* no known scale; save it with"):
+        read_pixels(read_images(tmp_path), 2)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pa.array(["cat", "dog", "cat"]).dictionary_encode(),
+        pa.array(["cat", "dog", "cat"], pa.string_view()),
+        pa.array([False, True, False]),
+        pa.array([0.0, 1.0, 0.0]),
+        pa.array([0, 1, 0]).cast(pa.decimal128(30, 1)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()], ids=str)
+def test_parquet_of_every_kind_of_label_and_image(
+    tmp_path: Path, labels: pa.Array, kind: pa.DataType
+) -> None:
+    table = pa.table(
+        {"image": pa.array([encoded(), encoded(GREEN)] * 2, kind)[:3], "label": labels}
+    )
+    pq.write_table(table, tmp_path / "images.parquet")
+    images = read_images(tmp_path / "images.parquet")
+    assert images.labels.tolist() == [0, 1, 0]
+    names = {"bool": ("False", "True"), "dictionary": ("cat", "dog"), "string": ("cat", "dog")}
+    assert images.classes == names.get(str(labels.type).split("<")[0].split("_")[0], ("0", "1"))
+    assert read_pixels(images, 4).values[1, :, 2, 2].tolist() == list(GREEN)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

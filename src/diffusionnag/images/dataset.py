@@ -28,8 +28,14 @@ class ImageSet:
         return len(self.labels)
 
     def read(self, index: int, size: int) -> np.ndarray | None:
-        """Return an image's centre square as RGB, `size x size x 3` uint8; None if it is corrupt."""
-        return decode_square(self.encoded(index), size)
+        """Return an image's centre square as RGB, `size x size x 3` uint8; None if it is corrupt.
+
+        Raises DiffusionNAGError for grey values of unknown scale.
+        """
+        try:
+            return decode_square(self.encoded(index), size)
+        except DiffusionNAGError as error:
+            raise DiffusionNAGError(f"image {index + 1} of {self.name}: {error}") from error
 
     def of_class(self, label: int) -> np.ndarray:
         """Return the numbers of the images of one class, ascending."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,9 @@ def read_parquet_images(path: Path) -> ImageSet:
         file = pq.ParquetFile(path)
         columns = _columns(str(path), file.schema_arrow)
         table = file.read(columns=list(columns))
-    except (pa.ArrowException, OSError) as error:
-        raise DiffusionNAGError(f"{path} is no readable Parquet file: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, MemoryError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DiffusionNAGError(f"{path} is no readable Parquet file: {reason}") from error
     return images_of_table(str(path), table)
 
 
@@ -38,7 +41,7 @@ def images_of_table(name: str, table: pa.Table) -> ImageSet:
     Raises DiffusionNAGError where either is missing, and for a row without a label.
     """
     image_column, label_column = _columns(name, table.schema)
-    written = table.column(label_column).to_pylist()
+    written = [_whole(value) for value in table.column(label_column).to_pylist()]
     if not written or None in written:
         what = "a row without a label" if written else "no rows"
         raise DiffusionNAGError(f"{name} holds {what}")
@@ -85,13 +88,34 @@ def _choose(where: str, schema: pa.Schema, names: Sequence[str], what: str, fits
 
 def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        place = kind.get_field_index("bytes")
+        return place >= 0 and _holds_bytes(kind.field(place).type)
+    if pa.types.is_dictionary(kind):
+        return _holds_bytes(kind.value_type)
+    checks = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(check(kind) for check in checks)
 
 
 def _holds_labels(kind: pa.DataType) -> bool:
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return pa.types.is_integer(kind) or text
+    if pa.types.is_dictionary(kind):
+        return _holds_labels(kind.value_type)
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    numbers = (
+        pa.types.is_integer,
+        pa.types.is_boolean,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+    )
+    return any(check(kind) for check in (*texts, *numbers))
+
+
+def _whole(value: Any) -> Any:
+    """Return a label, a number that is whole as an int, and None for NaN."""
+    if isinstance(value, float | Decimal):
+        if not math.isfinite(value):
+            return None
+        return int(value) if value == int(value) else float(value)
+    return value
 
 
 def _class_names(schema: pa.Schema, label_column: str, values: list[Any]) -> list[str]:

@@ -17,7 +17,6 @@ from diffusionnag._files import prepare_folder, write_atomically
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.images import ImageSet
-from diffusionnag.images.decoding import decode_square
 from diffusionnag.transfer.image_encoder import EncodesImages
 
 IMAGES_PER_CLASS = 20
@@ -89,7 +88,7 @@ def _encode(
     for row, ranked in enumerate(classes):
         taken = 0
         for _, index in ranked:
-            image = decode_square(images.encoded(index), encoder.size)
+            image = images.read(index, encoder.size)
             if image is None:
                 skipped += 1
                 continue
