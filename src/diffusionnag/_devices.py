@@ -1,9 +1,10 @@
-"""Where networks run, and on how many threads."""
+"""Where networks run, on how many threads, and torch's own defaults while the library computes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -11,14 +12,23 @@ from diffusionnag.errors import DiffusionNAGError
 
 
 def device_names() -> list[str]:
-    """Return the devices that networks can run on here."""
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    """Return the devices that networks can run on here, such as `cpu` and `cuda:0`."""
+    names = ["cpu"]
+    for kind in ("cuda", "xpu", "mps"):
+        module = getattr(torch, kind, None)
+        if module is not None and module.is_available():
+            names += [f"{kind}:{number}" for number in range(module.device_count())]
+    return names
 
 
 def check_device(name: str) -> str:
-    """Return a device's name if it can be used here; raises DiffusionNAGError otherwise."""
-    if name not in device_names():
-        raise DiffusionNAGError(f"no device {name!r} here; available: {', '.join(device_names())}")
+    """Return a device's name if numbers can be held there; raises DiffusionNAGError otherwise."""
+    try:
+        torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        raise DiffusionNAGError(
+            f"no device {name!r} here; there is {', '.join(device_names())}"
+        ) from error
     return name
 
 
@@ -31,3 +41,30 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+_lock = threading.Lock()
+_users: list[torch.dtype] = []
+"""The default of the user's, once for each thread that is in `torch_defaults`."""
+
+
+@contextmanager
+def torch_defaults() -> Iterator[None]:
+    """Compute with float32 on the CPU where nothing else is said, whatever the user's defaults are.
+
+    Several threads may be in such a block; the last to leave it restores the user's default type.
+    """
+    with _lock:
+        _users.append(_users[0] if _users else torch.get_default_dtype())
+        torch.set_default_dtype(torch.float32)
+    try:
+        with ExitStack() as stack:
+            # Entered only where needed, for it slows each of torch's functions down.
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        with _lock:
+            dtype = _users.pop()
+            if not _users:
+                torch.set_default_dtype(dtype)

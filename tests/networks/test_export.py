@@ -106,6 +106,10 @@ def test_latency_is_measured(run_main: RunCli, backend: str) -> None:
         (("measure", "--backend", "tvm"), "no backend 'tvm'"),
         (("measure", "--threads", "0"), "threads is 0"),
         (("measure", "--resolution", "1"), "4 pixels at least"),
+        (("measure", "--resolution", "1000000000"), "of memory, and this machine has"),
+        (("measure", "--batch", "1000000000000"), "of memory, and this machine has"),
+        (("measure", "--repeats", "100000000000000"), "of memory, and this machine has"),
+        (("measure", "--threads", "1000000"), "at most 1,024"),
     ],
 )
 def test_wrong_requests_are_one_line(

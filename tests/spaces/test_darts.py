@@ -63,7 +63,7 @@ def test_the_order_of_a_nodes_operations_does_not_matter() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GENOTYPE.replace(" ", ""), "should read like"),
+        (GENOTYPE.replace(" ", ","), "should read like"),
         (GENOTYPE.replace("(max_pool_3x3,2),", ""), "8 operations, not 7"),
         (GENOTYPE.replace("(max_pool_3x3,2)", "(max_pool_3x3,4)"), "the source 4 twice"),
         (GENOTYPE.replace("(max_pool_3x3,2)", "(max_pool_3x3,5)"), "no operation '4.5'"),

@@ -350,6 +350,16 @@ def changed(old: str, new: str) -> str:
         (changed("depths: [1, 2]", "depth: 2"), "stage body has no `depths`"),
         (changed("depths: [1, 2]", "depths: 2"), "`depths` of stage body needs a list"),
         (changed("depths: [1, 2]", "depths: [0, 2]"), "stage body needs `depths`, different"),
+        (changed("depths: [1, 2]", "depths: [1, 1000000]"), "1,000,002 nodes in all layers"),
+        (changed("depths: [1, 2]", "depths: [1, 1000000000]"), "1,000,000,002 nodes in all layers"),
+        (changed("depths: [1, 2]", f"depths: [{'9' * 5000}]"), "where a whole number should be"),
+        (changed("depths: [1, 2]", "depths: [१]"), "'१' where a whole number should be"),
+        (
+            changed("depths: [1, 2]", "depths: [11]").replace(
+                "head:", "body1: {layer: {kernel: [3]}, depths: [1]}\n  head:"
+            ),
+            "the stages body and body1 both have a node body11.kernel",
+        ),
         (changed("depths: [1, 2]", "depths: [two]"), "'two' where a whole number should be"),
         (YAML + "edges: {}", "`edges` needs `fixed`, `free`, or both; or `inputs` alone"),
         (YAML + "edges: {fixed: chain, inputs: 1}", "or `inputs` alone"),

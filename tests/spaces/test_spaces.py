@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from diffusionnag import Architecture, DiffusionNAGError, SearchSpace, get_search_space
-from diffusionnag.spaces import UNDECIDED
+from diffusionnag.spaces import UNDECIDED, search_space_names
 
 NASBENCH201, MOBILENETV3, MNASNET = map(get_search_space, ("nasbench201", "mobilenetv3", "mnasnet"))
 each_space = pytest.mark.parametrize(
@@ -78,7 +78,8 @@ def test_a_string_is_refused_or_means_itself(space: SearchSpace, data: st.DataOb
     place = data.draw(st.integers(0, len(text) - 1))
     changed = text[:place] + data.draw(st.text(max_size=2)) + text[place + 1 :]
     with contextlib.suppress(DiffusionNAGError):
-        assert space.format(space.parse(changed)) == changed
+        written = space.format(space.parse(changed))
+        assert "".join(written.split()) == "".join(changed.split())
 
 
 @each_space
@@ -129,7 +130,6 @@ def test_entries_are_rounded_and_ambiguous_rows_are_reported(space: SearchSpace)
         (NASBENCH201, CELL.replace("none~2", "none~3"), "'|none~0|none~1|none~3|' should read"),
         (NASBENCH201, CELL.replace("none~2", "input~2"), "node 2>3 cannot be input"),
         (NASBENCH201, CELL.removesuffix("+|none~0|none~1|none~2|"), "not 2"),
-        (NASBENCH201, CELL + "\n", "should read"),
         (MOBILENETV3, NETWORK.replace("7-6", "9-6", 1), "stage1.layer1: no operation '9-6'"),
         (MOBILENETV3, NETWORK + "|3-3,3-3,none,none", "5 stages joined by '|' expected, not 6"),
         (MOBILENETV3, NETWORK + ",none", "stage 5 has 5 slots"),
@@ -256,6 +256,13 @@ def test_analytic_properties_are_in_millions() -> None:
     cell = cell_text((*operations, "none", "nor_conv_3x3", "avg_pool_3x3"))
     official = {"params": 0.802426, "macs": 113.95137}  # NATS-Bench, entry 11
     assert NASBENCH201.analytic_properties(NASBENCH201.parse(cell)) == pytest.approx(official)
+
+
+@pytest.mark.parametrize("count", [10**14, 10**40])
+def test_more_draws_than_fit_into_memory_are_refused_at_once(count: int) -> None:
+    for space in map(get_search_space, search_space_names()):
+        with pytest.raises(DiffusionNAGError, match="GiB of memory"):
+            space.sample(count)
 
 
 def test_a_misspelt_space_gets_a_hint() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diffusionnag._memory import PROCESS, check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution.executor import Executor, LocalExecutor
 from diffusionnag.execution.processes import ProcessExecutor
@@ -33,6 +34,7 @@ def new_executor(
     if cpus is not None or gpus is not None:
         raise DiffusionNAGError("--cpus and --gpus are for --executor ray")
     if name == "process":
+        check_fits(f"{workers:,} workers", workers * PROCESS)
         return ProcessExecutor(workers)
     if workers > 1:
         raise DiffusionNAGError(f"the local executor has one worker, not {workers}; use process")

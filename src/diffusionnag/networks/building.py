@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from diffusionnag._memory import check_fits
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, ImageClassification, SearchSpace
@@ -51,7 +52,8 @@ def require_networks(space: SearchSpace) -> None:
 def check_resolution(space: SearchSpace, resolution: int | None) -> int:
     """Return a resolution in pixels, the benchmark's own if it is None.
 
-    Raises DiffusionNAGError for one that is too small, and a space whose networks cannot be built.
+    Raises DiffusionNAGError for one that is too small or too large, and for a space whose networks
+    cannot be built.
     """
     require_networks(space)
     family = space.networks
@@ -61,6 +63,7 @@ def check_resolution(space: SearchSpace, resolution: int | None) -> int:
         raise DiffusionNAGError(
             f"{space.name} networks need images of {family.smallest} pixels at least, not {resolution}"
         )
+    check_fits(f"an image of {resolution:,} pixels", 3 * 4 * resolution**2)
     return resolution
 
 

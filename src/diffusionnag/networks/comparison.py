@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffusionnag._memory import check_fits
 from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor
@@ -88,6 +89,7 @@ def train_groups(
     distinct = tuple(
         dict.fromkeys(architecture for group in groups for architecture in group.architectures)
     )
+    check_fits(f"{len(distinct):,} architectures with {seeds:,} seeds", 100 * len(distinct) * seeds)
     pairs = [(number, seed) for number in range(len(distinct)) for seed in range(seeds)]
     accuracies = np.zeros((len(distinct), seeds))
     done = 0

@@ -16,11 +16,13 @@ import torch
 from torch import nn
 
 from diffusionnag._devices import torch_threads
+from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
 
 BACKENDS = ("torch", "onnxruntime")
 WARM_UP = 10
+MOST_THREADS = 1_024
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class LatencySettings:
             value = getattr(self, name)
             if value < 1:
                 raise DiffusionNAGError(f"{name} is {value}; it must be at least 1")
+        if self.threads > MOST_THREADS:
+            raise DiffusionNAGError(f"threads is {self.threads}; at most {MOST_THREADS:,}")
+        check_fits(f"{self.repeats:,} times", 8 * self.repeats)
 
 
 def measure_latencies(
@@ -60,6 +65,8 @@ def measure_latencies(
     DiffusionNAGError as `LatencySettings.check` does.
     """
     settings.check()
+    pixels = 3 * resolution**2
+    check_fits(f"a batch of {settings.batch:,} images", 4 * pixels * settings.batch)
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(settings.batch, 3, resolution, resolution, generator=rng)
     with ExitStack() as stack, torch.inference_mode():

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture, Edge
 from diffusionnag.spaces.search_space import SearchSpace
 
@@ -27,6 +28,8 @@ CELL_NODES = (
     "output",
     *(f"sources{step}" for step in range(STEPS)),
 )
+CONCAT = r"(?:range\(2,6\)|\[2,3,4,5\])"
+"""A cell's output joins all of its four nodes."""
 WIDTH = len(CELL_NODES)
 OUTPUT = CELL_NODES.index("output")
 
@@ -50,7 +53,8 @@ class DARTS(SearchSpace):
 
     A node's place is `node0.left`, its operation on the earlier of its sources, and
     `node0.right`; `sources0` holds which two they are. The space is that of NAS-Bench-301, whose
-    genotypes are its strings: `normal=[(op,0),(op,1),...] reduce=[...]`, two operations a node.
+    genotypes are its strings: `normal=[(op,0),(op,1),...] reduce=[...]`, two operations a node;
+    `Genotype(normal=[('op', 0), ...], ...)` of the authors' program is read too.
     """
 
     name = "darts"
@@ -95,24 +99,30 @@ class DARTS(SearchSpace):
     def parse(self, text: str) -> Architecture:
         """Return the architecture of a genotype, each node's two operations in either order.
 
-        Raises DiffusionNAGError for any other string.
+        `Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), ...)`, as the authors'
+        program prints it, is read too. White space means nothing. Raises DiffusionNAGError for any
+        other string.
         """
-        entry = r"\((\w+),(\d)\)"
-        cell_pattern = rf"\[({entry}(?:,{entry})*)\]"
-        match = re.fullmatch(rf"normal={cell_pattern} reduce={cell_pattern}", text)
+        entry = r"\((\w+),([0-9])\)"
+        cell = rf"\[({entry}(?:,{entry})*)\]"
+        printed = without_whitespace(text).translate(str.maketrans("", "", "'\""))
+        match = re.fullmatch(rf"normal={cell}reduce={cell}", printed) or re.fullmatch(
+            rf"Genotype\(normal={cell},normal_concat={CONCAT},reduce={cell},reduce_concat={CONCAT}\)",
+            printed,
+        )
         if match is None:
             raise self.malformed(
                 text, "it should read like 'normal=[(skip_connect,0),...] reduce=[...]'"
             )
         operations: list[str] = []
-        for cell in (match.group(1), match.group(6)):
-            entries = [(name, int(source)) for name, source in re.findall(entry, cell)]
+        for entries_text in (match.group(1), match.group(6)):
+            entries = [(name, int(source)) for name, source in re.findall(entry, entries_text)]
             if len(entries) != 2 * STEPS:
                 raise self.malformed(text, f"a cell has {2 * STEPS} operations, not {len(entries)}")
             pairs = []
             operations += ["input"] * INPUTS
             for node in zip(*[iter(entries)] * 2, strict=True):
-                (left, first), (right, second) = sorted(node, key=lambda one: one[1])
+                (left, first), (right, second) = sorted(node, key=lambda pair: pair[1])
                 if first == second:
                     raise self.malformed(text, f"a node has the source {first} twice")
                 operations += [left, right]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import Cost, Counter, InvertedResidualShape, strided
 from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
@@ -64,7 +65,7 @@ class MnasNet(SearchSpace):
 
     def parse(self, text: str) -> Architecture:
         """Return the network of a string; raises DiffusionNAGError for any other string."""
-        blocks = text.split("|")
+        blocks = without_whitespace(text).split("|")
         if len(blocks) != BLOCKS:
             raise self.malformed(text, f"{BLOCKS} blocks joined by '|' expected, not {len(blocks)}")
         operations: list[str] = []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from diffusionnag.spaces._pasted import pasted_object, whole_numbers, without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import WEIGHTS_ONLY, Cost, InvertedResidualShape, strided
 from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
@@ -53,7 +54,8 @@ DROPOUT = 0.1
 class MobileNetV3(SearchSpace):
     """About 2e19 networks: twenty layer slots, each `kernel-expand` or, at a stage's end, `none`.
 
-    Strings join the slots of a stage by `,` and the stages by `|`: `7-6,5-4,none,none|...`.
+    Strings join the slots of a stage by `,` and the stages by `|`: `7-6,5-4,none,none|...`;
+    configurations of Once-for-All are read too: `{"ks": [...], "e": [...], "d": [...]}`.
     """
 
     name = "mobilenetv3"
@@ -86,8 +88,16 @@ class MobileNetV3(SearchSpace):
         return "|".join(",".join(stage) for stage in stages)
 
     def parse(self, text: str) -> Architecture:
-        """Return the network of a string; raises DiffusionNAGError for any other string."""
-        stages = [stage.split(",") for stage in text.split("|")]
+        """Return the network of a string, or of a configuration of Once-for-All as JSON.
+
+        That is `{"ks": [...], "e": [...], "d": [...]}`: kernel and expansion of each of twenty slots,
+        and the depth of each stage. White space means nothing. Raises DiffusionNAGError for any
+        other string.
+        """
+        configuration = pasted_object(text)
+        if configuration is not None:
+            return self._configured(configuration, text)
+        stages = [stage.split(",") for stage in without_whitespace(text).split("|")]
         if len(stages) != STAGES:
             raise self.malformed(text, f"{STAGES} stages joined by '|' expected, not {len(stages)}")
         for number, stage in enumerate(stages, start=1):
@@ -96,6 +106,24 @@ class MobileNetV3(SearchSpace):
                     text, f"stage {number} has {len(stage)} slots joined by ',', not {SLOTS}"
                 )
         return self.build([layer for stage in stages for layer in stage], text)
+
+    def _configured(self, configuration: Mapping[str, Any], text: str) -> Architecture:
+        slots = STAGES * SLOTS
+        kernels = whole_numbers(configuration.get("ks"), slots)
+        expansions = whole_numbers(configuration.get("e"), slots)
+        depths = whole_numbers(configuration.get("d"), STAGES)
+        if kernels is None or expansions is None or depths is None:
+            raise self.malformed(
+                text, f"`ks` and `e` should be {slots} whole numbers, and `d` {STAGES}"
+            )
+        if not all(MINIMUM_DEPTH <= depth <= SLOTS for depth in depths):
+            raise self.malformed(text, f"each depth in `d` should be {MINIMUM_DEPTH} to {SLOTS}")
+        layers = [
+            f"{kernel}-{expansion}" for kernel, expansion in zip(kernels, expansions, strict=True)
+        ]
+        present = [slot < depth for depth in depths for slot in range(SLOTS)]
+        chosen = zip(layers, present, strict=True)
+        return self.build([layer if there else ABSENT for layer, there in chosen], text)
 
     def positions(self) -> tuple[int, ...]:
         """Return positions that restart in each stage, as published."""

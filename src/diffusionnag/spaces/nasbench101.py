@@ -6,9 +6,11 @@ import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from diffusionnag.spaces._pasted import pasted_object, whole_numbers, without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.search_space import CHUNK, SearchSpace
 
@@ -78,9 +80,13 @@ class NASBench101(SearchSpace):
     def parse(self, text: str) -> Architecture:
         """Return the cell of a string, whatever the order of its inner nodes.
 
-        Raises DiffusionNAGError for any other string.
+        A cell as the benchmark's own program takes it is read too, as JSON: `{"matrix": [[0, 1],
+        [0, 0]], "ops": ["input", "output"]}`, or by the names `module_adjacency` and
+        `module_operations`. White space means nothing. Raises DiffusionNAGError for any other string.
         """
-        written, bar, pairs = text.partition("|")
+        cell = pasted_object(text)
+        compact = without_whitespace(text) if cell is None else self._from_matrix(cell, text)
+        written, bar, pairs = compact.partition("|")
         inner = written.split(",") if written else []
         if not bar or len(inner) > INNER:
             expected = "it should read like 'conv3x3-bn-relu,maxpool3x3|0>1,0>2,1>3,2>3'"
@@ -100,6 +106,33 @@ class NASBench101(SearchSpace):
         switches = ["edge" if pair in chosen else "no_edge" for pair in PAIRS]
         absent = [ABSENT] * (INNER - len(inner))
         return self.build(["input", *inner, *absent, "output", *switches], text)
+
+    def _from_matrix(self, cell: Mapping[str, Any], text: str) -> str:
+        """Return the string of a cell that is given as adjacency matrix and operations."""
+        operations = cell.get("ops", cell.get("module_operations"))
+        matrix = cell.get("matrix", cell.get("module_adjacency"))
+        if (
+            not isinstance(operations, list)
+            or not all(isinstance(operation, str) for operation in operations)
+            or operations[:1] + operations[-1:] != ["input", "output"]
+        ):
+            raise self.malformed(text, "`ops` should be a list from 'input' to 'output'")
+        count = len(operations)
+        rows = [whole_numbers(row, count) for row in matrix] if isinstance(matrix, list) else []
+        if len(rows) != count or any(row is None or not {*row} <= {0, 1} for row in rows):
+            raise self.malformed(
+                text, f"`matrix` should have {count} rows of {count} numbers, 0 or 1"
+            )
+        edges = [
+            (source, target)
+            for source, row in enumerate(rows)
+            if row
+            for target in range(count)
+            if row[target]
+        ]
+        if any(source >= target for source, target in edges):
+            raise self.malformed(text, "`matrix` should have no 1 on or below its diagonal")
+        return f"{','.join(operations[1:-1])}|{','.join(f'{a}>{b}' for a, b in edges)}"
 
     def canonical(self, operations: np.ndarray) -> np.ndarray:
         """Return the numbering of inner nodes that comes first among all: absent ones last."""

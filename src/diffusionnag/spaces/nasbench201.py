@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import random
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import Cost, Counter, strided
 from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
@@ -30,7 +34,8 @@ class NASBench201(SearchSpace):
     """The 15,625 cells of NAS-Bench-201 with the edges' operations as nodes.
 
     Node `i>j` is the operation between feature maps i and j; it feeds each node `j>k`.
-    Strings are the benchmark's: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
+    Strings are the benchmark's: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`; a number from 0 to 15624 is
+    the cell of that index in the benchmark.
     """
 
     name = "nasbench201"
@@ -55,8 +60,14 @@ class NASBench201(SearchSpace):
         return "+".join(f"{part}|" for part in parts)
 
     def parse(self, text: str) -> Architecture:
-        """Return the cell of a benchmark string; raises DiffusionNAGError for any other string."""
-        parts = text.split("+")
+        """Return the cell of a benchmark string, or of the number that the benchmark gives it.
+
+        White space means nothing. Raises DiffusionNAGError for any other string.
+        """
+        written = without_whitespace(text)
+        if re.fullmatch("[0-9]+", written):
+            return self._numbered(written)
+        parts = written.split("+")
         if len(parts) != len(SOURCES):
             raise self.malformed(text, f"3 parts joined by '+' are expected, not {len(parts)}")
         operations: list[str] = []
@@ -67,6 +78,15 @@ class NASBench201(SearchSpace):
                 expected = "".join(f"|op~{source}" for source in row) + "|"
                 raise self.malformed(text, f"{part!r} should read {expected!r}")
             operations.extend(match.groups())
+        return self.build(["input", *operations, "output"], text)
+
+    def _numbered(self, text: str) -> Architecture:
+        order = _benchmark_order()
+        if len(text) > 5 or int(text) >= len(order):
+            raise self.malformed(
+                text, f"the benchmark numbers its cells from 0 to {len(order) - 1}"
+            )
+        operations = [EDGE_OPERATIONS[number] for number in order[int(text)]]
         return self.build(["input", *operations, "output"], text)
 
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
@@ -98,6 +118,17 @@ class NASBench201(SearchSpace):
             layers += [nasbench201_cell(operations, width) for _ in range(CELLS_PER_STAGE)]
         head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.classes))
         return nn.Sequential(*layers, *head)
+
+
+@functools.cache
+def _benchmark_order() -> list[tuple[int, ...]]:
+    """Return the operations of each cell as indices, in the order of the benchmark's archive.
+
+    Its authors shuffled all cells by Python's generator with the seed 88.
+    """
+    cells = list(itertools.product(range(len(EDGE_OPERATIONS)), repeat=sum(map(len, SOURCES))))
+    random.Random(88).shuffle(cells)
+    return cells
 
 
 def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:

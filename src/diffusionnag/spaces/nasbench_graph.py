@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.search_space import SearchSpace
 
@@ -75,7 +76,7 @@ class NASBenchGraph(SearchSpace):
 
         Raises DiffusionNAGError for any other string.
         """
-        parts = [part.split(",") for part in text.split("|")]
+        parts = [part.split(",") for part in without_whitespace(text).split("|")]
         if [len(part) for part in parts] != [LAYERS, LAYERS] or parts[0][0] != "0":
             raise self.malformed(text, "it should read like '0,1,2,1|gcn,gin,fc,cheb'")
         (_, *sources), layers = parts

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from diffusionnag._memory import check_fits
 from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
@@ -24,6 +25,8 @@ ENUMERABLE = 1_000_000
 """Largest number of combinations that is walked through one by one."""
 ATTEMPTS = 1_000
 """Draws per architecture before a rule is taken to be impossible to satisfy by chance."""
+BYTES = 200
+"""What an architecture holds in memory beside its nodes."""
 CHUNK = 50_000
 """Combinations that are looked at together when a space is walked through."""
 
@@ -80,9 +83,13 @@ class SearchSpace(ABC):
     def parse(self, text: str) -> Architecture:
         """Return the architecture that a string describes, the inverse of `format`.
 
-        Raises DiffusionNAGError, naming the offending part, when it describes none.
+        White space around the operations means nothing. Raises DiffusionNAGError, naming the
+        offending part, when it describes none.
         """
-        return self.build(text.split("|"), text)
+        parts = text.split("|")
+        return self.build(
+            [part if part in self.operations else part.strip() for part in parts], text
+        )
 
     def positions(self) -> tuple[int, ...]:
         """Return each node's place in the computational flow, for sinusoidal position embeddings."""
@@ -259,7 +266,13 @@ class SearchSpace(ABC):
         return np.array([self.rule(row) is None for row in names.tolist()], dtype=bool)
 
     def sample(self, count: int, seed: Seed = 0) -> list[Architecture]:
-        """Draw `count` architectures uniformly over the space's choices, with replacement."""
+        """Draw `count` architectures uniformly over the space's choices, with replacement.
+
+        Raises DiffusionNAGError for a number below 0, and one that memory cannot hold.
+        """
+        if count < 0:
+            raise DiffusionNAGError(f"cannot draw {count} architectures")
+        check_fits(f"{count:,} architectures", count * (BYTES + 16 * len(self.nodes)))
         return self.architectures(self.sample_operations(count, numpy_generator(seed)))
 
     def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:

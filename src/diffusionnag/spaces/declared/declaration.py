@@ -14,6 +14,8 @@ from diffusionnag.errors import DiffusionNAGError
 ABSENT = "none"
 """Operation of every node of a layer that is not there."""
 NODE_NAME = r"[^\W\d]\w*"
+MOST_NODES = 1_000
+"""Nodes of all layers; a generator compares each with each other."""
 MOST_WAYS = 1_000
 """Ways to choose a node's inputs, each of which is an operation that the network tells apart."""
 
@@ -33,6 +35,15 @@ class Stage:
 
     layer: Mapping[str, Sequence[str]]
     depths: Sequence[int]
+
+    def operations_by_node(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Return the operations that are allowed at each node of all layers of a stage so named."""
+        operations: dict[str, tuple[str, ...]] = {}
+        for number in range(1, max(self.depths) + 1):
+            absent = () if number <= min(self.depths) else (ABSENT,)
+            for part, allowed in self.layer.items():
+                operations[f"{name}{number}.{part}"] = (*allowed, *absent)
+        return operations
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Declaration:
                 _check_stage(name, value)
             else:
                 _check_operations(f"node {name}", value)
-        names = list(self.operations_by_node)
+        names = self._node_names()
         if len(names) < 2:
             raise DiffusionNAGError("`nodes` needs two nodes at least")
         self._check_edges(names)
@@ -86,16 +97,33 @@ class Declaration:
     @property
     def operations_by_node(self) -> dict[str, tuple[str, ...]]:
         """The operations that are allowed at each node, those of all layers of a stage included."""
-        found: dict[str, tuple[str, ...]] = {}
+        operations: dict[str, tuple[str, ...]] = {}
         for name, value in self.nodes.items():
-            if not isinstance(value, Stage):
-                found[name] = tuple(value)
-                continue
-            for number in range(1, max(value.depths) + 1):
-                absent = () if number <= min(value.depths) else (ABSENT,)
-                for part, operations in value.layer.items():
-                    found[f"{name}{number}.{part}"] = (*operations, *absent)
-        return found
+            if isinstance(value, Stage):
+                operations |= value.operations_by_node(name)
+            else:
+                operations[name] = tuple(value)
+        return operations
+
+    def _node_names(self) -> list[str]:
+        """Return the names of all nodes; raises DiffusionNAGError for too many and for clashes."""
+        count = sum(
+            len(value.layer) * max(value.depths) if isinstance(value, Stage) else 1
+            for value in self.nodes.values()
+        )
+        if count > MOST_NODES:
+            raise DiffusionNAGError(
+                f"there are {count:,} nodes in all layers; {MOST_NODES:,} are the most"
+            )
+        owners: dict[str, str] = {}
+        for name, value in self.nodes.items():
+            for node in value.operations_by_node(name) if isinstance(value, Stage) else [name]:
+                if node in owners:
+                    raise DiffusionNAGError(
+                        f"the stages {owners[node]} and {name} both have a node {node}; rename one"
+                    )
+                owners[node] = name
+        return list(owners)
 
     @property
     def fixed_links(self) -> list[Link]:

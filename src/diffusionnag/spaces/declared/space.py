@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -37,6 +37,10 @@ class DeclaredSpace(SearchSpace):
     def sections(self) -> tuple[Section, ...]:
         """Single nodes and stages, in the order of the nodes."""
         return sections_of(self.declaration, self.allowed_names, self.operations)
+
+    def __reduce__(self) -> tuple[Callable[[Declaration], SearchSpace], tuple[Declaration]]:
+        """Pickle the declaration, from which the class is made anew."""
+        return _restored, (self.declaration,)
 
     # -- rules ------------------------------------------------------------------------------------
 
@@ -106,6 +110,11 @@ class DeclaredSpace(SearchSpace):
     def _walk(self) -> Iterator[tuple[int, ...]]:
         for parts in itertools.product(*(section.walk() for section in self.sections)):
             yield tuple(itertools.chain.from_iterable(parts))
+
+
+def _restored(declaration: Declaration) -> SearchSpace:
+    """Return the space that was pickled, in whatever process."""
+    return declared_space(declaration)()
 
 
 def declared_space(declaration: Declaration) -> type[SearchSpace]:

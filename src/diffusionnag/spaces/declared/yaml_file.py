@@ -61,7 +61,9 @@ def _declaration(content: Any, path: Path) -> Declaration:
         name=_text(found["name"], "`name`"),
         nodes={name: _node(value, name) for name, value in nodes.items()},
         edges=_edges(found["edges"]) if "edges" in found else CHAIN,
-        rules=[_rule(one, path.parent) for one in _texts(found.get("rules", []), "`rules`")],
+        rules=[
+            _rule(reference, path.parent) for reference in _texts(found.get("rules", []), "`rules`")
+        ],
         description=_text(found.get("description", path.name), "`description`"),
     )
 
@@ -74,7 +76,7 @@ def _node(value: Any, name: str) -> list[str] | Stage:
     layer = _mapping(stage["layer"], f"`layer` of {where}")
     depths = _list(stage["depths"], f"`depths` of {where}")
     return Stage(
-        {part: _texts(one, f"node {part} of {where}") for part, one in layer.items()},
+        {part: _texts(names, f"node {part} of {where}") for part, names in layer.items()},
         [_number(depth, f"`depths` of {where}") for depth in depths],
     )
 
@@ -132,7 +134,7 @@ def _list(value: Any, where: str) -> list[Any]:
 
 
 def _texts(value: Any, where: str) -> list[str]:
-    return [_text(one, where) for one in _list(value, where)]
+    return [_text(item, where) for item in _list(value, where)]
 
 
 def _text(value: Any, where: str) -> str:
@@ -142,6 +144,6 @@ def _text(value: Any, where: str) -> str:
 
 
 def _number(value: Any, where: str) -> int:
-    if not re.fullmatch(r"\d+", _text(value, where)):
+    if not re.fullmatch(r"[0-9]{1,18}", _text(value, where)):
         raise DiffusionNAGError(f"{where} has {value!r} where a whole number should be")
     return int(value)
