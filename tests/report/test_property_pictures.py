@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.report import plot_pareto, plot_scatter
+from diffusionnag.report import plot_best_so_far, plot_pareto, plot_scatter
 
 pytest.importorskip("matplotlib")
 
@@ -88,6 +89,16 @@ def test_odd_values_are_drawn(value: float, tmp_path: Path) -> None:
 
 
 # -- several properties ---------------------------------------------------------------------------
+
+
+def test_a_bad_first_measurement_does_not_stretch_the_axis(tmp_path: Path) -> None:
+    values = np.concatenate([[51.0], np.linspace(88, 94, 40)])
+    path = tmp_path / "best.svg"
+    plot_best_so_far(values, path, name="latency:here", title="Search")
+    numbers = [float(text) for text in texts(path) if re.fullmatch(r"\d+", text)]
+    assert not [number for number in numbers if 45 <= number <= 80]
+    assert "latency:here (ms)" in texts(path)
+    assert any("1 further out, not shown" in text for text in texts(path))
 
 
 def test_two_properties_say_what_is_better(tmp_path: Path) -> None:

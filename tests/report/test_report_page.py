@@ -142,6 +142,28 @@ def test_it_shows_what_was_asked_and_what_came_out(shown: Path) -> None:
     assert drawn[0] == best
 
 
+def test_the_overview_names_the_best_of_each_and_what_to_do_next(shown: Path) -> None:
+    text = (shown / "report.html").read_text(encoding="utf-8")
+    overview = Page(text[text.index("<nav") : text.index("</nav>") + len("</nav>")])
+    assert {"study.db", "guided.jsonl", "front.jsonl", "size"} <= set(overview.texts)
+    assert any(line.startswith("best cifar10") for line in overview.texts)
+    assert any("with more --trials" in line for line in overview.texts)
+    assert "use it: --guide size or --limit 'size<=VALUE'" in overview.texts
+
+
+def test_pictures_are_drawn_narrow_and_long_galleries_are_folded(tmp_path: Path) -> None:
+    write_set(tmp_path)
+    write_page(read_run_folder(tmp_path), tmp_path / "report.html", top=5)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    styles = [
+        str(one["style"]) for one in page.all("svg") if "Architecture" not in str(one["aria-label"])
+    ]
+    assert styles
+    widths = [float(style.removeprefix("--width: ").removesuffix("pt")) / 72 for style in styles]
+    assert all(width < 5.5 for width in widths), "inches that a phone shows without scrolling"
+    assert "3 more drawings" in page.texts
+
+
 def test_it_needs_nothing_but_itself(shown: Path) -> None:
     path = shown / "report.html"
     page = Page(path.read_text(encoding="utf-8"))
@@ -362,6 +384,7 @@ MEASURED = """
 <body><iframe width="{width}" height="800" srcdoc="{page}"></iframe><script>
 onload = () => {{
   const page = document.querySelector("iframe").contentDocument, root = page.documentElement;
+  page.querySelectorAll("details").forEach(folded => folded.open = true);
   const boxes = [...page.querySelectorAll("svg")].map(one => one.getBoundingClientRect());
   const found = {{wide: root.scrollWidth, boxes: boxes.map(box => [box.width, box.height])}};
   document.body.textContent = JSON.stringify(found);

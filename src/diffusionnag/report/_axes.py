@@ -67,6 +67,11 @@ def label_axes(axes: Axes, across: str = "", up: str = "", size: float = AXIS_SI
     axes.set_ylabel(up, color=INK, size=size)
 
 
+def with_unit(name: str) -> str:
+    """Return a property's name with its unit, as far as a name tells it: latencies are in ms."""
+    return f"{name} (ms)" if name.startswith("latency:") else name
+
+
 def plain_axes(axes: Axes, grid: Literal["x", "both"]) -> None:
     """Take away whatever is no help in reading values off axes, and put a pale grid behind."""
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)

@@ -79,12 +79,22 @@ def write_heading(figure: Figure, title: str, caption: str = "") -> None:
 
 
 def write_note(figure: Figure, text: str, right: float | None = None) -> None:
-    """Write a line in small print at the bottom, ending `right` inches from the left or at the margin."""
-    if not text:
-        return
+    """Write small print at the bottom, ending `right` inches from the left or at the margin.
+
+    What is too long is broken at its semicolons.
+    """
     width, height = figure.get_size_inches()
-    x = (width - MARGIN if right is None else right) / width
-    figure.text(x, MARGIN / height, text, size=NOTE_SIZE, color=GREY, ha="right")
+    end = width - MARGIN if right is None else right
+    lines = [""]
+    for part in text.split("; "):
+        longer = f"{lines[-1]}; {part}" if lines[-1] else part
+        if text_width(longer, NOTE_SIZE) <= end - MARGIN:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    style = {"size": NOTE_SIZE, "color": GREY, "ha": "right"}
+    for place, line in enumerate(filter(None, reversed(lines))):
+        figure.text(end / width, (MARGIN + place * LINE) / height, line, **style)
 
 
 def add_panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report._axes import label_axes, plain_axes, shown_range
+from diffusionnag.report._axes import label_axes, plain_axes, shown_range, with_unit
 from diffusionnag.report._figure import (
     COLOURS,
     LINE,
@@ -34,11 +34,13 @@ def plot_best_so_far(
     warm_up: int = 0,
     minimize: bool = False,
     allowed: np.ndarray | None = None,
+    plot_width: float = WIDTH,
 ) -> None:
     """Draw each measured value (`count`, in order) and the best until then, as SVG, PNG or PDF.
 
     The first `warm_up` lie on grey. Of values that are not `allowed` (`count` bool) none is the
-    best, and their points are hollow. A few values far from all others are only counted. Raises
+    best, and their points are hollow. A few values far from all others are only counted, and the line
+    may begin below what is shown. The axes are `plot_width` inches wide. Raises
     DiffusionNAGError without values, for another suffix, and where matplotlib is missing.
     """
     check_picture(path)
@@ -51,14 +53,14 @@ def plot_best_so_far(
         raise DiffusionNAGError(f"nothing to draw in {path}: no value is allowed")
     counted = np.where(allowed, values, np.inf if minimize else -np.inf)
     best = (np.minimum if minimize else np.maximum).accumulate(counted)
-    shown = shown_range([values], always=best[np.isfinite(best)]).wider(0.05)
+    shown = shown_range([values], always=best[-1:]).wider(0.05)
     outside = int(shown.outside(values).sum())
     first = int(np.flatnonzero(best == best[-1])[0]) + 1
     caption = f"best {best[-1]:.6g}, found by measurement {first} of {len(values)}"
-    width = max(LEFT + WIDTH + 2 * MARGIN, heading_width(title, caption))
+    width = max(LEFT + plot_width + 2 * MARGIN, heading_width(title, caption))
     height = HEAD + HEIGHT + FOOT
     with open_figure(path, width, height) as figure:
-        axes = add_panel(figure, LEFT, FOOT, WIDTH, HEIGHT)
+        axes = add_panel(figure, LEFT, FOOT, plot_width, HEIGHT)
         places = np.arange(1, len(values) + 1)
         if warm_up:
             axes.axvspan(0, min(warm_up, len(values)) + 0.5, color=PALE, alpha=0.6, linewidth=0)
@@ -69,10 +71,10 @@ def plot_best_so_far(
         axes.step(places, best, where="post", color=COLOURS[4], linewidth=1.6, zorder=1)
         axes.set(xlim=(0, len(values) + 1), ylim=(shown.low, shown.high))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        label_axes(axes, "measured architectures", name)
+        label_axes(axes, "measured architectures", with_unit(name))
         plain_axes(axes, "both")
         write_heading(figure, title, caption)
-        write_note(figure, _note(warm_up, outside, bool((~allowed).any())), LEFT + WIDTH)
+        write_note(figure, _note(warm_up, outside, bool((~allowed).any())), LEFT + plot_width)
 
 
 def _note(warm_up: int, outside: int, hollow: bool) -> str:

@@ -42,14 +42,19 @@ NAME_SIZE = 9.5
 
 
 def plot_distributions(
-    groups: Mapping[str, np.ndarray], path: Path, *, xlabel: str, title: str
+    groups: Mapping[str, np.ndarray],
+    path: Path,
+    *,
+    xlabel: str,
+    title: str,
+    plot_width: float = PLOT_WIDTH,
 ) -> None:
     """Draw the density of each group's values in a row, and its mean, as SVG, PNG or PDF.
 
     The suffix of `path` says which. Values that are not finite are left out, and so are groups
     that have no others. Where a few values lie far from the rest, the axis ends before them and
-    says how many they are. Raises DiffusionNAGError where nothing is left, for another suffix, and
-    where matplotlib is missing.
+    says how many they are. The axes are at least `plot_width` inches wide. Raises
+    DiffusionNAGError where nothing is left, for another suffix, and where matplotlib is missing.
     """
     check_picture(path)
     values = {name: np.asarray(group, dtype=float).ravel() for name, group in groups.items()}
@@ -64,7 +69,7 @@ def plot_distributions(
         *(text_width(caption, NOTE_SIZE) for caption in captions),
     )
     left = MARGIN + labels + MARGIN
-    right = left + max(PLOT_WIDTH, text_width(xlabel, AXIS_SIZE))
+    right = left + max(plot_width, text_width(xlabel, AXIS_SIZE))
     width = max(right + MARGIN, heading_width(title))
     height = HEAD + len(values) * ROW + FOOT
     with open_figure(path, width, height) as figure:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diffusionnag.report._axes import with_unit
 from diffusionnag.report.distribution_plot import plot_distributions
 from diffusionnag.report.pareto_plot import plot_pareto
 from diffusionnag.spaces.cost import unit
@@ -43,7 +44,10 @@ def plot_generated(result: GenerationResult, path: Path) -> None:
         best = np.sort(column[np.isfinite(column)])[-ORACLE_SIZE:]
         values[f"the table's top {len(best):,}"] = best
     plot_distributions(
-        values, path, xlabel=f"{name} ({source})", title=f"Generated {space.name} architectures"
+        values,
+        path,
+        xlabel=f"{with_unit(name)} ({source})",
+        title=f"Generated {space.name} architectures",
     )
 
 
@@ -71,5 +75,6 @@ def plot_front(result: GenerationResult, path: Path) -> None:
         units=[unit(name).strip() for name in names],
         random=objectives.values(fronts.random) if fronts.random else None,
         hypervolume=fronts.generated,
+        kind="generated on the way",
         mark="on the front",
     )

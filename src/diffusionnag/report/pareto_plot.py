@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.report._axes import SHORT_TAIL, Shown, label_axes, plain_axes, shown_range
+from diffusionnag.report._axes import (
+    SHORT_TAIL,
+    Shown,
+    label_axes,
+    plain_axes,
+    shown_range,
+    with_unit,
+)
 from diffusionnag.report._figure import (
     COLOURS,
     LINE,
@@ -50,12 +57,14 @@ def plot_pareto(
     hypervolume: float | None = None,
     kind: str = "generated",
     mark: str = "chosen",
+    plot_width: float | None = None,
 ) -> None:
     """Draw architectures of a kind by two properties, or by each pair of three, as SVG, PNG or PDF.
 
     `points` are those of that kind, `count x properties`; the rows `chosen` of them are marked,
     and joined by a staircase if the properties are two. `random`, `any x properties`, are drawn
-    behind; `mark` says what the marked ones are. A direction is +1 for a property to be raised and
+    behind; `mark` says what the marked ones are. With `plot_width` the panels are so many inches
+    wide and stand below one another. A direction is +1 for a property to be raised and
     -1 for one to be lowered; an empty unit is not written. Architectures without finite values are
     left out, and a few far from all others are only counted. Raises DiffusionNAGError for another
     number of properties, where nothing is left, for another suffix, and where matplotlib is missing;
@@ -80,21 +89,29 @@ def plot_pareto(
     note = _note(filled, stretches)
     pairs = list(itertools.combinations(range(count), 2))
     panel_width, panel_height = PANEL[count]
-    needed = MARGIN + len(pairs) * (LEFT + panel_width) + (len(pairs) - 1) * GAP + MARGIN
+    across = len(pairs)
+    if plot_width is not None:
+        panel_width, across = plot_width, 1
+    needed = MARGIN + across * (LEFT + panel_width) + (across - 1) * GAP + MARGIN
+    row_height = panel_height + FOOT
     width = max(needed, heading_width(title, caption))
-    height = HEAD + panel_height + FOOT
+    height = HEAD + len(pairs) // across * row_height
     with open_figure(path, width, height) as figure:
-        for number, (across, up) in enumerate(pairs):
-            left = MARGIN + LEFT + number * (LEFT + panel_width + GAP)
-            axes = add_panel(figure, left, FOOT, panel_width, panel_height)
+        for number, (across_axis, up) in enumerate(pairs):
+            left = MARGIN + LEFT + number % across * (LEFT + panel_width + GAP)
+            below = FOOT + (len(pairs) - 1 - number) // across * row_height
+            axes = add_panel(figure, left, below, panel_width, panel_height)
             _draw(
-                axes, {name: group[:, [across, up]] for name, group in groups.items()}, kind, mark
+                axes,
+                {name: group[:, [across_axis, up]] for name, group in groups.items()},
+                kind,
+                mark,
             )
             if count == 2:
                 _join(axes, groups["chosen"], directions)
-            axes.set_xlim(stretches[across].low, stretches[across].high)
+            axes.set_xlim(stretches[across_axis].low, stretches[across_axis].high)
             axes.set_ylim(stretches[up].low, stretches[up].high)
-            label_axes(axes, labels[across], labels[up])
+            label_axes(axes, labels[across_axis], labels[up])
         write_heading(figure, title, caption)
         # The same marks stand in every panel, so one legend explains them all.
         handles, names_of_marks = figure.axes[0].get_legend_handles_labels()
@@ -117,8 +134,9 @@ def _labels(
     units = [""] * len(names) if units is None else units
     if not len(names) == len(directions) == len(units) or not set(directions) <= {1, -1}:
         raise ValueError("each property needs a direction, +1 or -1, and a unit if any has one")
+    ways = {1: "higher", -1: "lower"}
     return [
-        f"{name}{f' ({unit})' if unit else ''}, {'higher' if direction > 0 else 'lower'} is better"
+        f"{f'{name} ({unit})' if unit else with_unit(name)}, {ways[direction]} is better"
         for name, direction, unit in zip(names, directions, units, strict=True)
     ]
 

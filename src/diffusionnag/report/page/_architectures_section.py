@@ -16,6 +16,8 @@ from diffusionnag.spaces.cost import unit
 
 SHOWN_ROWS, MOST_ROWS = 10, 100
 WAYS = {1: "raise", -1: "lower"}
+MORE_TRIALS = "search on: run its command again with more --trials and the same --storage"
+MEASURE = "train the best (diffusionnag train), or search from here (diffusionnag search)"
 
 
 def architectures_section(
@@ -23,22 +25,26 @@ def architectures_section(
 ) -> Section:
     """Return the section of a set, with drawings of the `top` best.
 
-    The space of the architectures is `own` if they are of that, or else a registered entry.
+    The space of the architectures is `own` if they are of that, or else a registered one.
     """
     stated = entry.record.search_space if entry.record else None
     space = find_space(entry.architectures[0], stated, own)
-    ranking = entry.ranking()
+    ranking, figures = entry.ranking(), _figures(entry)
     return Section(
         anchor=anchor,
         kind="Search" if entry.trials is not None else "Generated architectures",
         title=entry.name,
         asked=_asked(entry, space),
         command=entry.record.about.command if entry.record else "",
-        figures=_figures(entry),
+        figures=figures,
         plots=plots_of(entry, f"{space.name} architectures" if space else "architectures"),
         drawn="Along the front" if len(entry.goals) > 1 else "The best",
         drawings=_drawings(entry, space, _best_rows(entry, ranking, top)) if space else (),
         tables=(_table(entry, ranking),),
+        headline=next(
+            (f"{name} {value}" for name, value in figures if name.startswith("best")), ""
+        ),
+        next_step=MORE_TRIALS if entry.trials is not None else MEASURE,
     )
 
 

@@ -29,6 +29,7 @@ def comparison_section(entry: NamedComparison, anchor: str, own: SearchSpace | N
         (str(place), *row) for place, row in enumerate(comparison_rows(comparison), start=1)
     )
     means = {name: accuracies.mean() for name, accuracies in comparison.accuracies.items()}
+    best = max(means, key=lambda name: means[name])
     return Section(
         anchor=anchor,
         kind="Comparison",
@@ -41,6 +42,8 @@ def comparison_section(entry: NamedComparison, anchor: str, own: SearchSpace | N
             (f"mean accuracy of {name}, %", number(mean)) for name, mean in means.items()
         ),
         plots=(_accuracies(comparison),),
+        headline=f"best mean {number(means[best])} %: {printable(best)}",
+        next_step="surer: its command again, with more --seeds",
         drawn="The best of each group",
         drawings=_drawings(comparison, own),
         tables=(

@@ -17,11 +17,19 @@ from diffusionnag.report.page._run_folder import Model
 from diffusionnag.report.page._section import Section, asked_for, number
 from diffusionnag.spaces import SearchSpace
 
+USES = {
+    "property predictor": "use it: --guide {name} or --limit '{name}<=VALUE'",
+    "generator": "use it: --generator {name}",
+    "dataset aware": "use it: diffusionnag transfer --predictor {name}",
+}
+"""What to do with a model, by its kind."""
+
 
 def model_section(entry: Model, anchor: str, own: SearchSpace | None) -> Section:
     """Return the section of a model; an architecture of `own` or a registered space is drawn."""
     subject = "property" if entry.kind == "property predictor" else "architecture"
     stated = {"search_space": entry.search_space, subject: entry.subject, "data": entry.about.data}
+    quality = list(entry.about.quality.items())
     return Section(
         anchor=anchor,
         kind=entry.kind.capitalize(),
@@ -30,6 +38,8 @@ def model_section(entry: Model, anchor: str, own: SearchSpace | None) -> Section
         command=entry.about.command,
         figures=tuple((name, number(value)) for name, value in entry.about.quality.items()),
         plots=(_course(entry),) if len(entry.accuracy) > 1 else (),
+        headline=", ".join(f"{name} {number(value)}" for name, value in quality[:1]),
+        next_step=USES.get(entry.kind, "").format(name=entry.name),
         drawn="What it looks like",
         drawings=_drawing(entry, own),
     )

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from diffusionnag.report._axes import with_unit
 from diffusionnag.report.best_so_far_plot import plot_best_so_far
 from diffusionnag.report.distribution_plot import plot_distributions
 from diffusionnag.report.page._architecture_set import ArchitectureSet
@@ -17,6 +18,8 @@ from diffusionnag.spaces.cost import unit
 MOST_POINTS = 2_000
 """Points of a scatter plot; more would only lie on top of each other."""
 MOST_DISTRIBUTIONS = 3
+NARROW = 3.0
+"""Inches of axes that a phone shows whole, and a wide screen enlarges."""
 
 
 def plots_of(entry: ArchitectureSet, title: str) -> tuple[Picture, ...]:
@@ -49,6 +52,7 @@ def _best_so_far(entry: ArchitectureSet, title: str) -> Picture:
         warm_up=entry.record.warm_up if entry.record else 0,
         minimize=sign < 0,
         allowed=allowed,
+        plot_width=NARROW,
     )
     best = number(sign * (sign * values[allowed]).max())
     alt = f"{len(values):,} measured values of {name} in order, and the best so far: {best} in the end"
@@ -72,6 +76,7 @@ def _front(entry: ArchitectureSet, title: str) -> Picture:
         title=title,
         kind="measured" if entry.trials is not None else "generated",
         mark="on the front",
+        plot_width=NARROW,
     )
     of = f"{len(rows):,} architectures by {' and '.join(names)}"
     return draw_inline(draw, f"{of}, {front.sum():,} of them on the front")
@@ -86,6 +91,6 @@ def _distribution(entry: ArchitectureSet, name: str, title: str) -> Picture | No
     means = ", ".join(
         f"mean of {group} {number(values.mean())}" for group, values in groups.items()
     )
-    label = f"{name}{unit(name)} ({kind})"
-    draw = partial(plot_distributions, groups, xlabel=label, title=title)
+    label = f"{with_unit(name)}{unit(name)} ({kind})"
+    draw = partial(plot_distributions, groups, xlabel=label, title=title, plot_width=NARROW)
     return draw_inline(draw, f"Distribution of {name} ({kind}): {means}")

@@ -29,7 +29,8 @@ class Section:
     """What the page tells of one file, study or model.
 
     `asked` and `figures` are pairs of a name and a value; `drawings` are architectures, each with
-    the line that stands below it, under the heading `drawn`.
+    the line that stands below it, under the heading `drawn`. `headline` and `next_step` are what
+    the overview at the top says of it.
     """
 
     anchor: str
@@ -42,6 +43,8 @@ class Section:
     drawn: str = ""
     drawings: tuple[tuple[Picture, str], ...] = ()
     tables: tuple[Table, ...] = ()
+    headline: str = ""
+    next_step: str = ""
 
     @property
     def command_lines(self) -> str:
