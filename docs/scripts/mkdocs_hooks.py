@@ -73,6 +73,8 @@ def add_copy(files: Files, config: MkDocsConfig, uri: str, path: Path) -> None:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links that leave the folder, and formulas where a page says that it has some."""
     origin = repository_path(page.file)
+    if origin.startswith("docs/tutorials/"):  # what commands print needs the room
+        page.meta["hide"] = ["toc"]
 
     def turned(link: re.Match[str]) -> str:
         before, target, anchor, after = link.groups(default="")

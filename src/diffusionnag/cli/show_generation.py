@@ -18,6 +18,7 @@ from diffusionnag.generation.resampled import Resampled
 from diffusionnag.generation.result import GenerationResult
 from diffusionnag.report import plot_front, plot_generated
 from diffusionnag.spaces.cost import unit
+from diffusionnag.tables import TABLES
 
 DOUBTFUL = 2.0
 """So many times the usual deviation is worth a warning."""
@@ -40,9 +41,26 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
         shown = shown.rows(_spread(np.flatnonzero(details.on_front), top))
     print_ranking(shown.distinct().first(top))
     results.print(comparison_table(result))
+    if hint := _where_the_truth_is(result):
+        messages.print(hint, markup=False)
     if out is not None:
         result.save(out, origin())
         messages.print(f"{len(result.samples)} architectures written to {out}", markup=False)
+
+
+def _where_the_truth_is(result: GenerationResult) -> str | None:
+    """Return what to install for a column of true values, None where nothing is missing."""
+    if not result.request.properties or result.generated.true:
+        return None
+    missing = (
+        table.how_to_get
+        for table in TABLES
+        if table.space == result.generated.space.name
+        and table.how_to_get.startswith("pip")
+        and table.reader() is None
+    )
+    command = next(missing, None)
+    return None if command is None else f"for true values beside the predicted ones: {command}"
 
 
 def _effort(best: Best) -> str:
