@@ -153,7 +153,7 @@ def test_what_commands_write_is_a_table(tmp_path: Path) -> None:
     table = read_table(tmp_path / "measured.jsonl")
     assert table.architectures == ("a", "b")
     assert list(table.column("acc")) == [0.5, 0.75]
-    np.testing.assert_array_equal(table.column("true.acc"), [0.4, np.nan])
+    np.testing.assert_array_equal(table.column("acc true"), [0.4, np.nan])
 
 
 HOSTILE = {

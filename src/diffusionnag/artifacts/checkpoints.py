@@ -6,7 +6,9 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from diffusionnag._files import prepare_folder, read_json, write_atomically
+from diffusionnag._files import prepare_folder, read_file, read_json, write_atomically
+from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.spaces import SearchSpace, get_search_space
 
@@ -26,6 +30,10 @@ CARD_FILE = "README.md"
 SHIPPED_FOLDER = Path(str(files("diffusionnag"))) / "checkpoints"
 """The models inside the package, one folder a kind."""
 HUB_ID = r"[\w.-]+/[\w.-]+"
+_WRONG_VALUES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError),
+    *(TypeError, ValueError),
+)
 FEW_NAMES = 6
 """Shipped models that an error message names one by one; of more, the nearest."""
 
@@ -144,7 +152,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {CONFIG_FILE}") from error
     except OSError as error:
         raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path) from error
     if not intact:
         raise _damaged(path)
@@ -152,17 +160,34 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return a model folder's tensors; raises DiffusionNAGError when they are missing or damaged."""
+    """Return a model folder's tensors.
+
+    Raises DiffusionNAGError when they are missing or damaged, or hold something that is no number.
+    """
     path = folder / WEIGHTS_FILE
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {WEIGHTS_FILE}") from error
-    except OSError as error:
-        raise EnvironmentFailureError(f"cannot read {path}: {error.strerror}") from error
+    if not path.is_file():
+        raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {WEIGHTS_FILE}")
+    data = read_file(path)
     if hashlib.sha256(data).hexdigest() != config["sha256"]["weights"]:
         raise _damaged(path)
-    return safetensors.torch.load(data)
+    try:
+        weights = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path) from error
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            raise DiffusionNAGError(f"{path}: {name[:50]} is not finite; train the model again")
+    return weights
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What the config of every model of a search space says."""
+
+    search_space: str
+    nodes: list[str]
+    operations: list[str]
+    about: About
 
 
 def open_checkpoint(
@@ -170,19 +195,40 @@ def open_checkpoint(
 ) -> tuple[dict[str, Any], SearchSpace]:
     """Return the config of a checkpoint, and its search space: the given one, or by its name.
 
-    Raises DiffusionNAGError unless the folder holds a model of that kind whose vocabulary is the
-    space's own.
+    `about` is an `About` there. Raises DiffusionNAGError unless the folder holds a model of that
+    kind whose vocabulary is the space's own.
     """
     config = read_config(folder)
     if config.get("kind") != kind:
         raise DiffusionNAGError(f"{folder} holds no {kind.replace('_', ' ')}")
-    space = search_space or get_search_space(config["search_space"])
-    if config["nodes"] != list(space.nodes) or config["operations"] != list(space.operations):
+    known = {one.name: config[one.name] for one in fields(_Common) if one.name in config}
+    common: _Common = from_json(_Common, known, f"{folder / CONFIG_FILE}: it")
+    if search_space is None and re.search(r"[./\\:]", common.search_space):
+        # Only the user, never a file, says which code is run.
+        raise DiffusionNAGError(f"{folder} is of a search space of somebody's own; name it")
+    space = search_space or get_search_space(common.search_space)
+    if common.nodes != list(space.nodes) or common.operations != list(space.operations):
         raise DiffusionNAGError(
-            f"{folder} was trained for the search space {config['search_space']!r}, which does not "
+            f"{folder} was trained for the search space {common.search_space!r}, which does not "
             f"fit {space.name!r}"
         )
-    return config, space
+    return {**config, "about": common.about}, space
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[None]:
+    """Tell of a model that cannot be built from its config and weights in one line.
+
+    Raises DiffusionNAGError for what torch and the model's own code raise at wrong values.
+    """
+    try:
+        yield
+    except _WRONG_VALUES as error:
+        reason = next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__
+        raise DiffusionNAGError(
+            f"{folder} holds a {CONFIG_FILE} that does not fit its weights ({reason}); fetch or train "
+            "it again"
+        ) from error
 
 
 def _config_sum(config: Mapping[str, Any]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 
 SUFFIX = ".run.json"
@@ -67,19 +68,7 @@ def parse_run_record(found: Any) -> RunRecord:
 
     Raises DiffusionNAGError for anything else.
     """
-    try:
-        return RunRecord(
-            search_space=str(found["search_space"]),
-            about=About(**found["about"]),
-            goals={str(name): 1 if sign > 0 else -1 for name, sign in found["goals"].items()},
-            limits=tuple(map(str, found["limits"])),
-            random=_columns(found["random"]),
-            random_true=_columns(found["random_true"]),
-            warm_up=int(found["warm_up"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DiffusionNAGError("this is no record of a run") from error
-
-
-def _columns(found: Mapping[str, list[float]]) -> dict[str, list[float]]:
-    return {str(name): [float(value) for value in values] for name, values in found.items()}
+    record: RunRecord = from_json(RunRecord, found, "the record of a run")
+    return replace(
+        record, goals={name: 1 if sign > 0 else -1 for name, sign in record.goals.items()}
+    )

@@ -16,12 +16,14 @@ from torch import Tensor
 from diffusionnag._devices import check_device
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
+    building,
     locate,
     open_checkpoint,
     read_weights,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.diffusion import restart_undecided
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.guided import guided
@@ -255,14 +257,20 @@ class Generator(ModelHubMixin):
         """
         folder = locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "generator", search_space)
-        settings = config["denoiser"]
-        denoiser = Denoiser(
-            space,
-            sde_from_config(settings["sde"]),
-            ScoreNetworkConfig(**settings["network"]),
-            settings["parameterisation"],
-        )
-        denoiser.load_state_dict(read_weights(folder, config))
-        generator = cls(space, denoiser, config["solver"], Origin(**config["origin"]))
-        generator.about = About(**config["about"])
+        with building(folder):
+            settings = config["denoiser"]
+            denoiser = Denoiser(
+                space,
+                sde_from_config(settings["sde"]),
+                from_json(ScoreNetworkConfig, settings["network"], "network"),
+                settings["parameterisation"],
+            )
+            denoiser.load_state_dict(read_weights(folder, config))
+            generator = cls(
+                space,
+                denoiser,
+                from_json(str, config["solver"], "solver"),
+                from_json(Origin, config["origin"], "origin"),
+            )
+        generator.about = config["about"]
         return generator.to(device)

@@ -11,6 +11,7 @@ import numpy as np
 from diffusionnag._confidence import interval
 from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 
 COMPARISON_FILE = "comparison.json"
@@ -94,9 +95,9 @@ def read_comparison(path: Path) -> Comparison:
         kept = read_json(path)
         groups = {str(name): tuple(map(str, texts)) for name, texts in kept["groups"].items()}
         accuracies = {name: np.array(kept["accuracies"][name], dtype=float) for name in groups}
-        about = About(**kept["about"])
+        about = from_json(About, kept["about"], "about")
         search_space = str(kept["search_space"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, DiffusionNAGError) as error:
         raise DiffusionNAGError(f"{path} is damaged; run the comparison again") from error
     fitting = (each.ndim == 2 and len(each) == len(groups[n]) for n, each in accuracies.items())
     if not groups or not all(fitting) or not all(each.size for each in accuracies.values()):

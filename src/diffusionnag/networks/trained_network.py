@@ -7,8 +7,14 @@ from pathlib import Path
 
 from torch import nn
 
-from diffusionnag.artifacts.checkpoints import open_checkpoint, read_weights, write_checkpoint
+from diffusionnag.artifacts.checkpoints import (
+    building,
+    open_checkpoint,
+    read_weights,
+    write_checkpoint,
+)
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.networks.building import build_network
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -71,24 +77,27 @@ class TrainedNetwork:
         Raises DiffusionNAGError where the folder holds none, or is damaged.
         """
         config, space = open_checkpoint(Path(folder), KIND, search_space)
-        architecture = space.parse(config["architecture"])
-        classes, width = tuple(config["classes"]), config["width"]
-        network = build_network(
-            space,
-            architecture,
-            classes=len(classes),
-            resolution=config["resolution"],
-            width=width,
-        )
-        network.load_state_dict(read_weights(Path(folder), config))
+        with building(Path(folder)):
+            text = from_json(str, config["architecture"], "architecture")
+            classes = from_json(tuple[str, ...], config["classes"], "classes")
+            mean, std = (
+                from_json(tuple[float, ...], config[name], name) for name in ("mean", "std")
+            )
+            resolution = from_json(int, config["resolution"], "resolution")
+            width = from_json(float, config["width"], "width")
+            architecture = space.parse(text)
+            network = build_network(
+                space, architecture, classes=len(classes), resolution=resolution, width=width
+            )
+            network.load_state_dict(read_weights(Path(folder), config))
         return cls(
             space,
             architecture,
             network.eval(),
             classes,
-            config["resolution"],
-            tuple(config["mean"]),
-            tuple(config["std"]),
+            resolution,
+            mean,
+            std,
             width,
-            About(**config["about"]),
+            config["about"],
         )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
 from diffusionnag.spaces import SearchSpace
 
@@ -113,8 +114,7 @@ class Ensemble(Model):
     @classmethod
     def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
         """Return an unfitted ensemble of the settings that `config` was saved as."""
-        conditions = tuple(config["conditions"])
-        return cls(space, EnsembleConfig(**{**config, "conditions": conditions}))
+        return cls(space, from_json(EnsembleConfig, config, "model"))
 
     def fit(
         self,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.path_features import PathFeatures
 from diffusionnag.spaces import SearchSpace
@@ -80,7 +81,7 @@ class GaussianProcess(Model):
     @classmethod
     def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
         """Return an unfitted process of the settings that `config` was saved as."""
-        return cls(space, GaussianProcessConfig(**config))
+        return cls(space, from_json(GaussianProcessConfig, config, "model"))
 
     def fit(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
+    building,
     installed_folder,
     locate,
     open_checkpoint,
@@ -21,6 +22,8 @@ from diffusionnag.artifacts.checkpoints import (
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.schema import from_json
+from diffusionnag.artifacts.training_state import under
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
@@ -241,15 +244,15 @@ class PropertyPredictor(Property, ModelHubMixin):
         installed = installed_folder(KIND, qualified)
         folder = installed or locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "property_predictor", search_space)
-        settings = config["model"]
-        model = MODELS[settings.pop("kind")].from_config(space, settings)
-        weights = read_weights(folder, config)
-        model.load_state_dict(
-            {n.removeprefix("model."): t for n, t in weights.items() if n.startswith("model.")}
-        )
-        target = RankGaussian(weights["target.values"].numpy(), weights["target.normal"].numpy())
-        predictor = cls.from_fitted(space, config["property"], model, target)
-        predictor.about = About(**config["about"])
+        with building(folder):
+            property_name = from_json(str, config["property"], "property")
+            settings = dict(config["model"])
+            model = MODELS[settings.pop("kind")].from_config(space, settings)
+            weights = read_weights(folder, config)
+            model.load_state_dict(under(weights, "model."))
+            target = RankGaussian.from_weights(weights)
+        predictor = cls.from_fitted(space, property_name, model, target)
+        predictor.about = config["about"]
         return predictor
 
     @classmethod

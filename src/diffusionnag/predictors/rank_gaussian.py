@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 KNOTS = 513
 WIDEST = 8.0
@@ -47,6 +49,14 @@ class RankGaussian:
         """Return the map of what is a standard normal variable already."""
         ends = np.array([-WIDEST, WIDEST])
         return cls(ends, ends.copy())
+
+    @classmethod
+    def from_weights(cls, weights: Mapping[str, Tensor]) -> RankGaussian:
+        """Return the map that a checkpoint holds; raises ValueError where it is none."""
+        values, normal = (weights[f"target.{name}"].numpy() for name in ("values", "normal"))
+        if values.ndim != 1 or values.shape != normal.shape or not (np.diff(values) > 0).all():
+            raise ValueError("target.values do not rise")
+        return cls(values, normal)
 
     def to_normal(self, values: np.ndarray) -> np.ndarray:
         """Return the standardised property; beyond the values seen it goes on in a straight line."""

@@ -125,15 +125,15 @@ def _read_csv(path: Path) -> Cells:
 def _read_json_lines(path: Path) -> Cells:
     """Return the columns of objects; what stands in `properties` is a column as any other.
 
-    Values of other objects within are columns called OBJECT.NAME.
+    Values of other objects within, such as `true`, are columns called `NAME true`.
     """
     rows = []
     for values in read_objects(path).values():
         row: dict[str, Any] = {}
         for name, value in values.items():
             if isinstance(value, dict):
-                prefix = "" if name == "properties" else f"{name}."
-                row |= {f"{prefix}{key}": one for key, one in value.items()}
+                suffix = "" if name == "properties" else f" {name}"
+                row |= {f"{key}{suffix}": one for key, one in value.items()}
             else:
                 row[name] = value
         rows.append(row)

@@ -9,8 +9,15 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from diffusionnag.artifacts.checkpoints import locate, read_config, read_weights, write_checkpoint
+from diffusionnag.artifacts.checkpoints import (
+    building,
+    locate,
+    read_config,
+    read_weights,
+    write_checkpoint,
+)
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 
 KIND = "image_encoders"
@@ -108,8 +115,9 @@ class ImageEncoder(nn.Module):
         if config.get("kind") != "image_encoder":
             raise DiffusionNAGError(f"{folder} holds no image encoder")
         encoder = cls()
-        encoder.load_state_dict(read_weights(folder, config))
-        encoder.about = About(**config["about"])
+        with building(folder):
+            encoder.load_state_dict(read_weights(folder, config))
+        encoder.about = from_json(About, config.get("about"), f"{folder}: about")
         encoder.name = str(config["sha256"]["weights"])
         return encoder.eval().requires_grad_(False)
 

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from diffusionnag.artifacts.checkpoints import (
+    building,
     locate,
     open_checkpoint,
     read_weights,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors import PropertyPredictor, RankGaussian
@@ -113,23 +115,27 @@ class DatasetAwarePredictor:
         folder = locate(KIND, str(name))
         config, space = open_checkpoint(folder, "dataset_aware_predictor", search_space)
         weights = read_weights(folder, config)
-        target = RankGaussian(
-            weights.pop("target.values").numpy(), weights.pop("target.normal").numpy()
-        )
-        source = image_encoder or config.get("image_encoder_source", SHIPPED)
+        with building(folder):
+            target = RankGaussian.from_weights(weights)
+            source = image_encoder or from_json(
+                str, config.get("image_encoder_source", SHIPPED), "image_encoder_source"
+            )
         encoder = load_image_encoder(source)
-        if config["image_encoder"] != encoder.name:
+        if config.get("image_encoder") != encoder.name:
             raise DiffusionNAGError(
                 f"{folder} learnt from the codes of another image encoder than {source}; name the one "
                 "that it learnt from, or meta-train it again"
             )
         set_encoder = SetEncoder(encoder.dimensions)
-        set_encoder.load_state_dict(weights)
+        with building(folder):
+            set_encoder.load_state_dict(
+                {name: weight for name, weight in weights.items() if not name.startswith("target.")}
+            )
         architectures = PropertyPredictor.from_pretrained(
             folder / ARCHITECTURES, search_space=None if search_space is None else space
         )
         predictor = cls(space, encoder, set_encoder, architectures, target)
-        predictor.about = About(**config["about"])
+        predictor.about = config["about"]
         return predictor
 
 

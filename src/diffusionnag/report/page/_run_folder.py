@@ -12,6 +12,7 @@ import numpy as np
 
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
 from diffusionnag.artifacts.model_cards import About
+from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.networks import COMPARISON_FILE, HISTORY_FILE, Comparison, read_comparison
 from diffusionnag.report.page._architecture_set import (
@@ -117,7 +118,7 @@ def _read_model(folder: Path) -> Model:
             kind=printable(config["kind"]).replace("_", " "),
             search_space=printable(config["search_space"]),
             subject=printable(config.get("architecture") or config.get("property") or ""),
-            about=About(**config["about"]),
+            about=from_json(About, config["about"], "about"),
             accuracy=_accuracy(folder / HISTORY_FILE),
         )
     except (KeyError, TypeError, ValueError, csv.Error) as error:
