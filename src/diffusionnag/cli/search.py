@@ -144,6 +144,14 @@ def search(
     ] = "none",
     limits: Limits = None,
     limit_probability: LimitProbability = 0.5,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fix",
+            help="Operation that every proposal has at a node: '0>1=skip_connect'. May be repeated.",
+            metavar="NODE=OPERATION",
+        ),
+    ] = None,
     generator: GeneratorName = None,
     seed: Seed = 0,
     storage: Annotated[

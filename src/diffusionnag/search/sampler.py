@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -17,13 +18,23 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
-from diffusionnag.guidance.feasibility import limits_of
+from diffusionnag.guidance.feasibility import limits_of, within_limits
 from diffusionnag.predictors import FEWEST_ARCHITECTURES
-from diffusionnag.search.proposers import CANDIDATES, Corrected, Proposer, Proposes, draw_untaken
+from diffusionnag.search.proposers import (
+    CANDIDATES,
+    Corrected,
+    FixedNodes,
+    Proposer,
+    Proposes,
+    draw_apart,
+    draw_untaken,
+    fix_nodes,
+)
 from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (
     ARCHITECTURE,
     Measured,
+    bounded,
     distributions_of,
     given_parameters,
     parameters_of,
@@ -45,8 +56,11 @@ class ArchitectureSampler(BaseSampler):
     Until `warm_up` trials have a value, architectures are uniform draws; from then on the proposer
     proposes. None is ever proposed twice in a study; a trial that failed or was pruned teaches
     nothing. Trials that run elsewhere count as if they had the worst values (the constant liar).
-    What is proposed follows from the seed, the trial's number and the trials before it. Raises
-    DiffusionNAGError for a warm-up below 1.
+    What is proposed follows from the seed, the trial's number and the trials before it. Operations
+    that are `fixed` at nodes, by name, queued with a trial, or fixed by Optuna's
+    PartialFixedSampler stay as they are, and the rest is proposed given them. Other parameters of a
+    trial are proposed by Optuna's TPE, each on its own. Raises DiffusionNAGError for a warm-up below
+    1, and for an unknown node or operation.
     """
 
     def __init__(
@@ -55,6 +69,7 @@ class ArchitectureSampler(BaseSampler):
         proposer: Proposes,
         *,
         warm_up: int,
+        fixed: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
         if warm_up < 1:
@@ -62,7 +77,10 @@ class ArchitectureSampler(BaseSampler):
         self.search_space = search_space
         self.warm_up = warm_up
         self.seed = check_seed(seed)
+        self.fixed = dict(fixed or {})
+        fix_nodes(search_space, self.fixed)
         self._proposer = proposer
+        self._warned = False
         self._distributions = distributions_of(search_space)
         self._parsed: dict[str, Architecture | None] = {}
 
@@ -95,38 +113,83 @@ class ArchitectureSampler(BaseSampler):
 
         Raises SpaceExhaustedError when none is left.
         """
-        if not search_space:
+        if given_parameters(trial) >= set(self._distributions):
             return {}
+        fixed = self._fixed(study, trial)
         rng = np.random.default_rng([self.seed, trial.number])
         for _ in range(CLAIMS):
             # A proposal is little work, and threads that wait for each other are slow on a busy machine.
             with torch_threads(1):
-                architecture = self._propose(study, trial, rng)
+                architecture = self._propose(study, trial, fixed, rng)
             if self._claim(study, trial, architecture):
-                return parameters_of(self.search_space, architecture)
+                parameters = parameters_of(self.search_space, architecture)
+                # Those that an outer sampler has fixed it gives by itself.
+                return {name: parameters[name] for name in search_space}
         raise DiffusionNAGError("other processes keep proposing the same architectures; run fewer")
 
-    def _propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Architecture:
+    def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, str]:
+        """Return the operations that are decided: for all trials, by an outer sampler, or queued."""
+        fixed = dict(self.fixed)
+        outer = study.sampler
+        while isinstance(outer, PartialFixedSampler):
+            fixed |= outer._fixed_params
+            outer = outer._base_sampler
+        fixed |= trial.system_attrs.get("fixed_params", {})
+        return {node: fixed[node] for node in self._distributions if node in fixed}
+
+    def _propose(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        fixed: Mapping[str, str],
+        rng: np.random.Generator,
+    ) -> Architecture:
         others = self._others(study, trial)
-        measured = [
-            Measured.of(one, other, study.directions)
-            for other, one in others
-            if other.state == TrialState.COMPLETE
-        ]
-        taken = {one for _, one in others}
+        measured = self._bounded(
+            [
+                Measured.of(architecture, other, study.directions)
+                for other, architecture in others
+                if other.state == TrialState.COMPLETE
+            ]
+        )
+        taken = {architecture for _, architecture in others}
+        space = fix_nodes(self.search_space, fixed) if fixed else self.search_space
         if len(measured) < self.warm_up:
-            return self._draw(study, taken, rng)
+            return self._draw(study, space, taken, rng)
         running = [one for other, one in others if not other.state.is_finished()]
-        lies = [worst_case(one, measured) for one in running]
-        return self._proposer_of(study).propose(measured + lies, taken, rng)
+        lies = [worst_case(architecture, measured) for architecture in running]
+        proposer = self._proposer_of(study)
+        if not fixed:
+            return proposer.propose(measured + lies, taken, rng)
+        if dataclasses.is_dataclass(proposer) and hasattr(proposer, "space"):
+            proposer = dataclasses.replace(proposer, space=space)  # type: ignore[arg-type]
+        proposed = proposer.propose(measured + lies, taken, rng)
+        if space.is_valid(proposed) and proposed not in taken:
+            return proposed
+        # A proposer that knows the whole space only.
+        return draw_untaken(space, taken, rng)
+
+    def _bounded(self, measured: list[Measured]) -> list[Measured]:
+        finite = bounded(measured)
+        if finite != measured and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "some values are infinite or NaN; they count as worse, or better, than all others",
+                stacklevel=2,
+            )
+        return finite
 
     def _proposer_of(self, study: Study) -> Proposes:
         return self._proposer
 
     def _draw(
-        self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
+        self,
+        study: Study,
+        space: SearchSpace,
+        taken: Collection[Architecture],
+        rng: np.random.Generator,
     ) -> Architecture:
-        return draw_untaken(self.search_space, taken, rng)
+        return draw_untaken(space, taken, rng)
 
     def _others(self, study: Study, trial: FrozenTrial) -> list[tuple[FrozenTrial, Architecture]]:
         """Return the other trials that have an architecture, with it."""
@@ -134,7 +197,7 @@ class ArchitectureSampler(BaseSampler):
         stored = study._storage.get_all_trials(study._study_id, deepcopy=False)
         trials = without_interrupted(stored)
         pairs = ((other, self._recorded(other)) for other in trials if other.number != trial.number)
-        return [(other, one) for other, one in pairs if one is not None]
+        return [(other, architecture) for other, architecture in pairs if architecture is not None]
 
     def _recorded(self, trial: FrozenTrial) -> Architecture | None:
         """Return a trial's architecture; each trial asks for those of all others, so it is kept."""
@@ -149,9 +212,10 @@ class ArchitectureSampler(BaseSampler):
         """Note a trial's architecture, and tell whether no other trial has the same one.
 
         Of two processes that note the same at once, at least one sees the other's note, and gives
-        way; so no two of them ever go on with it.
+        way; so no two of them ever measure it.
         """
         text = self.search_space.format(architecture)
+        self._parsed[text] = architecture
         # Optuna's own samplers write through the storage as well: a frozen trial has no other way.
         study._storage.set_trial_user_attr(trial._trial_id, ARCHITECTURE, text)
         return all(one != architecture for _, one in self._others(study, trial))
@@ -163,10 +227,17 @@ class ArchitectureSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Refuse: a parameter that is no node of the space is none of an architecture."""
-        raise DiffusionNAGError(
-            f"{param_name!r} with these choices is no parameter of {self.search_space.name}"
-        )
+        """Return a value of a parameter besides the architecture, by Optuna's TPE on its own.
+
+        Raises DiffusionNAGError for a parameter that is called like a node of the space.
+        """
+        if param_name in self._distributions:
+            raise DiffusionNAGError(
+                f"{param_name!r} with these choices is no parameter of {self.search_space.name}"
+            )
+        seed = np.random.default_rng([self.seed, trial.number, *param_name.encode()])
+        sampler = TPESampler(seed=int(seed.integers(2**31)))
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
 class DiffusionNAGSampler(ArchitectureSampler):
@@ -195,6 +266,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         candidates: int = CANDIDATES,
         limits: Sequence[Bound] = (),
         start_from: Property | None = None,
+        fixed: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
         if warm_up < FEWEST_ARCHITECTURES:
@@ -212,7 +284,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         )
         self._start_from = start_from
         self._generated: dict[int, list[Architecture]] = {}
-        super().__init__(search_space, self._own, warm_up=warm_up, seed=seed)
+        super().__init__(search_space, self._own, warm_up=warm_up, fixed=fixed, seed=seed)
 
     def check_study(self, study: Study) -> None:
         """Raise DiffusionNAGError for several objectives, unless the acquisition function is EI."""
@@ -223,11 +295,19 @@ class DiffusionNAGSampler(ArchitectureSampler):
             )
 
     def _draw(
-        self, study: Study, taken: Collection[Architecture], rng: np.random.Generator
+        self,
+        study: Study,
+        space: SearchSpace,
+        taken: Collection[Architecture],
+        rng: np.random.Generator,
     ) -> Architecture:
         promising = self._promising(sign_of(study.directions[0]))
-        untaken = (one for one in promising if one not in taken)
-        return next(untaken, None) or self._own.draw_apart(taken, rng)
+        if isinstance(space, FixedNodes):
+            promising = within_limits(self._own.limits, space.with_fixed(promising))
+        for architecture in promising:
+            if architecture not in taken and space.is_valid(architecture):
+                return architecture
+        return draw_apart(space, taken, rng, self._own.limits, self._own.generator)
 
     def _promising(self, sign: int) -> list[Architecture]:
         """Return what the property to start from holds best, generated once for each direction."""

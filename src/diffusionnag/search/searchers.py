@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search._choices import check_choice
@@ -25,8 +25,10 @@ WARM_UP = 10
 def _baseline(
     proposer: Callable[[SearchSpace], Proposes], warm_up: int = WARM_UP
 ) -> Callable[..., ArchitectureSampler]:
-    def sampler(space: SearchSpace, *, seed: int = 0) -> ArchitectureSampler:
-        return ArchitectureSampler(space, proposer(space), warm_up=warm_up, seed=seed)
+    def sampler(
+        space: SearchSpace, *, fixed: Mapping[str, str] | None = None, seed: int = 0
+    ) -> ArchitectureSampler:
+        return ArchitectureSampler(space, proposer(space), warm_up=warm_up, fixed=fixed, seed=seed)
 
     return sampler
 
@@ -43,13 +45,20 @@ SEARCHERS: dict[str, Callable[..., ArchitectureSampler]] = {
     "tpe": _baseline(tpe),
     "optuna-gp": _baseline(optuna_gp),
 }
-"""Each takes a search space and a seed; only the library's own takes other options."""
+"""Each takes a search space, what is fixed in it and a seed; only the library's own has other options."""
 
 
 def new_searcher(
-    name: str, space: SearchSpace, *, seed: int = 0, **options: object
+    name: str,
+    space: SearchSpace,
+    *,
+    fixed: Mapping[str, str] | None = None,
+    seed: int = 0,
+    **options: object,
 ) -> ArchitectureSampler:
     """Return the sampler of that name; an option that is None counts as not given.
+
+    `fixed` are operations at nodes, by name, that every proposal has.
 
     Raises DiffusionNAGError for an unknown name, an option given to a searcher that has none, and
     as `DiffusionNAGSampler` does.
@@ -59,4 +68,4 @@ def new_searcher(
     if given and SEARCHERS[name] is not DiffusionNAGSampler:
         listed = ", ".join(option.replace("_", "-") for option in given)
         raise DiffusionNAGError(f"the searcher {name} has no option {listed}; leave it out")
-    return SEARCHERS[name](space, seed=seed, **given)
+    return SEARCHERS[name](space, fixed=fixed, seed=seed, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,8 +18,10 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 Direction = Literal["maximize", "minimize"]
 """Which way an objective is better, as Optuna names it."""
-ARCHITECTURE = "architecture"
+ARCHITECTURE = "diffusionnag_architecture"
 """The user attribute that holds a trial's architecture as a string."""
+FORMER_ARCHITECTURE = "architecture"
+"""Its name in studies of earlier versions; users gave it to attributes of their own."""
 FAILURE = "failure"
 """The user attribute that says why a trial has no value."""
 METRICS = "metrics"
@@ -59,6 +62,46 @@ class Measured:
         return sum(max(value, 0.0) for value in self.constraints.values())
 
 
+def bounded(measured: Sequence[Measured]) -> list[Measured]:
+    """Return the same with finite numbers, from which models can learn.
+
+    Infinite values and constraints lie beyond all finite ones by the spread of these; NaN counts as
+    infinitely bad.
+    """
+    numbers = (number for one in measured for number in (*one.values, *one.constraints.values()))
+    if all(map(math.isfinite, numbers)):
+        return list(measured)
+    values = _finite(np.array([one.values for one in measured], dtype=np.float64), nan=-np.inf)
+    names = {name for one in measured for name in one.constraints}
+    columns = {
+        name: _finite(np.array([[one.constraints.get(name, 0.0)] for one in measured]), nan=np.inf)[
+            :, 0
+        ]
+        for name in names
+    }
+    return [
+        Measured(
+            one.architecture,
+            tuple(values[row].tolist()),
+            {name: float(columns[name][row]) for name in one.constraints},
+        )
+        for row, one in enumerate(measured)
+    ]
+
+
+def _finite(values: np.ndarray, nan: float) -> np.ndarray:
+    """Return `measured x values` with infinite ones beyond the finite ones of their column."""
+    values = np.where(np.isnan(values), nan, values)
+    known = np.where(np.isfinite(values), values, np.nan)
+    for column, others in zip(values.T, known.T, strict=True):
+        finite = others[np.isfinite(others)]
+        low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+        spread = max(high - low, 1.0)
+        column[column == np.inf] = high + spread
+        column[column == -np.inf] = low - spread
+    return values
+
+
 def sign_of(direction: StudyDirection) -> int:
     """Return 1 where more is better, -1 where less is."""
     return 1 if direction == StudyDirection.MAXIMIZE else -1
@@ -69,7 +112,7 @@ def worst_case(architecture: Architecture, measured: Sequence[Measured]) -> Meas
     values = np.min([one.values for one in measured], axis=0)
     names = {name for one in measured for name in one.constraints}
     known = {name: [one.constraints.get(name, -math.inf) for one in measured] for name in names}
-    constraints = {name: max(found) for name, found in known.items()}
+    constraints = {name: max(excesses) for name, excesses in known.items()}
     return Measured(architecture, tuple(values.tolist()), constraints)
 
 
@@ -127,15 +170,21 @@ def suggest_architecture(trial: Trial, space: SearchSpace) -> Architecture:
     return architecture
 
 
+def recorded_text(trial: FrozenTrial) -> str | None:
+    """Return the string of a trial's architecture as it was noted, None where it was not."""
+    return trial.user_attrs.get(ARCHITECTURE, trial.user_attrs.get(FORMER_ARCHITECTURE))
+
+
 def recorded_architecture(space: SearchSpace, trial: FrozenTrial) -> Architecture | None:
     """Return the architecture of any trial, None where it has none of this space (yet)."""
-    text = trial.user_attrs.get(ARCHITECTURE)
-    try:
+    for name in (ARCHITECTURE, FORMER_ARCHITECTURE):
+        text = trial.user_attrs.get(name)
         if isinstance(text, str):
-            return space.parse(text)
+            with suppress(DiffusionNAGError):
+                return space.parse(text)
+    with suppress(DiffusionNAGError):
         return architecture_of(space, trial.params or trial.system_attrs.get("fixed_params", {}))
-    except DiffusionNAGError:
-        return None
+    return None
 
 
 def without_interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

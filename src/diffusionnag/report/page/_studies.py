@@ -18,7 +18,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.report.page._architecture_set import ArchitectureSet
 from diffusionnag.search.storages import open_existing_storage
 from diffusionnag.search.study import ORIGIN, SUBJECT, is_feasible, measured_trials
-from diffusionnag.search.trials import ARCHITECTURE, METRICS
+from diffusionnag.search.trials import METRICS, recorded_text
 
 SQLITE = (".db", ".sqlite", ".sqlite3")
 """Suffixes of SQLite files; any other is a journal."""
@@ -63,7 +63,7 @@ def _measured(path: Path, study: Study) -> ArchitectureSet:
     trials = measured_trials(study)
     record = _record(study)
     names = list(record.goals)
-    known = [_known(trial, names) for trial in trials if ARCHITECTURE in trial.user_attrs]
+    known = [_known(trial, names) for trial in trials if recorded_text(trial)]
     if not known:
         raise DiffusionNAGError("its trials name no architectures")
     title = path.name if study.study_name == study.user_attrs[SUBJECT] else study.study_name
@@ -83,7 +83,7 @@ def _record(study: Study) -> RunRecord:
 def _known(trial: FrozenTrial, objectives: list[str]) -> ArchitectureRecord:
     values = dict(zip(objectives, trial.values, strict=True))
     return ArchitectureRecord(
-        trial.user_attrs[ARCHITECTURE],
+        recorded_text(trial),
         properties=trial.user_attrs.get(METRICS, {}) | values,
         trial=trial.number,
         allowed=is_feasible(trial),

@@ -28,10 +28,11 @@ PRINTED = "value"
 class CommandObjective:
     """Runs a command of the shell for each architecture, and reads its last line of output.
 
-    That line is a number, or a JSON object of numbers by name (what is no number there is left
-    out). An attempt that takes longer than `timeout` seconds is killed with all the processes that
-    it started; one that fails is repeated up to `retries` times. Raises DiffusionNAGError for an
-    empty command, quotes around the placeholder, a timeout that is not above 0, and retries below 0.
+    That line is a number, or a JSON object of numbers by name, also in quotes; what is no number
+    there is left out. An attempt that takes longer than `timeout` seconds is killed with all the
+    processes that it started; one that fails is repeated up to `retries` times. Raises
+    DiffusionNAGError for an empty command, quotes around the placeholder, a timeout that is not
+    above 0, and retries below 0.
     """
 
     space: SearchSpace
@@ -111,11 +112,17 @@ def read_output(output: str) -> float | dict[str, float]:
         raise MeasurementError(
             f"the command's last line of output is {line[:80]!r}, neither a number nor a JSON object"
         )
-    return {
-        name: float(value)
-        for name, value in printed.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    numbers = ((name, _number(value)) for name, value in printed.items())
+    return {name: value for name, value in numbers if value is not None}
+
+
+def _number(value: object) -> float | None:
+    """Return a number, or a text that is one, as such; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    with suppress(ValueError, OverflowError):
+        return float(value)
+    return None
 
 
 def _last_line(text: str) -> str:

@@ -46,8 +46,10 @@ def optuna_objective(
             raise
         except TrialPruned:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"{error}" or type(error).__name__
+            if isinstance(error, SystemExit):
+                reason = f"it called sys.exit({error.code!r})"
             trial.set_user_attr(FAILURE, reason)
             raise MeasurementError(reason) from error
         return values

@@ -12,6 +12,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit
+from diffusionnag.search.proposers._fixed import FixedNodes
 from diffusionnag.spaces import Architecture, SearchSpace
 
 COMPARED = 256
@@ -80,7 +81,8 @@ def draw_untaken(
         rest = []
     left = within_limits(limits, [one for one in rest if one not in taken])
     if not left:
-        kept = " and ".join(limit.describe() for limit in limits)
+        fixed = (space.describe(),) if isinstance(space, FixedNodes) else ()
+        kept = " and ".join((*fixed, *(limit.describe() for limit in limits)))
         raise SpaceExhaustedError(
             f"every architecture of {space.name} that can be found{f' with {kept}' if kept else ''} "
             "has been proposed"

@@ -20,7 +20,8 @@ from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
 from diffusionnag.search._choices import check_choice
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS
-from diffusionnag.search.proposers._draws import draw_apart, draw_untaken, generate_promising
+from diffusionnag.search.proposers._draws import draw_untaken, generate_promising
+from diffusionnag.search.proposers._fixed import FixedGuidance, FixedNodes
 from diffusionnag.search.proposers._learned import Learned, Surrogate, gaussian_process, learn
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -95,12 +96,13 @@ class Proposer:
         A uniform draw as long as there is nothing to learn from: fewer than 5 measured, or all of
         one value. Raises SpaceExhaustedError when all that keeps the limits is taken.
         """
-        learned = learn(self.space, measured, self.surrogate, rng)
+        # What was measured before may have other operations at nodes that are fixed now.
+        whole = self.space.whole if isinstance(self.space, FixedNodes) else self.space
+        learned = learn(whole, measured, self.surrogate, rng)
         if learned is None:
             return self.draw(taken, rng)
-        found = self.find_candidates(learned, rng)
-        candidates = [one for one in dict.fromkeys(found) if one not in taken]
-        candidates = within_limits(self.limits, candidates)
+        candidates = dict.fromkeys(self.find_candidates(learned, rng))
+        candidates = within_limits(self.limits, [new for new in candidates if new not in taken])
         if not candidates:
             return self.draw(taken, rng)
         scores = learned.scores(self.acquisition, candidates, rng)
@@ -118,10 +120,6 @@ class Proposer:
         assert self.generator is not None
         return generate_promising(guide, seed, self.limits, self.generator)
 
-    def draw_apart(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
-        """Return a draw, as `draw` does, whose operations are rare among those `taken`."""
-        return draw_apart(self.space, taken, rng, self.limits, self.generator)
-
     def find_candidates(self, learned: Learned, rng: np.random.Generator) -> list[Architecture]:
         """Return the candidates of the strategy; some of them may be taken, or break a limit."""
         if self.strategy == "guided":
@@ -138,17 +136,21 @@ class Proposer:
     def _guided(self, learned: Learned, rng: np.random.Generator) -> list[Architecture]:
         assert self.generator is not None
         rows, seed = min(self.candidates, BATCH), int(rng.integers(2**31))
-        pulls: list[Guidance] = [Optimism(one) for one in learned.objectives]
+        pulls: list[Guidance] = [Optimism(predictor) for predictor in learned.objectives]
         if len(pulls) > 1:
             # Each candidate has a direction of its own between the objectives, as along a front.
             shares = len(pulls) * torch.from_numpy(simplex(len(pulls), rows, seed)).T
-            pulls = [RowWeights(one, share) for one, share in zip(pulls, shares, strict=True)]
+            pulls = [RowWeights(pull, share) for pull, share in zip(pulls, shares, strict=True)]
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
-        guide = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
+        guide: Guidance = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
+        if isinstance(self.space, FixedNodes):
+            guide = Sum((guide, FixedGuidance(self.space)))
         drawn = self.generator.draw(
             self.candidates, guide=guide, sampling=Sampling(seed=seed, steps=STEPS)
         )
-        return [one for one in drawn if self.space.is_valid(one)]
+        if isinstance(self.space, FixedNodes):
+            drawn = self.space.with_fixed(drawn)
+        return [architecture for architecture in drawn if self.space.is_valid(architecture)]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, event
@@ -23,6 +22,7 @@ from sqlalchemy.exc import (
 )
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag.search.storages._journal import open_journal
 from diffusionnag.search.storages._served_storage import SERVED, reach_storage
 
 JOURNAL = "journal:"
@@ -30,6 +30,8 @@ JOURNAL = "journal:"
 HEARTBEAT = 30
 """Seconds between a trial's signs of life in a database; after two without one, its process on
 another machine is dead."""
+IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
+"""SQLite's names of a database that is kept in memory, as a study is without any storage."""
 LOCKED = 60
 """Seconds to wait for other processes that write into an SQLite file."""
 CREATIONS = 4
@@ -40,8 +42,8 @@ CREATION_PAUSE = 0.2
 
 @contextmanager
 def shared_storage(storage: str | None) -> Iterator[str]:
-    """Yield a storage that several processes can share: a temporary one where none is named."""
-    if storage is not None:
+    """Yield a storage that several processes can share: a temporary one in place of memory."""
+    if storage is not None and storage not in IN_MEMORY:
         yield storage
         return
     with tempfile.TemporaryDirectory(prefix="diffusionnag-search-") as folder:
@@ -73,22 +75,12 @@ def open_storage(text: str, queue_again: Callable[[Study, FrozenTrial], None]) -
     if text.startswith(SERVED):
         return reach_storage(text)
     if text.startswith(JOURNAL) or text.endswith(".log"):
-        return _open_journal(text.removeprefix(JOURNAL))
+        return open_journal(text.removeprefix(JOURNAL))
+    if text in IN_MEMORY:
+        return InMemoryStorage()
     # Of SQLAlchemy's drivers for PostgreSQL the present one is psycopg, whatever its version prefers.
     url = text.replace("postgresql://", "postgresql+psycopg://", 1)
     return _open_database(url, text, queue_again)
-
-
-def _open_journal(path: str) -> BaseStorage:
-    try:
-        return JournalStorage(JournalFileBackend(path))
-    except OSError as error:
-        reason = error.strerror or error
-        raise EnvironmentFailureError(f"the storage {path} cannot be used: {reason}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DiffusionNAGError(
-            f"{path} is no journal of a study, or a damaged one; name another file"
-        ) from error
 
 
 def _open_database(
@@ -136,7 +128,7 @@ def _lock_before_reading(engine: Engine) -> None:
     """
     event.listen(engine, "connect", _leave_transactions_alone)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    # Connections that are open already would go on as before.
+    # Connections that are open already would stay as they were.
     engine.dispose()
 
 
