@@ -43,6 +43,7 @@ def test_the_last_line_is_the_value() -> None:
         "accuracy": 93.5,
         "hours": 2.0,
     }
+    assert measured("""echo '{"accuracy": "93.1", "note": "ok"}'""") == {"accuracy": 93.1}
     for wrong in ("echo done", "true", "echo '[1, 2]'", "echo '{'"):
         with pytest.raises(MeasurementError, match="neither a number nor a JSON object"):
             measured(wrong)

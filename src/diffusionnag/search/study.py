@@ -102,7 +102,7 @@ def open_study(
         if found is None and not study.get_trials(deepcopy=False):
             study.set_user_attr(SUBJECT, subject)
             found = subject
-    except (StorageInternalError, SQLAlchemyError) as error:
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
         raise unusable(storage, error) from error
     stated = [one.name.lower() for one in study.directions]
     if found != subject or stated != list(directions):
@@ -124,7 +124,7 @@ def note_origin(study: Study, record: RunRecord) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(list(record.goals))
-    except (StorageInternalError, SQLAlchemyError) as error:
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
         raise unusable("of the study", error) from error
 
 
@@ -146,7 +146,7 @@ def read_study(storage: str, name: str | None = None) -> Study:
                 f"{storage}: {wanted}; it has {', '.join(map(repr, names)) or 'none'}"
             )
         return optuna.load_study(study_name=name, storage=opened)
-    except (StorageInternalError, SQLAlchemyError) as error:
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
         raise unusable(storage, error) from error
 
 
@@ -211,7 +211,8 @@ def run_study(
     except KeyboardInterrupt:
         queue_interrupted(study, space)
         raise
-    except (StorageInternalError, SQLAlchemyError) as error:
+    except (StorageInternalError, SQLAlchemyError, OSError, AssertionError) as error:
+        # Optuna (5.0) asserts that it can store how a trial ended, which a full disk prevents.
         raise unusable("of the study", error) from error
     except UnboundLocalError as error:
         # So Optuna (5.0) fails where it is interrupted just when it stores a value.

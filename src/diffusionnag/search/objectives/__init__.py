@@ -3,7 +3,13 @@
 from diffusionnag.search.objectives._command_objective import CommandObjective
 from diffusionnag.search.objectives._constraints import Constraint
 from diffusionnag.search.objectives._kinds import KINDS, Kind, ObjectiveText, read_objective
-from diffusionnag.search.objectives._measure import Measure, MeasurementError, ask
+from diffusionnag.search.objectives._measure import (
+    Measure,
+    MeasurementError,
+    MissingValueError,
+    Values,
+    ask,
+)
 from diffusionnag.search.objectives._optuna_objective import optuna_objective
 from diffusionnag.search.objectives._problem import Problem, read_problem
 
@@ -14,8 +20,10 @@ __all__ = [
     "Kind",
     "Measure",
     "MeasurementError",
+    "MissingValueError",
     "ObjectiveText",
     "Problem",
+    "Values",
     "ask",
     "optuna_objective",
     "read_objective",

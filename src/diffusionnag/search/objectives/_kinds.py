@@ -40,15 +40,31 @@ class Kind:
 
 
 def _split_function(text: str, space: SearchSpace) -> tuple[str, str]:
-    source, _, name = text.rpartition(":")
-    return source, name
+    """Return `FILE.py:FUNCTION` and the value's name, the function's own unless `:NAME` follows."""
+    file, end, names = text.rpartition(".py:")
+    module, _, names = (file + ".py", end, names) if end else text.partition(":")
+    function, _, value = names.partition(":")
+    return (f"{module}:{function}", value or function) if module and function else ("", "")
 
 
 def _read_function(source: str, name: str, space: SearchSpace) -> Measure:
-    function = getattr(import_user_code(source, f"python:{source}:{name}"), name, None)
-    if not callable(function):
-        raise DiffusionNAGError(f"{source} defines no function {name!r}")
-    return cast(Measure, function)
+    module, _, function = source.rpartition(":")
+    measure = getattr(import_user_code(module, f"python:{source}"), function, None)
+    if not callable(measure):
+        raise DiffusionNAGError(f"{module} defines no function {function!r}")
+    return cast(Measure, measure)
+
+
+def _read_property(name: str, _: str, space: SearchSpace) -> Measure:
+    if name not in analytic_names(space):
+        known = ", ".join(analytic_names(space)) or "none"
+        raise DiffusionNAGError(f"{space.name} has no analytic property {name!r}; it has {known}")
+    return lambda architecture: space.analytic_properties(architecture)[name]
+
+
+def analytic_names(space: SearchSpace) -> list[str]:
+    """Return the properties of a space that follow from the architecture alone."""
+    return list(space.analytic_properties(space.sample(1, 0)[0]))
 
 
 def _read_training(source: str, name: str, space: SearchSpace) -> Measure:
@@ -68,6 +84,7 @@ KINDS = {
     "command": Kind(
         lambda text, _: (text, PRINTED), lambda command, _, space: CommandObjective(space, command)
     ),
+    "analytic": Kind(lambda text, _: (text, text), _read_property, looked_up=True),
 }
 """What may stand before the first colon of an objective."""
 
@@ -100,14 +117,14 @@ class ObjectiveText:
 
 
 def read_objective(text: str, space: SearchSpace) -> Measure:
-    """Return what measures an architecture, as a text says: one of five kinds.
+    """Return what measures an architecture, as a text says.
 
-    They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION`,
-    `training:IMAGES` (see `read_training`) and `command:COMMAND`. A table is a file or an installed
-    one. An architecture that it does not have raises MeasurementError; a surrogate learns from its
-    rows, and has a value for each. Raises DiffusionNAGError for any other text; for a table that is
-    missing, damaged, of another space, or without the column; for code that cannot be loaded, or
-    has no such function; and for images that cannot be used.
+    They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION[:NAME]`,
+    `training:IMAGES` (see `read_training`), `command:COMMAND` and `analytic:NAME`. A table is a
+    file or an installed one. An architecture that it does not have raises MeasurementError; a
+    surrogate learns from its rows, and has a value for each. Raises DiffusionNAGError for any other
+    text; for a table that is missing, damaged, of another space, or without the column; for code
+    that cannot be loaded, or has no such function; and for images that cannot be used.
     """
     objective = ObjectiveText.parse(text, space)
     if objective is None:
@@ -121,5 +138,6 @@ def malformed(text: str) -> DiffusionNAGError:
         f"the objective {text!r} should read like 'table:measured.csv:accuracy', "
         "'table:nasbench201_accuracy:cifar10_test_200ep' for an installed table, "
         "'surrogate:mnasnet_imagenet:imagenet_top1' for what is learnt from one, "
-        "'python:measure.py:accuracy' for a function, or 'training:images,epochs=20' for training"
+        "'python:measure.py:accuracy' for a function, 'training:images,epochs=20' for training, or be "
+        "the name of an analytic property of the space"
     )

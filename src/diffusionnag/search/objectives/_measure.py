@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from optuna.trial import Trial
 
 from diffusionnag.spaces import Architecture
 
-Measure = Callable[..., float | Mapping[str, float]]
-"""What measures an architecture: its value, or several values by name.
+Values = float | Sequence[float] | Mapping[str, float]
+"""What is measured: a value, the values of several objectives in their order, or values by name."""
+Measure = Callable[..., Values]
+"""What measures an architecture.
 
 It is called with the architecture, and with Optuna's trial if it has a parameter `trial`.
 """
@@ -20,9 +22,11 @@ class MeasurementError(Exception):
     """An architecture has no value; the message says why. The search continues without it."""
 
 
-def ask(
-    measure: Measure, architecture: Architecture, trial: Trial | None
-) -> float | Mapping[str, float]:
+class MissingValueError(MeasurementError):
+    """What was measured has no value of a name that was asked for."""
+
+
+def ask(measure: Measure, architecture: Architecture, trial: Trial | None) -> Values:
     """Return what is measured of an architecture; the trial is given to what has a place for it."""
     try:
         wanted = "trial" in inspect.signature(measure).parameters

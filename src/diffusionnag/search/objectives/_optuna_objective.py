@@ -6,11 +6,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from optuna.exceptions import TrialPruned
-from optuna.trial import Trial
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
 
-from diffusionnag.errors import SpaceExhaustedError
+from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
 from diffusionnag.search.objectives._constraints import Constraint
-from diffusionnag.search.objectives._measure import Measure, MeasurementError, ask
+from diffusionnag.search.objectives._measure import (
+    Measure,
+    MeasurementError,
+    MissingValueError,
+    ask,
+)
 from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
 from diffusionnag.spaces import SearchSpace
 
@@ -23,19 +29,28 @@ def optuna_objective(
 ) -> Callable[[Trial], float | tuple[float, ...]]:
     """Return what Optuna's `optimize` calls: it measures the architecture of a trial.
 
-    Where `measure` returns several values by name, those of the `objectives` are the trial's, the
-    `constraints` become Optuna's, and all are kept in the user attribute `metrics`. A measurement
-    that fails in any way raises MeasurementError, for `catch`, with the reason in the trial's user
-    attribute `failure`; a sampler that has nothing left to propose ends it by SpaceExhaustedError.
+    Where `measure` returns values by name, those of the `objectives` are the trial's, the
+    `constraints` become Optuna's, and all are kept in the user attribute `metrics`; a sequence holds
+    the objectives in their order. A measurement that fails in any way raises MeasurementError, for
+    `catch`, with the reason in the trial's user attribute `failure`; a sampler that has nothing left
+    to propose ends it by SpaceExhaustedError. A name that is missing where no trial has had a value
+    yet is a slip: DiffusionNAGError then says what to write.
     """
 
     def objective(trial: Trial) -> float | tuple[float, ...]:
         try:
             architecture = suggest_architecture(trial, space)
             measured = ask(measure, architecture, trial)
+            if isinstance(measured, Sequence):
+                return tuple(_finite(value) for value in measured)
             if not isinstance(measured, Mapping):
                 return _finite(measured)
             metrics = {name: float(value) for name, value in measured.items()}
+            if not objectives or not metrics.keys() >= set(objectives):
+                raise MissingValueError(
+                    f"{', '.join(metrics) or 'nothing'} was measured by name; say which of it is "
+                    f"searched for: objectives={list(metrics)}"
+                )
             values = tuple(_finite(metrics[name], name) for name in objectives)
             trial.set_user_attr(METRICS, metrics)
             for constraint in constraints:
@@ -46,6 +61,12 @@ def optuna_objective(
             raise
         except TrialPruned:
             raise
+        except MissingValueError as error:
+            if _has_measured(trial.study):
+                trial.set_user_attr(FAILURE, str(error))
+                raise
+            trial.set_user_attr(INTERRUPTED, True)
+            raise DiffusionNAGError(str(error)) from error
         except (Exception, SystemExit) as error:
             reason = f"{error}" or type(error).__name__
             if isinstance(error, SystemExit):
@@ -55,6 +76,10 @@ def optuna_objective(
         return values
 
     return objective
+
+
+def _has_measured(study: Study) -> bool:
+    return any(trial.state == TrialState.COMPLETE for trial in study.get_trials(deepcopy=False))
 
 
 def _finite(value: float, name: str = "the value") -> float:

@@ -11,8 +11,14 @@ from optuna.trial import Trial
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._constraints import Constraint
-from diffusionnag.search.objectives._kinds import KINDS, Kind, ObjectiveText, malformed
-from diffusionnag.search.objectives._measure import Measure, MeasurementError, ask
+from diffusionnag.search.objectives._kinds import (
+    KINDS,
+    Kind,
+    ObjectiveText,
+    analytic_names,
+    malformed,
+)
+from diffusionnag.search.objectives._measure import Measure, MissingValueError, ask
 from diffusionnag.search.trials import Direction
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -26,7 +32,7 @@ class Problem:
 
     `directions` are Optuna's, one for each objective; `subject` says all of it in one line. `cost`
     is a measured value that is summed, to tell what the measurements cost, or would have cost.
-    `kind` is that of the first objective.
+    `kind` is that of the first objective; `sources` says where named values were asked for.
     """
 
     subject: str
@@ -36,6 +42,7 @@ class Problem:
     constraints: tuple[Constraint, ...]
     cost: str | None
     kind: Kind
+    sources: Mapping[str, ObjectiveText]
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -52,17 +59,31 @@ class Problem:
     def measure(self, architecture: Architecture, trial: Trial | None = None) -> dict[str, float]:
         """Return every measured value by name; `trial` is for measures that ask for it.
 
-        Raises MeasurementError where one that is asked for is missing.
+        Raises MissingValueError where one that is asked for is missing.
         """
         metrics: dict[str, float] = {}
         for name, measure in self.measures.items():
             measured = ask(measure, architecture, trial)
-            metrics |= measured if isinstance(measured, Mapping) else {name: measured}
+            if isinstance(measured, Mapping):
+                metrics |= measured
+            elif isinstance(measured, Sequence):
+                metrics |= dict(zip(self.objectives, measured, strict=True))
+            else:
+                metrics[name] = measured
         for name in self.needed:
             if name not in metrics:
-                known = ", ".join(metrics) or "nothing"
-                raise MeasurementError(f"nothing named {name} was measured, only {known}")
+                raise MissingValueError(self._missing(name, metrics))
         return metrics
+
+    def _missing(self, name: str, metrics: Mapping[str, float]) -> str:
+        known = ", ".join(metrics)
+        reason = f"nothing named {name} was measured, only {known or 'nothing'}"
+        source = self.sources.get(name)
+        if known and source is not None and source.kind == "python":
+            reason += f"; write {source.kind}:{source.source}:{next(iter(metrics))}"
+        elif known:
+            reason += "; name one of these"
+        return reason
 
 
 def read_problem(
@@ -77,13 +98,13 @@ def read_problem(
     """Return the problem of objectives, each `TEXT[=max|=min]`, and constraints.
 
     A text is one that `read_objective` reads, or the name alone of another column of the first
-    objective's table, or of another value that its function returns. A constraint is such a text,
-    the sign of its bound (1 for an upper one) and the bound. `minimize` is the direction of a
-    single objective that states none. With `evaluate`, a command or a function, a name alone is one
-    of the values that it gives, and without objectives a number alone is the only one. `cost` is a
-    text as a constraint has it; training costs its seconds unless another is given. Raises
-    DiffusionNAGError as `read_objective` does, for an objective that is there twice, and where
-    there is nothing to measure.
+    objective's table, of another value that its function returns, or of an analytic property. A
+    constraint is such a text, the sign of its bound (1 for an upper one) and the bound. `minimize`
+    is the direction of a single objective that states none. With `evaluate`, a command or a
+    function, a name alone is one of the values that it gives, and without objectives a number alone
+    is the only one. `cost` is a text as a constraint has it; training costs its seconds unless
+    another is given. Raises DiffusionNAGError as `read_objective` does, for an objective that is
+    there twice, and where there is nothing to measure.
     """
     if not objectives and evaluate is None:
         raise DiffusionNAGError(
@@ -114,8 +135,17 @@ def read_problem(
     if evaluate is not None:
         subject += f" by {_name(evaluate)}"
         measures[PRINTED] = evaluate
-    measures |= {name: objective.read(space) for name, objective in values.sources.items()}
-    return Problem(subject, measures, tuple(names), tuple(directions), tuple(bounds), summed, kind)
+    measures |= values.measures()
+    return Problem(
+        subject,
+        measures,
+        tuple(names),
+        tuple(directions),
+        tuple(bounds),
+        summed,
+        kind,
+        values.sources,
+    )
 
 
 def _split_direction(text: str) -> tuple[str, str]:
@@ -142,13 +172,13 @@ class _Values:
         self.first = None
         self.sources: dict[str, ObjectiveText] = {}
         if first is not None:
-            self.first = ObjectiveText.parse(first, space)
+            self.first = ObjectiveText.parse(first, space) or self._analytic(first)
             if self.first is None:
                 raise malformed(first)
 
     def name_of(self, text: str) -> str:
         """Return the name of what a text asks for, and note its source."""
-        objective = ObjectiveText.parse(text, self.space)
+        objective = ObjectiveText.parse(text, self.space) or self._analytic(text)
         if objective is None:
             if self.first is None or not KINDS[self.first.kind].looked_up:
                 return text
@@ -159,3 +189,17 @@ class _Values:
             name = text
             self.sources[name] = objective
         return name
+
+    def _analytic(self, text: str) -> ObjectiveText | None:
+        known = text in analytic_names(self.space)
+        return ObjectiveText("analytic", text, text) if known else None
+
+    def measures(self) -> dict[str, Measure]:
+        """Return what measures the values, once where a function gives several of them."""
+        measures, read = {}, set[tuple[str, str]]()
+        for name, objective in self.sources.items():
+            source = (objective.kind, objective.source)
+            if KINDS[objective.kind].looked_up or source not in read:
+                measures[name] = objective.read(self.space)
+            read.add(source)
+        return measures

@@ -51,11 +51,14 @@ def _set_torn_records_aside(path: Path) -> None:
             return
         whole, torn = _split(content)
         aside = path.with_name(path.name + TORN)
-        with aside.open("ab") as file:
-            file.write(b"".join(piece + b"\n" for piece in torn))
+        if torn:
+            with aside.open("ab") as file:
+                file.write(b"".join(piece + b"\n" for piece in torn))
+            logger.warning(
+                "%s held half a record, as after a full disk; it is now in %s", path, aside
+            )
         with write_atomically(path) as temporary:
             temporary.write_bytes(b"".join(record + b"\n" for record in whole))
-    logger.warning("%s held half a record, as after a full disk; it is now in %s", path, aside)
 
 
 def _is_whole(content: bytes) -> bool:

@@ -136,10 +136,20 @@ def _leave_transactions_alone(connection: sqlite3.Connection, _: object) -> None
     connection.isolation_level = None
 
 
-def unusable(storage: str | None, error: Exception) -> EnvironmentFailureError:
+def unusable(storage: str | None, error: BaseException) -> EnvironmentFailureError:
     """Return what to raise where a storage fails that could be opened before."""
     reason = first_line(error.__cause__ or error)
+    system = _system_error(error)
+    if system is not None:
+        reason = system.strerror or str(system)
     return EnvironmentFailureError(f"the storage {storage} cannot be used: {reason}")
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the system's error behind an error of Optuna, None where there is none."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def first_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import os
 import socket
 import warnings
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
@@ -27,6 +28,8 @@ PROCESS = "process"
 """The system attribute of a trial that names the process which runs it."""
 WORKER = "worker "
 """What stands before a worker's name in the study's system attribute that tells its processes."""
+UNANNOUNCED = 5
+"""Seconds after which a trial that names no process, and has nothing else, has none."""
 DEATHS = 3
 """After so many processes died of measuring an architecture, it counts as failed."""
 
@@ -98,12 +101,21 @@ def queue_dead(study: Study, space: SearchSpace) -> None:
     lost = _lost_elsewhere(study)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         process = trial.system_attrs.get(PROCESS)
-        if process is None or not (process in lost or is_dead(process)):
+        if process is None and not _never_announced(trial):
+            continue
+        if process is not None and process not in lost and not is_dead(process):
             continue
         with suppress(UpdateFinishedTrialError):
             _note_death(study, trial)
             if study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL):
                 queue_again(space, study, trial)
+
+
+def _never_announced(trial: FrozenTrial) -> bool:
+    """Return whether a trial's process ended between beginning it and saying so."""
+    if trial.params or trial.user_attrs or trial.datetime_start is None:
+        return False
+    return (datetime.now() - trial.datetime_start).total_seconds() > UNANNOUNCED
 
 
 def queue_interrupted(study: Study, space: SearchSpace) -> None:
