@@ -83,7 +83,7 @@ def _record(study: Study) -> RunRecord:
 def _known(trial: FrozenTrial, objectives: list[str]) -> ArchitectureRecord:
     values = dict(zip(objectives, trial.values, strict=True))
     return ArchitectureRecord(
-        recorded_text(trial),
+        recorded_text(trial) or "",
         properties=trial.user_attrs.get(METRICS, {}) | values,
         trial=trial.number,
         allowed=is_feasible(trial),
