@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 import optuna
 import pytest
@@ -29,7 +30,7 @@ def params(architecture: Architecture) -> float:
 def run(
     sampler: optuna.samplers.BaseSampler,
     odd: Sequence[float],
-    directions: Sequence[str] = ("minimize",),
+    directions: Sequence[Literal["minimize", "maximize"]] = ("minimize",),
     trials: int = 13,
 ) -> optuna.Study:
     """Optimise the size, the first trials having odd values."""
@@ -50,7 +51,9 @@ def distinct(study: optuna.Study) -> int:
 
 @pytest.mark.parametrize("name", SEARCHERS)
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_infinite_values_stop_no_searcher(name: str, direction: str) -> None:
+def test_infinite_values_stop_no_searcher(
+    name: str, direction: Literal["minimize", "maximize"]
+) -> None:
     study = run(new_searcher(name, SPACE), [1.0, math.inf, -math.inf], [direction])
     assert distinct(study) == len(study.trials) == 13
 
