@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import re
 import shlex
@@ -111,7 +112,10 @@ class Session:
         words = shlex.split(command.replace("\\\n", " "))
         if words[0] != "diffusionnag" or "--workers" in words or "|" in words:
             return self._run_shell(command)
-        before, sys.argv = sys.argv, words
+        # The command sets up logging of its own, as in a process where nobody else has.
+        logger = logging.getLogger()
+        before = sys.argv, logger.handlers
+        sys.argv, logger.handlers = words, []
         code: Any = 0
         with self._captured() as printed:
             try:
@@ -119,7 +123,7 @@ class Session:
             except SystemExit as ended:
                 code = ended.code
             finally:
-                sys.argv = before
+                sys.argv, logger.handlers = before
         return printed.getvalue(), int(code or 0)
 
     def _run_shell(self, command: str) -> tuple[str, int]:
