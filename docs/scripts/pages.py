@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusionnag.cli import main as diffusionnag
+from diffusionnag.tables import DATA_FOLDER_VARIABLE
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 DATA = sorted(TUTORIALS.glob("*.csv"))
@@ -137,12 +138,16 @@ class Session:
     @contextlib.contextmanager
     def _captured(self) -> Iterator[io.StringIO]:
         printed, before = io.StringIO(), Path.cwd()
+        # Readers have the measured tables that come as packages, and no others.
+        tables = os.environ.pop(DATA_FOLDER_VARIABLE, None)
         os.chdir(self.folder)
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 yield printed
         finally:
             os.chdir(before)
+            if tables is not None:
+                os.environ[DATA_FOLDER_VARIABLE] = tables
 
 
 @dataclass(frozen=True)
