@@ -43,7 +43,7 @@ def export(
     chosen = search_space.parse(architecture)
     size = check_resolution(search_space, resolution)
     if weights is None:
-        network = build_network(search_space, chosen, classes=classes, width=width)
+        network = build_network(search_space, chosen, classes=classes, resolution=size, width=width)
         messages.print("the weights are random; --weights takes a folder of `train`")
     else:
         trained = TrainedNetwork.load(weights, search_space)

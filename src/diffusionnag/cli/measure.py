@@ -44,7 +44,7 @@ def measure(
     search_space = get_search_space(space)
     size = check_resolution(search_space, resolution)
     chosen = search_space.parse(architecture)
-    network = build_network(search_space, chosen, classes=classes, width=width)
+    network = build_network(search_space, chosen, classes=classes, resolution=size, width=width)
     settings = LatencySettings(backend, threads, batch, repeats)
     (latency,) = measure_latencies([network], size, settings)
     cost = count_network(network, size, search_space.networks.convention)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.training_state import (
     STATE_FILE,
@@ -177,6 +178,7 @@ class TrainingRun:
         }
 
 
+@torch_defaults()
 def train(
     run: TrainingRun,
     folder: Path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag.diffusion.evolution import Fitness, FitnessFunction, evolve
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation._ancestral import check_numbers, start
@@ -26,6 +27,7 @@ class Evolved:
     """Each architecture that the function was asked for, once, with its answer."""
 
 
+@torch_defaults()
 def sample_derivative_free(
     generator: Generator,
     count: int,

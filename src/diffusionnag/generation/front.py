@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
@@ -88,6 +89,7 @@ class Front:
     """All that they were chosen from: valid, distinct, within the limits."""
 
 
+@torch_defaults()
 def generate_front(
     generator: Generator,
     count: int,

@@ -13,7 +13,7 @@ import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
-from diffusionnag._devices import check_device
+from diffusionnag._devices import check_device, torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
@@ -82,6 +82,7 @@ class Generator(ModelHubMixin):
 
     # -- sampling ---------------------------------------------------------------------------------
 
+    @torch_defaults()
     def sample(
         self,
         count: int,
@@ -113,6 +114,7 @@ class Generator(ModelHubMixin):
             collection.add(drawn, mend_invalid(self.search_space, drawn, estimate))
         return collection.samples()
 
+    @torch_defaults()
     def best(
         self,
         count: int,
@@ -152,6 +154,7 @@ class Generator(ModelHubMixin):
             )
         return Collection(space, count, distinct, limits_of(guide, space))
 
+    @torch_defaults()
     def draw(
         self, count: int, *, guide: Guidance | None = None, sampling: Sampling = Sampling()
     ) -> list[Architecture]:
@@ -242,6 +245,7 @@ class Generator(ModelHubMixin):
         )
 
     @classmethod
+    @torch_defaults()
     def from_pretrained(  # type: ignore[override]
         cls,
         name: str | Path,

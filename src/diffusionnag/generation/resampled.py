@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag.diffusion.particles import walk_particles
 from diffusionnag.generation._ancestral import check_numbers, start
 from diffusionnag.generation.generator import Generator
@@ -28,6 +29,7 @@ class Resampled:
     """At each step, and once decoded: how many particles counted, as a share of all."""
 
 
+@torch_defaults()
 def sample_resampled(
     generator: Generator,
     count: int,

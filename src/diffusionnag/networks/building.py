@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag._memory import check_fits
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, ImageClassification, SearchSpace
 
 
+@torch_defaults()
 def build_network(
     space: SearchSpace,
     architecture: Architecture,
@@ -38,14 +40,30 @@ def build_network(
     task = ImageClassification(count, size, check_width(space, width))
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
+        network = _built(space, architecture, task)
+    if not isinstance(network, nn.Module):
+        raise DiffusionNAGError(
+            f"`build_network` of {space.name} returned {type(network).__name__}, no torch module, for "
+            f"{space.format(architecture)}"
+        )
+    return network
+
+
+def _built(space: SearchSpace, architecture: Architecture, task: ImageClassification) -> object:
+    try:
         return space.build_network(architecture, task)
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"the network of {space.format(architecture)} cannot be built: {type(error).__name__}: "
+            f"{error}"
+        ) from error
 
 
 def require_networks(space: SearchSpace) -> None:
     """Raise DiffusionNAGError for a space that does not say how its networks are built."""
     if not space.builds_networks:
         raise DiffusionNAGError(
-            f"networks of {space.name} cannot be built: the space has no `build_network`"
+            f"networks of {space.name} cannot be built: it names no function that does"
         )
 
 

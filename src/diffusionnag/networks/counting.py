@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag.spaces import Cost, Counter
 from diffusionnag.spaces.cost import WEIGHTS_ONLY
 from diffusionnag.spaces.layers import GlobalPool
 
 
+@torch_defaults()
 def count_network(network: nn.Module, resolution: int, convention: Counter = WEIGHTS_ONLY) -> Cost:
     """Return the parameters of a network, and its MACs for one image of `resolution` pixels.
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
 
@@ -32,6 +33,7 @@ def check_export_path(path: Path) -> None:
     check_writable(path)
 
 
+@torch_defaults()
 def export_network(network: nn.Module, resolution: int, path: Path) -> float:
     """Write a network into an `.onnx` or `.pt2` file, and check what it computes.
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from diffusionnag._devices import torch_threads
+from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
@@ -56,6 +56,7 @@ class LatencySettings:
         check_fits(f"{self.repeats:,} times", 8 * self.repeats)
 
 
+@torch_defaults()
 def measure_latencies(
     networks: Sequence[nn.Module], resolution: int, settings: LatencySettings
 ) -> list[Latency]:

@@ -54,7 +54,8 @@ def measure_beside_reference(
     The reference is the same one in every call, so that other work on the machine shows.
     """
     networks = [
-        build_network(space, one, width=settings.width) for one in (architecture, _reference(space))
+        build_network(space, each, resolution=settings.resolution, width=settings.width)
+        for each in (architecture, _reference(space))
     ]
     own, reference = measure_latencies(networks, settings.resolution, settings.latency)
     return own.median, reference.median
@@ -63,7 +64,7 @@ def measure_beside_reference(
 @functools.cache
 def _reference(space: SearchSpace) -> Architecture:
     drawn = space.sample(COMPARED, 0)
-    drawn.sort(key=lambda one: space.analytic_properties(one)["macs"])
+    drawn.sort(key=lambda one: space.analytic_properties(one).get("macs", 0.0))
     return drawn[COMPARED // 2]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag.artifacts.checkpoints import (
     building,
     open_checkpoint,
@@ -71,6 +72,7 @@ class TrainedNetwork:
         write_checkpoint(folder, config, self.network.state_dict(), card)
 
     @classmethod
+    @torch_defaults()
     def load(cls, folder: str | Path, search_space: SearchSpace | None = None) -> TrainedNetwork:
         """Return the network of a folder, in evaluation mode.
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag.artifacts.training_state import (
     STATE_FILE,
     optimiser_tensors,
@@ -88,6 +89,7 @@ def normalisation(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]
     return mean, tuple(max(float(colour.std(correction=0)), 1e-3) for colour in colours)
 
 
+@torch_defaults()
 def train_network(
     network: nn.Module,
     training: Pixels,

@@ -12,6 +12,7 @@ import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
+from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
@@ -94,6 +95,7 @@ class PropertyPredictor(Property, ModelHubMixin):
 
     # -- fitting ----------------------------------------------------------------------------------
 
+    @torch_defaults()
     def fit(
         self,
         architectures: Sequence[Architecture],
@@ -159,6 +161,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         """Return the mean as a standard normal score, `batch`, differentiable in x."""
         return self._on(x.device).standardised(x, sigma)
 
+    @torch_defaults()
     def joint(self, architectures: Sequence[Architecture]) -> tuple[Tensor, Tensor]:
         """Return mean, `batch`, and covariance, `batch x batch`, as standard normal scores, float64.
 
@@ -180,6 +183,7 @@ class PropertyPredictor(Property, ModelHubMixin):
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
         return float(self._target.to_normal(np.array(value)))
 
+    @torch_defaults()
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation in the property's unit, each `batch` float64."""
         with torch.no_grad():
@@ -228,6 +232,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         )
 
     @classmethod
+    @torch_defaults()
     def from_pretrained(  # type: ignore[override]
         cls,
         name: str | Path,
@@ -256,6 +261,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         return predictor
 
     @classmethod
+    @torch_defaults()
     def from_fitted(
         cls,
         search_space: SearchSpace,

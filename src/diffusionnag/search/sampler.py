@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from diffusionnag._devices import torch_threads
+from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.generator import Generator
@@ -106,6 +106,7 @@ class ArchitectureSampler(BaseSampler):
         if len(study.directions) > 1:
             raise DiffusionNAGError("this sampler searches for one objective; the study has more")
 
+    @torch_defaults()
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
@@ -220,6 +221,7 @@ class ArchitectureSampler(BaseSampler):
         study._storage.set_trial_user_attr(trial._trial_id, ARCHITECTURE, text)
         return all(one != architecture for _, one in self._others(study, trial))
 
+    @torch_defaults()
     def sample_independent(
         self,
         study: Study,

@@ -7,9 +7,13 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces.network_family import ImageClassification
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ABSENT = "none"
 """Operation of every node of a layer that is not there."""
@@ -23,6 +27,9 @@ Link = tuple[str, str]
 """An edge by the names of its nodes: the first feeds the second."""
 Predicate = Callable[[Mapping[str, str]], bool]
 """Takes the operations of all nodes by name; tells whether they may stand together."""
+
+NetworkBuilder = Callable[[Mapping[str, str], ImageClassification], "nn.Module"]
+"""Takes the operations of all nodes by name, and what the network is for; returns its module."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,8 @@ class Declaration:
     edges: Edges = CHAIN
     rules: Sequence[Predicate] = ()
     description: str = ""
+    network: NetworkBuilder | None = None
+    """Builds the module of an architecture, from the operation of every node by name."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w.-]+", self.name):

@@ -6,15 +6,20 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.declared.declaration import Declaration
 from diffusionnag.spaces.declared.edges import PRESENT, DeclaredWiring
 from diffusionnag.spaces.declared.rules import broken_rule
 from diffusionnag.spaces.declared.sections import Section, sections_of
+from diffusionnag.spaces.network_family import ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class DeclaredSpace(SearchSpace):
@@ -41,6 +46,19 @@ class DeclaredSpace(SearchSpace):
     def __reduce__(self) -> tuple[Callable[[Declaration], SearchSpace], tuple[Declaration]]:
         """Pickle the declaration, from which the class is made anew."""
         return _restored, (self.declaration,)
+
+    # -- networks ---------------------------------------------------------------------------------
+
+    @property
+    def builds_networks(self) -> bool:
+        """Whether the declaration names a function that builds them."""
+        return self.declaration.network is not None
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return what the declared function builds."""
+        assert self.declaration.network is not None
+        names = self.operation_names(architecture)
+        return self.declaration.network(dict(zip(self.nodes, names, strict=True)), task)
 
     # -- rules ------------------------------------------------------------------------------------
 

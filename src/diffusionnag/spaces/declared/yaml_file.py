@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from diffusionnag.spaces.declared.declaration import (
     Declaration,
     Edges,
     Link,
-    Predicate,
     Stage,
 )
 
@@ -55,15 +54,18 @@ def _refuse_repeated_keys(node: yaml.Node | None) -> None:
 
 
 def _declaration(content: Any, path: Path) -> Declaration:
-    found = _mapping(content, "the file", ("name", "nodes"), ("description", "edges", "rules"))
+    found = _mapping(
+        content, "the file", ("name", "nodes"), ("description", "edges", "rules", "network")
+    )
     nodes = _mapping(found["nodes"], "`nodes`")
+    rules = _texts(found.get("rules", []), "`rules`")
+    network = _text(found["network"], "`network`") if "network" in found else None
     return Declaration(
         name=_text(found["name"], "`name`"),
         nodes={name: _node(value, name) for name, value in nodes.items()},
         edges=_edges(found["edges"]) if "edges" in found else CHAIN,
-        rules=[
-            _rule(reference, path.parent) for reference in _texts(found.get("rules", []), "`rules`")
-        ],
+        rules=[_function(rule, path.parent, "rule") for rule in rules],
+        network=None if network is None else _function(network, path.parent, "network"),
         description=_text(found.get("description", path.name), "`description`"),
     )
 
@@ -99,14 +101,15 @@ def _links(value: Any, where: str) -> list[Link]:
     return [(source, target) for source, target in pairs]
 
 
-def _rule(reference: str, folder: Path) -> Predicate:
+def _function(reference: str, folder: Path, what: str) -> Callable[..., Any]:
+    """Return the function that `FILE.py:FUNCTION` names, the file lying in `folder`."""
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py"):
-        raise DiffusionNAGError(f"{reference!r} is no rule; a rule is FILE.py:FUNCTION")
-    rule: Predicate | None = getattr(import_user_code(str(folder / file), reference), name, None)
-    if not callable(rule):
+        raise DiffusionNAGError(f"{reference!r} is no {what}; a {what} is FILE.py:FUNCTION")
+    function = getattr(import_user_code(str(folder / file), reference), name, None)
+    if not callable(function):
         raise DiffusionNAGError(f"{file} defines no function {name!r}")
-    return rule
+    return function
 
 
 def _mapping(

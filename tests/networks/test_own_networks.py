@@ -1,0 +1,92 @@
+"""A space of the user's own, with a function that builds its modules, goes the whole way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import RunCli, assert_fails
+from test_network_training import write_images
+
+from diffusionnag import DiffusionNAGError, get_search_space
+from diffusionnag.networks import build_network, count_network
+
+SPACE = """
+name: columns-of-the-tests
+network: networks.py:build
+nodes:
+  width: [4, 8]
+  kernel: [1, 3, 5]
+"""
+NETWORKS = """
+from torch import nn
+
+def build(operations, task):
+    width, kernel = int(operations["width"]), int(operations["kernel"])
+    if kernel == 5:
+        return "no module" if width == 4 else nn.Linear(-1, -1)
+    return nn.Sequential(
+        nn.Conv2d(3, width, kernel, padding=kernel // 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, task.classes),
+    )
+"""
+CLASS = """
+from torch import nn
+from diffusionnag import SearchSpace
+
+class Mine(SearchSpace):
+    name = "mine-of-the-tests"
+    nodes = ("left", "right")
+    operations = ("relu", "tanh")
+    edges = ((0, 1),)
+
+    def build_network(self, architecture, task):
+        chosen = {"relu": nn.ReLU, "tanh": nn.Tanh}
+        layers = [chosen[name]() for name in self.operation_names(architecture)]
+        size = 3 * task.resolution**2
+        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(size, task.classes))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "networks.py").write_text(NETWORKS)
+    (tmp_path / "mine.py").write_text(CLASS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "text"), [("space.yaml", "4|3"), ("mine.py:Mine", "relu|tanh")])
+def test_it_is_measured_exported_and_trained(
+    own: Path, run_main: RunCli, name: str, text: str
+) -> None:
+    space = get_search_space(str(own / name))
+    network = build_network(space, space.parse(text), classes=7, resolution=8)
+    assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 7)
+    measured = run_main("measure", name, text, "--resolution", 8, "--repeats", 2)
+    assert measured.returncode == 0, measured.stderr
+    built = build_network(space, space.parse(text), resolution=8)
+    assert f"params: {count_network(built, 8).parameters / 1e6:.6f} M" in measured.stdout
+    write_images(own / "images.parquet")
+    options = ("--data", "images.parquet", "--resolution", 8, "--epochs", 1, "--batch-size", 16)
+    trained = run_main("train", name, text, *options, "--out", "trained")
+    assert trained.returncode == 0, trained.stderr
+    exported = run_main("export", name, text, "--weights", "trained", "--to", "own.onnx")
+    assert exported.returncode == 0, exported.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("4|5", "returned str, no torch module, for 4.5"), ("8|5", "8.5 cannot")]
+)
+def test_a_builder_that_fails_is_one_line(own: Path, text: str, message: str) -> None:
+    space = get_search_space(str(own / "space.yaml"))
+    with pytest.raises(DiffusionNAGError, match=message):
+        build_network(space, space.parse(text))
+
+
+def test_a_space_without_a_builder_says_so(own: Path, run_main: RunCli) -> None:
+    (own / "space.yaml").write_text(SPACE.replace("network: networks.py:build", ""))
+    assert_fails(run_main("measure", "space.yaml", "4|3"), 2, "cannot be built")

@@ -1,0 +1,75 @@
+"""The library computes the same whatever torch's defaults are, and leaves them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diffusionnag import Generator, PropertyPredictor, get_search_space
+from diffusionnag.generation.resampled import sample_resampled
+from diffusionnag.guidance import maximize
+from diffusionnag.networks import (
+    LatencySettings,
+    build_network,
+    count_network,
+    export_network,
+    measure_latencies,
+)
+
+SPACE = get_search_space("nasbench201")
+
+
+@pytest.fixture(params=["float64", "float16", "meta"])
+def defaults(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Other defaults than torch's own: a type of numbers, or a device."""
+    if request.param == "meta":
+        torch.set_default_device("meta")
+    else:
+        torch.set_default_dtype(getattr(torch, request.param))
+    before = (torch.get_default_dtype(), torch.get_default_device())
+    yield
+    after = (torch.get_default_dtype(), torch.get_default_device())
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device("cpu")
+    assert after == before
+
+
+@pytest.fixture
+def earlier() -> Generator:
+    """A generator that was loaded before the defaults were changed."""
+    return Generator.from_pretrained("nasbench201")
+
+
+def test_generation_and_prediction(earlier: Generator, defaults: None) -> None:
+    later = Generator.from_pretrained("nasbench201")
+    predictor = PropertyPredictor.from_pretrained("nasbench201-cifar10")
+    guide = maximize(predictor)
+    cells = later.sample(4, guide=guide).architectures
+    assert earlier.sample(4, guide=guide).architectures == cells
+    assert len(sample_resampled(later, 4, guide=guide).architectures) == 4
+    mean, std = predictor.predict(cells)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
+
+
+def test_fitting(defaults: None) -> None:
+    cells = SPACE.sample(40, seed=0)
+    values = np.array([len(set(cell.operations)) for cell in cells], dtype=float)
+    predictor = PropertyPredictor(SPACE, "kinds")
+    predictor.fit(cells, values)
+    assert np.isfinite(predictor.predict(cells)[0]).all()
+
+
+def test_networks(tmp_path: Path, defaults: None) -> None:
+    network = build_network(SPACE, SPACE.sample(1, seed=0)[0])
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    assert count_network(network, 32).macs > 0
+    assert export_network(network, 32, tmp_path / "network.onnx") <= 1e-4
+    for backend in ("torch", "onnxruntime"):
+        settings = LatencySettings(backend, repeats=1)
+        (latency,) = measure_latencies([network], 32, settings)
+        assert latency.median > 0
