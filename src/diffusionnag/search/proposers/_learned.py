@@ -19,6 +19,8 @@ from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
+LEARNT_FROM = 200
+"""Measurements that models are fitted on, so that proposals of a long study take no longer."""
 MAGNITUDE = 0.5
 """A search is about the best few: how far they lie apart counts, besides their ranks."""
 
@@ -119,6 +121,20 @@ class Learned:
         return total.numpy()
 
 
+def _representative(measured: Sequence[Measured]) -> Sequence[Measured]:
+    """Return 200 of the measured at most, in their order: the best, and others evenly by rank."""
+    if len(measured) <= LEARNT_FROM:
+        return measured
+    values = np.array([one.values for one in measured])
+    broken = np.array([one.violation for one in measured])
+    allowed = np.flatnonzero(broken == broken.min())
+    best = allowed[choose(values[allowed], LEARNT_FROM // 2)]
+    others = np.setdiff1d(np.arange(len(measured)), best)
+    others = others[np.argsort(values[others, 0], kind="stable")]
+    spread = np.linspace(0, len(others) - 1, LEARNT_FROM - len(best)).round().astype(int)
+    return [measured[row] for row in np.sort([*best, *others[spread]])]
+
+
 def learn(
     space: SearchSpace,
     measured: Sequence[Measured],
@@ -128,8 +144,10 @@ def learn(
     """Return what measurements teach, None where that is nothing.
 
     Objectives are learnt by a `surrogate`, constraints by a Gaussian process. One with fewer than
-    5 values, or the same all over, is left out.
+    5 values, or the same all over, is left out. Of more than 200 measurements the best half of so
+    many are learnt from, and as many spread over the others.
     """
+    measured = _representative(measured)
     if len(measured) < FEWEST_ARCHITECTURES:
         return None
     values = np.array([one.values for one in measured])
