@@ -28,6 +28,7 @@ SPACE = get_search_space("nasbench201")
 
 
 def convolutions(architecture: Architecture) -> dict[str, float]:
+    """Return how many operations of two kinds a cell has."""
     names = SPACE.operation_names(architecture)
     return {"convolutions": names.count("nor_conv_3x3"), "pools": names.count("avg_pool_3x3")}
 
@@ -88,7 +89,8 @@ def test_a_result_is_shown_in_notebooks(front: SearchResult) -> None:
     table = front.to_pandas()
     assert len(table) == 14
     assert {"architecture", "convolutions", "pools", "params", "trial", "allowed"} <= {*table}
-    assert SPACE.parse(table["architecture"][0]) == front.architectures[table["trial"][0]]
+    first = table.to_dict("records")[0]
+    assert SPACE.parse(first["architecture"]) == front.architectures[first["trial"]]
     shown = front._repr_html_()
     assert shown.count("<tr>") == 1 + min(10, len(front.best))
     assert "<th>convolutions</th>" in shown
