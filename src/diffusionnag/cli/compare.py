@@ -65,11 +65,11 @@ def compare(
     from rich.markup import escape
     from rich.table import Table
 
+    from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import (
         messages,
         origin,
         progress_bar,
-        require_packages,
         results,
     )
     from diffusionnag.errors import DiffusionNAGError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from diffusionnag.artifacts.model_cards import About, machine, today
-from diffusionnag.errors import DiffusionNAGError
 
 WIDE = 200
 """Columns of a table that nobody watches: in a file or a pipe nothing should be broken in two."""
@@ -51,10 +49,3 @@ def origin(data: str = "", quality: Mapping[str, float] | None = None, commit: s
         commit=commit,
         quality=dict(quality or {}),
     )
-
-
-def require_packages(extra: str, *packages: str) -> None:
-    """Raise DiffusionNAGError, naming the extra to install, unless all packages are there."""
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise DiffusionNAGError(f"this needs {package}: pip install 'diffusionnag[{extra}]'")

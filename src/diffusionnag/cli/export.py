@@ -25,7 +25,8 @@ def export(
     classes: Classes = None,
 ) -> None:
     """Export a network to ONNX or to PyTorch's own format, and check what the file computes."""
-    from diffusionnag.cli.console import messages, require_packages, results
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import messages, results
 
     require_packages("export", "onnx", "onnxscript", "onnxruntime")
     from diffusionnag.errors import DiffusionNAGError

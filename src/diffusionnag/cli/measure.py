@@ -27,7 +27,8 @@ def measure(
     classes: Classes = None,
 ) -> None:
     """Measure a network on this machine: latency, memory, parameters, multiply-adds."""
-    from diffusionnag.cli.console import require_packages, results
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import results
 
     if backend == "onnxruntime":
         require_packages("export", "onnx", "onnxscript", "onnxruntime")

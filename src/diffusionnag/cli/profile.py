@@ -40,11 +40,11 @@ def profile(
     """
     import numpy as np
 
+    from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import (
         messages,
         origin,
         progress_bar,
-        require_packages,
         results,
     )
 

@@ -27,7 +27,8 @@ def report(
 ) -> None:
     """Show what a folder of runs holds as one page: what was asked, and what came out."""
     from diffusionnag._files import check_writable
-    from diffusionnag.cli.console import messages, require_packages
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import messages
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.spaces import get_search_space
 

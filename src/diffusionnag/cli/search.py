@@ -185,7 +185,8 @@ def search(
     --objective accuracy --objective latency=min --limit 'macs<=300M' --storage search.log
     """
     asked = locals()  # by name, as SearchTask has them
-    from diffusionnag.cli.console import messages, origin, progress_bar, require_packages
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import messages, origin, progress_bar
 
     require_packages("search", "optuna", "botorch")
     if any(text.startswith("training:") for text in objectives or ()):

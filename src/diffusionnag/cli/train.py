@@ -46,7 +46,7 @@ def train(
     devices: Annotated[int, typer.Option(help="How many of them.")] = 1,
 ) -> None:
     """Train the network of an architecture; an interrupted training is resumed."""
-    from diffusionnag.cli.console import require_packages
+    from diffusionnag._packages import require_packages
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard")
     from diffusionnag._devices import check_device

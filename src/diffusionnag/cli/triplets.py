@@ -30,7 +30,8 @@ def triplets(
     ] = None,
 ) -> None:
     """Write the architectures and accuracies of a study as triplets of its data set."""
-    from diffusionnag.cli.console import messages, require_packages
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import messages
 
     require_packages("search", "optuna", "botorch")
     from diffusionnag.images import read_images

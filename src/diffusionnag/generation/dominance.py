@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag._packages import require_packages
 
 
 def non_dominated(values: np.ndarray) -> np.ndarray:
@@ -66,19 +64,13 @@ def _spread(values: np.ndarray, front: np.ndarray, taken: np.ndarray, count: int
 # -- hypervolume --------------------------------------------------------------------------------
 
 
-def check_hypervolume() -> None:
-    """Raise DiffusionNAGError where BoTorch, which computes hypervolumes, is missing."""
-    if importlib.util.find_spec("botorch") is None:
-        raise DiffusionNAGError("a hypervolume needs BoTorch: pip install 'diffusionnag[pareto]'")
-
-
 def hypervolume(scores: np.ndarray, reference: np.ndarray) -> float:
     """Return the volume between rows of `count x properties` and a reference; more is better.
 
     It is computed by BoTorch after Fonseca et al. (2006); what is worse than the reference in any
     property adds nothing. Raises DiffusionNAGError where BoTorch is missing.
     """
-    check_hypervolume()
+    require_packages("pareto", "botorch")
     import torch
     from botorch.utils.multi_objective.hypervolume import Hypervolume
 

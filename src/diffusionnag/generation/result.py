@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.record_files import write_record_file
@@ -98,6 +99,7 @@ class GenerationResult:
 
         A predicted property has its name, its deviation `NAME std` and its true value `NAME true`.
         """
+        require_packages("report", "pandas")
         import pandas
 
         columns: dict[str, Any] = {

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from diffusionnag._packages import require_packages
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.best import Best, find_best
-from diffusionnag.generation.dominance import check_hypervolume
 from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
 from diffusionnag.generation.generator import Generator
@@ -197,7 +197,7 @@ def _draw(
     if method == "sample":
         return generator.sample(count, guide=guidance, distinct=distinct, sampling=sampling)
     if method == "pareto":
-        check_hypervolume()
+        require_packages("pareto", "botorch")
         objectives = Objectives(request.properties, request.weights)
         return generate_front(
             generator, count, objectives, limits=request.limits, sampling=sampling

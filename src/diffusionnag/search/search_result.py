@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.record_files import write_record_file
@@ -180,6 +181,7 @@ class SearchResult:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a table of all measured, best first, with a column for each property."""
+        require_packages("report", "pandas")
         import pandas
 
         rows = [
