@@ -28,12 +28,12 @@ def meta_train(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trained predictor.")],
     held_out: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Triplets of the first file held out to measure the error; those first by "
-            "split_order."
+            help="Triplets of the first file held out to measure the error, those first by "
+            "split_order; up to 400, as there are enough, if left out."
         ),
-    ] = 400,
+    ] = None,
     noise_aware: NoiseAware = False,
     encoder: Annotated[
         str,
@@ -62,7 +62,7 @@ def meta_train(
     from diffusionnag.transfer.triplets import join_triplets, read_triplets
 
     search_space = get_search_space(space)
-    if held_out < 0:
+    if held_out is not None and held_out < 0:
         raise DiffusionNAGError(f"--held-out is {held_out}; it must be 0 or more")
     if len(images) not in (1, len(triplets)):
         raise DiffusionNAGError(
@@ -77,6 +77,7 @@ def meta_train(
         read_triplets(path, search_space, sources[name].classes, 0 if place else held_out)
         for place, (path, name) in enumerate(zip(triplets, described_by, strict=True))
     ]
+    held_out = len(parts[0].held_out)
     data = join_triplets(parts, [first_class[name] for name in described_by])
     every_image = join_image_sets(list(sources.values()))
     image_encoder = load_image_encoder(encoder)

@@ -38,15 +38,17 @@ def triplets(
     from diffusionnag.search.study import measured_values, read_study
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables.table import check_table_path
-    from diffusionnag.transfer.triplets import write_triplets
+    from diffusionnag.transfer.triplets import FEWEST_TRIPLETS, write_triplets
 
     search_space = get_search_space(space)
     check_table_path(out)
     classes = read_images(images).classes
     architectures, accuracies = measured_values(read_study(storage, study), search_space, accuracy)
     write_triplets(out, search_space, architectures, accuracies, classes)
-    messages.print(
-        f"written to {out}: {len(architectures)} architectures, {len(classes)} classes; learn from them "
-        f"with: diffusionnag meta-train {space} --triplets {out} --images {images} --out FOLDER",
-        markup=False,
-    )
+    written = f"written to {out}: {len(architectures)} architectures, {len(classes)} classes"
+    learning = f"diffusionnag meta-train {space} --triplets {out} --images {images} --out FOLDER"
+    if len(architectures) < FEWEST_TRIPLETS:
+        hint = f"measure more, or add other files: at least {FEWEST_TRIPLETS} are learnt from"
+    else:
+        hint = f"learn from them with: {learning}"
+    messages.print(f"{written}; {hint}", markup=False)

@@ -15,6 +15,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FEWEST_TRIPLETS = 50
+MOST_HELD_OUT = 400
 CLASS_COLUMNS = ("classes", "imagenet_classes")
 
 
@@ -37,13 +38,14 @@ class Triplets:
 
 
 def read_triplets(
-    path: Path, space: SearchSpace, class_names: Sequence[str], held_out: int
+    path: Path, space: SearchSpace, class_names: Sequence[str], held_out: int | None
 ) -> Triplets:
     """Read a Parquet file of triplets: columns `arch`, `accuracy`, and `classes`.
 
     `classes` (or `imagenet_classes`) lists, for each row, the names or numbers of the classes in
     the image data set. A column `split_order` numbers the rows so that those to be held out come
-    first; without one they are drawn at random. Raises DiffusionNAGError for a file that is no such
+    first; without one they are drawn at random. Where `held_out` is None it is a fifth of them, at most
+    400, and so few that 50 are left. Raises DiffusionNAGError for a file that is no such
     table, and for an architecture, class or accuracy that cannot be used.
     """
     try:
@@ -70,6 +72,9 @@ def read_triplets(
                 f"{path}: row {row} names the class {unknown[0]!r}, of which there are no images"
             )
         classes.append(tuple(number[str(one)] for one in listed))
+    if held_out is None:
+        spare = len(architectures) - FEWEST_TRIPLETS
+        held_out = max(0, min(MOST_HELD_OUT, len(architectures) // 5, spare))
     if len(architectures) < held_out:
         raise DiffusionNAGError(
             f"{path}: {len(architectures)} triplets, of which {held_out} cannot be held out"
