@@ -224,6 +224,11 @@ def test_a_finished_study_is_learnt_from(run_main: RunCli, tmp_path: Path) -> No
     written = run_main("triplets", "nasbench201", *kept, "--images", "images", "--out", "a.parquet")
     assert written.returncode == 0, written.stderr
     assert "60 architectures, 3 classes" in written.stderr
+    assert "ExperimentalWarning" not in written.stderr
+    hint = written.stderr.partition("diffusionnag meta-train")[2].split()
+    followed = run_main("meta-train", *hint[:-1], "predictor of one")
+    assert followed.returncode == 0, followed.stderr
+    assert "10 held out" in followed.stdout
     space = get_search_space("nasbench201")
     triplets = read_triplets(tmp_path / "a.parquet", space, CLASSES, 0)
     sums = [50.0 + sum(one.operations) for one in triplets.architectures]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -89,12 +91,14 @@ def _open_database(
     is_file = url.startswith("sqlite")
 
     def create() -> BaseStorage:
-        storage = RDBStorage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": LOCKED}} if is_file else {},
-            heartbeat_interval=HEARTBEAT,
-            heartbeat_stale_trial_callback=queue_again,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            storage = RDBStorage(
+                url,
+                engine_kwargs={"connect_args": {"timeout": LOCKED}} if is_file else {},
+                heartbeat_interval=HEARTBEAT,
+                heartbeat_stale_trial_callback=queue_again,
+            )
         if is_file:
             _lock_before_reading(storage.engine)
         return storage
