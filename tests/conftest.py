@@ -10,14 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
+from diffusionnag.diffusion import _broken
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
 
 # One thread for each process: threads of several that wait for each other cost more than they give.
 os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 # No test may fail because a machine is slow.
 settings.register_profile("diffusionnag", deadline=None)
@@ -77,6 +80,12 @@ def run_main(
         return subprocess.CompletedProcess(command, code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def few_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for broken architectures among a tenth as many: that takes most of a short training."""
+    monkeypatch.setattr(_broken, "EXCHANGED", 20_000)
 
 
 def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: str = "") -> None:

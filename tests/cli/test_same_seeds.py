@@ -39,9 +39,9 @@ def draw_inputs(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", REFERENCE)
 def test_same_seeds_give_the_same_architectures(
-    command: str, run_cli: RunCli, tmp_path: Path
+    command: str, run_main: RunCli, tmp_path: Path
 ) -> None:
     draw_inputs(tmp_path)
-    result = run_cli(*command.split(), "--out", "out.jsonl")
+    result = run_main(*command.split(), "--out", "out.jsonl")
     assert result.returncode == 0, result.stderr
     assert digest(tmp_path / "out.jsonl") == REFERENCE[command]
