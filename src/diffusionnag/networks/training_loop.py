@@ -114,8 +114,12 @@ def train_network(
     from lightning_fabric import Fabric
 
     settings.check()
-    precision = "bf16-mixed" if device == "cuda" else "32-true"
-    fabric = Fabric(accelerator=device, devices=devices, precision=precision)
+    kind, _, number = device.partition(":")
+    if number and devices > 1:
+        raise DiffusionNAGError(f"{device} is one device, not {devices}; ask for {kind}")
+    precision = "bf16-mixed" if kind == "cuda" else "32-true"
+    chosen = [int(number)] if number and kind != "cpu" else devices
+    fabric = Fabric(accelerator=kind, devices=chosen, precision=precision)
     fabric.launch()
     optimiser = torch.optim.SGD(
         network.parameters(),
