@@ -6,6 +6,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from diffusionnag._lazy_names import lazy_names
+
 if TYPE_CHECKING:
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.generation import (
@@ -65,14 +67,13 @@ _HOMES = {
 """Where each public name is at home; `search` and `transfer` are packages that can be called."""
 
 
+_load = lazy_names(__name__, _HOMES)
+
+
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: torch takes a second, and `diffusionnag --help` should not wait for it.
     if name in ("search", "transfer"):
         return importlib.import_module(f"{__name__}.{name}")
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _load(name)
 
 
 def __dir__() -> list[str]:

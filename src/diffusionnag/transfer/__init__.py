@@ -1,5 +1,55 @@
 """Transfer to a new image data set (paper, section 2.3): a dataset-aware predictor guides."""
 
-from diffusionnag._callable_module import make_callable
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from diffusionnag._callable_module import make_callable
+from diffusionnag._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from diffusionnag.transfer.dataset_encoding import DatasetEncoding, encode_dataset
+    from diffusionnag.transfer.image_encoder import ImageEncoder, load_image_encoder
+    from diffusionnag.transfer.meta_training import meta_train, predict_triplets
+    from diffusionnag.transfer.predictor import DatasetAwarePredictor, TransferredPredictor
+    from diffusionnag.transfer.triplets import Triplets, read_triplets, write_triplets
+
+__all__ = [
+    "DatasetAwarePredictor",
+    "DatasetEncoding",
+    "ImageEncoder",
+    "TransferredPredictor",
+    "Triplets",
+    "encode_dataset",
+    "load_image_encoder",
+    "meta_train",
+    "predict_triplets",
+    "read_triplets",
+    "write_triplets",
+]
+
+_HOMES = {
+    "dataset_encoding": (
+        "DatasetEncoding",
+        "encode_dataset",
+    ),
+    "image_encoder": (
+        "ImageEncoder",
+        "load_image_encoder",
+    ),
+    "meta_training": (
+        "meta_train",
+        "predict_triplets",
+    ),
+    "predictor": (
+        "DatasetAwarePredictor",
+        "TransferredPredictor",
+    ),
+    "triplets": (
+        "Triplets",
+        "read_triplets",
+        "write_triplets",
+    ),
+}
+__getattr__ = lazy_names(__name__, _HOMES)
 make_callable(__name__, "diffusionnag.generation:transfer")
