@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from diffusionnag import Architecture, SearchSpace, get_search_space
 from diffusionnag.errors import SpaceExhaustedError
 from diffusionnag.search import (
+    ARCHITECTURE,
     SEARCHERS,
     Measured,
     MeasurementError,
@@ -82,7 +83,7 @@ def usual(name: str) -> optuna.Study:
 
 
 def proposed(study: optuna.Study, space: SearchSpace = SPACE) -> list[Architecture]:
-    return [space.parse(trial.user_attrs["architecture"]) for trial in study.trials]
+    return [space.parse(trial.user_attrs[ARCHITECTURE]) for trial in study.trials]
 
 
 def differences(one: Architecture, other: Architecture) -> int:
