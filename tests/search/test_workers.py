@@ -22,6 +22,7 @@ from diffusionnag.search import (
     ARCHITECTURE,
     new_searcher,
     optuna_objective,
+    recorded_architecture,
     suggest_architecture,
 )
 from diffusionnag.search.storages import (
@@ -291,4 +292,4 @@ def test_a_study_of_an_earlier_version_opens_goes_on_and_is_shown(
     assert "resumed with 8 finished trials" in result.stderr
     assert "of 12" in result.stdout
     study = optuna.load_study(study_name="old", storage=f"sqlite:///{tmp_path}/study.db")
-    assert len({one.user_attrs[ARCHITECTURE] for one in study.trials}) == 12
+    assert len({recorded_architecture(SPACE, trial) for trial in study.trials}) == 12
