@@ -172,7 +172,7 @@ WRONG = {
     "no space": ("generate", "Missing argument"),
     "unknown option": (GENERATE + "--bogus", "No such option"),
     "unknown space": ("generate nasbench2001 --out out.jsonl", "did you mean nasbench201?"),
-    "unknown guide": (GENERATE + "--guide cifar11", "no model 'cifar11'"),
+    "unknown guide": (GENERATE + "--guide cifar11", "no property 'cifar11'"),
     "guide of another space": (
         "generate mnasnet --out out.jsonl --guide nasbench201-cifar10",
         "trained for the search space 'nasbench201'",

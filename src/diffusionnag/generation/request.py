@@ -142,7 +142,8 @@ def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:
     else:
         hint = ""
     nearest = difflib.get_close_matches(name, known, n=FEW) or known[:FEW]
-    has = f"{', '.join(nearest)}{', ...' if len(known) > len(nearest) else ''}" or "none yet"
+    rest = len(known) - len(nearest)
+    has = ", ".join(nearest) + (f" and {rest} more" if rest else "") or "none yet"
     raise DiffusionNAGError(
         f"{space.name} has no property {name!r}; it has {has}{hint}. Or name the folder of "
         "`train-predictor`"
