@@ -31,7 +31,6 @@ def train_predictor(
     import numpy as np
 
     from diffusionnag._files import check_writable, prepare_folder
-    from diffusionnag.artifacts.checkpoints import shipped_folder
     from diffusionnag.cli.console import (
         messages,
         origin,
@@ -84,10 +83,10 @@ def train_predictor(
         results.print(f"{name}: {value:.4g}")
     if not parts:
         messages.print(f"{count} architectures are too few to hold any out and measure the error")
-    own = shipped_folder("generators", search_space.name) is None
-    first = f"diffusionnag train-generator {space} --out GENERATOR, and " if own else ""
-    use = f"diffusionnag generate {space}{' --generator GENERATOR' if own else ''} --guide {out}"
-    messages.print(f"saved in {out}; use it with: {first}{use}", markup=False)
+    # The best by a guide are found without a generator, so this holds for a space of one's own too.
+    messages.print(
+        f"saved in {out}; use it with: diffusionnag generate {space} --guide {out}", markup=False
+    )
     if plot is not None:
         quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
         shown = ((name, quality[name]) for name in ("Spearman", "mean absolute error"))
