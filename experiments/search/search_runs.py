@@ -220,8 +220,13 @@ def _search(run: Run) -> list[list[float]]:
     searched, reported = (
         _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
     )
-    options = {"strategy": run.searcher.strategy, "acquisition": run.searcher.acquisition}
-    sampler = new_searcher(run.searcher.name, space, seed=run.seed, **options)
+    sampler = new_searcher(
+        run.searcher.name,
+        space,
+        seed=run.seed,
+        strategy=run.searcher.strategy,
+        acquisition=run.searcher.acquisition,
+    )
     trials = search_until_goal(benchmark, sampler, searched, run.trials)
     architectures = [recorded_architecture(space, trial) for trial in trials]
     return [
