@@ -54,12 +54,16 @@ def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None
         return
     import pyarrow as pa
 
-    table = pa.Table.from_pylist([_row(record) for record in records])
+    rows = list(map(table_row, records))
+    # Arrow takes the columns of the first row; another one may know more.
+    names = dict.fromkeys(name for row in rows for name in row)
+    table = pa.table({name: [row.get(name) for row in rows] for name in names})
     with write_atomically(path) as temporary:
         WRITERS[path.suffix](table, str(temporary))
 
 
-def _row(record: ArchitectureRecord) -> dict[str, Any]:
+def table_row(record: ArchitectureRecord) -> dict[str, Any]:
+    """Return a record as one row of a table, by column; what is not known has none."""
     row: dict[str, Any] = {"architecture": record.architecture}
     for name, value in record.properties.items():
         row[name] = value

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
-from diffusionnag.artifacts.record_files import write_record_file
+from diffusionnag.artifacts.record_files import table_row, write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import Problem
@@ -184,12 +184,7 @@ class SearchResult:
         require_packages("report", "pandas")
         import pandas
 
-        rows = [
-            {"architecture": record.architecture, **record.properties}
-            | {"trial": record.trial, "allowed": record.allowed}
-            for record in self.records()
-        ]
-        return pandas.DataFrame(rows)
+        return pandas.DataFrame(list(map(table_row, self.records())))
 
     def _repr_html_(self) -> str:
         """Return the best as a table of HTML, for notebooks."""
