@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diffusionnag._html_table import SHOWN, html_table
 from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
@@ -20,9 +20,6 @@ from diffusionnag.generation.samples import Samples
 
 if TYPE_CHECKING:
     import pandas
-
-SHOWN = 10
-"""Architectures that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +112,9 @@ class GenerationResult:
         """Return the best as a table of HTML, for notebooks."""
         best = list(self.generated.distinct().first(SHOWN).records())
         names = list(best[0].properties)
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("architecture", *names))
-        body = "".join(
-            f"<tr><td><code>{html.escape(record.architecture)}</code></td>"
-            + "".join(f"<td>{record.properties[name]:.4g}</td>" for name in names)
-            + "</tr>"
+        rows = [
+            (record.architecture, [f"{record.properties[name]:.4g}" for name in names])
             for record in best
-        )
-        return (
-            f"<p>{len(self.samples)} architectures of {html.escape(self.generated.space.name)}, "
-            f"the best:</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        ]
+        caption = f"{len(self.samples)} architectures of {self.generated.space.name}, the best:"
+        return html_table(caption, names, rows)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from diffusionnag._html_table import SHOWN, html_table
 from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
@@ -25,9 +25,6 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     import pandas
-
-SHOWN = 10
-"""Architectures that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -188,15 +185,12 @@ class SearchResult:
 
     def _repr_html_(self) -> str:
         """Return the best as a table of HTML, for notebooks."""
-        names = self.problem.objectives
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("architecture", *names))
-        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.best[:SHOWN])
-        return (
-            f"<p>{len(self.measured)} measured architectures of {html.escape(self.space.name)}, "
-            f"the best:</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-    def _cells(self, row: int) -> str:
-        text = html.escape(self.space.format(self.architectures[row]))
-        values: list[Any] = self.values[row].tolist()
-        return f"<td><code>{text}</code></td>" + "".join(f"<td>{v:.6g}</td>" for v in values)
+        rows = [
+            (
+                self.space.format(self.architectures[row]),
+                [f"{value:.6g}" for value in self.values[row].tolist()],
+            )
+            for row in self.best[:SHOWN]
+        ]
+        caption = f"{len(self.measured)} measured architectures of {self.space.name}, the best:"
+        return html_table(caption, self.problem.objectives, rows)
