@@ -73,13 +73,12 @@ def generate(
     paper.
     """
     from diffusionnag._devices import check_device
-    from diffusionnag.cli.console import messages
+    from diffusionnag.cli.console import messages, progress_bar
     from diffusionnag.cli.output import check_output
-    from diffusionnag.cli.show_generation import draw_generation, show_generation, stream_and_show
+    from diffusionnag.cli.show_generation import draw_generation, show_generation, show_streamed
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generation import Generator, Sampling, generate, parse_request
+    from diffusionnag.generation import Sampling, generate, stream_samples
     from diffusionnag.generation.streamed import MOST_AT_ONCE
-    from diffusionnag.spaces import get_search_space
 
     check_device(device)
     check_output(top, out, plot)
@@ -92,16 +91,21 @@ def generate(
         raise DiffusionNAGError(f"{both} exclude each other; leave one out")
     streams = not distinct and (methods == ["sample"] or not (methods or guide))
     if count > MOST_AT_ONCE and streams and out is not None and out.suffix == ".jsonl":
-        search_space = get_search_space(space)
-        stream_and_show(
-            Generator.from_pretrained(
-                generator or search_space.name, search_space=search_space, device=device
-            ),
-            count,
-            out,
-            parse_request(guide or (), limit or (), limit_probability, search_space),
-            Sampling(solver, steps, seed),
-        )
+        with progress_bar() as bar:
+            task = bar.add_task("generating", total=count, note="")
+            streamed = stream_samples(
+                space,
+                count,
+                out,
+                guides=guide or (),
+                limits=limit or (),
+                limit_probability=limit_probability,
+                sampling=Sampling(solver, steps, seed),
+                generator=generator,
+                device=device,
+                report=lambda written: bar.update(task, completed=written),
+            )
+        show_streamed(streamed, count, out)
         return
     with messages.status("generating"):
         result = generate(

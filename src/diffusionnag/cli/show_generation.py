@@ -9,13 +9,13 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from diffusionnag.cli.console import messages, origin, progress_bar, results
-from diffusionnag.generation import Generator, Request, Sampling, stream_samples
+from diffusionnag.cli.console import messages, origin, results
 from diffusionnag.generation.best import Best
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front
 from diffusionnag.generation.resampled import Resampled
 from diffusionnag.generation.result import GenerationResult
+from diffusionnag.generation.streamed import Streamed
 from diffusionnag.report import plot_front, plot_generated
 from diffusionnag.spaces.cost import unit
 from diffusionnag.tables import TABLES
@@ -88,22 +88,10 @@ def _doubts(result: GenerationResult) -> Iterator[str]:
                 )
 
 
-def stream_and_show(
-    generator: Generator, count: int, out: Path, request: Request, sampling: Sampling
-) -> None:
-    """Generate more than fits into memory into a file, and print how good the network was."""
-    with progress_bar() as bar:
-        task = bar.add_task("generating", total=count, note="")
-        summary = stream_samples(
-            generator,
-            count,
-            out,
-            request,
-            sampling=sampling,
-            report=lambda written: bar.update(task, completed=written),
-        )
+def show_streamed(summary: Streamed, count: int, out: Path) -> None:
+    """Print how good the network was that wrote so many samples into a file."""
     results.print(f"validity of the network itself: {100 * summary.valid / summary.drawn:.2f} %")
-    if request.limits:
+    if summary.limits:
         share = 100 * summary.rejected / summary.drawn
         results.print(f"rejected for a limit, of all drawn: {share:.2f} %")
     messages.print(f"{count} architectures written to {out}", markup=False)

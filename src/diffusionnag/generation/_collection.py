@@ -30,6 +30,18 @@ DRAWS_FOR_DISTINCT = 8
 """Draws, for each distinct architecture wanted, after which those below the ceiling will do."""
 
 
+def sift(
+    space: SearchSpace,
+    limits: Sequence[Bound],
+    drawn: Sequence[Architecture],
+    mended: Sequence[Architecture],
+) -> tuple[list[Architecture], int]:
+    """Return what is valid and within the limits of a batch, and how many valid ones are not."""
+    valid = [*filter(space.is_valid, drawn), *mended]
+    kept = within_limits(limits, valid)
+    return kept, len(valid) - len(kept)
+
+
 @dataclass
 class Collection:
     """Architectures being collected: valid, within the limits, all different if `distinct`."""
@@ -80,9 +92,8 @@ class Collection:
         Raises DiffusionNAGError once there is no hope of enough.
         """
         self.drawn += batch
-        valid = [*filter(self.space.is_valid, batch), *mended]
-        good = within_limits(self.limits, valid)
-        self.rejected += len(valid) - len(good)
+        good, rejected = sift(self.space, self.limits, batch, mended)
+        self.rejected += rejected
         if self.distinct:
             good = [new for new in dict.fromkeys(good) if new not in self._seen]
             self._seen.update(good)

@@ -278,3 +278,15 @@ class Generator(ModelHubMixin):
             )
         generator.about = config["about"]
         return generator.to(device)
+
+
+def open_generator(
+    generator: str | Path | Generator | None, space: SearchSpace, device: str = "cpu"
+) -> Generator:
+    """Return a generator on a device: a given one, a named one, or that which ships for the space.
+
+    Raises DiffusionNAGError as `Generator.from_pretrained` does.
+    """
+    if isinstance(generator, Generator):
+        return generator.to(device)
+    return Generator.from_pretrained(generator or space.name, search_space=space, device=device)

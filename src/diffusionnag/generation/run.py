@@ -12,7 +12,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
-from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.generator import Generator, open_generator
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.generation.request import Request, parse_request
 from diffusionnag.generation.resampled import sample_resampled
@@ -69,7 +69,7 @@ def generate(
     request = parse_request(guides, limits, limit_probability, space)
     model = None
     if method != "best" or compare_unguided:
-        model = _open_generator(generator, space, device)
+        model = open_generator(generator, space, device)
     samples: Samples[Any]
     if model is None or method == "best":
         samples = _find_best(space, count, request, seconds, diverse, cautious, sampling.seed)
@@ -152,14 +152,6 @@ def transfer(
         len(dataset.classes), images_read, encoding.skipped, learnt_from
     )
     return replace(result, dataset=description)
-
-
-def _open_generator(
-    generator: str | Path | Generator | None, space: SearchSpace, device: str
-) -> Generator:
-    if isinstance(generator, Generator):
-        return generator.to(device)
-    return Generator.from_pretrained(generator or space.name, search_space=space, device=device)
 
 
 def _find_best(

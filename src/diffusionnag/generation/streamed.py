@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from diffusionnag.artifacts.json_lines import ArchitectureRecord, json_line, write_records
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.generation._collection import FRUITLESS_BATCHES
+from diffusionnag.generation._collection import FRUITLESS_BATCHES, sift
 from diffusionnag.generation.evaluation import evaluate
-from diffusionnag.generation.generator import BATCH, Generator
-from diffusionnag.generation.request import Request
+from diffusionnag.generation.generator import BATCH, Generator, open_generator
+from diffusionnag.generation.request import Request, parse_request
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.guidance.feasibility import limits_of, within_limits
+from diffusionnag.guidance import Bound, Property
+from diffusionnag.guidance.feasibility import limits_of
+from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 MOST_AT_ONCE = 100_000
@@ -30,6 +32,8 @@ class Streamed:
     """Of the drawn, before any repair."""
     rejected: int = 0
     """Of the drawn, beyond a limit."""
+    limits: int = 0
+    """How many limits were kept."""
 
 
 def check_count(count: int) -> None:
@@ -42,36 +46,41 @@ def check_count(count: int) -> None:
 
 
 def stream_samples(
-    generator: Generator,
+    search_space: str | SearchSpace,
     count: int,
-    path: Path,
-    request: Request,
+    path: str | Path,
     *,
+    guides: Sequence[str | Property] = (),
+    limits: Sequence[str | Bound] = (),
+    limit_probability: float = 0.5,
     sampling: Sampling = Sampling(),
+    generator: str | Path | Generator | None = None,
+    device: str = "cpu",
     report: Callable[[int], None] = lambda written: None,
 ) -> Streamed:
     """Write `count` samples, which may repeat, into a file of JSON lines; memory stays bounded.
 
-    They are what `Generator.sample` draws with the same seed, with all that is known of each.
-    `report` is told how many are written. Raises DiffusionNAGError as `Generator.sample` does;
+    They are what `generate` samples with the same arguments, with all that is known of each.
+    `report` is told how many are written. Raises DiffusionNAGError as `generate` does;
     nothing is left of a file that was not finished.
     """
-    _check_room(generator, count, path, request)
+    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    model = open_generator(generator, space, device)
+    request = parse_request(guides, limits, limit_probability, space)
+    _check_room(space, count, Path(path), request)
     guide = request.guidance()
-    limits = limits_of(guide, generator.search_space)
-    summary = Streamed()
+    bounds = limits_of(guide, space)
+    summary = Streamed(limits=len(bounds))
 
     def records() -> Iterator[ArchitectureRecord]:
         written = fruitless = 0
-        space = generator.search_space
-        for estimate in generator.estimates(guide=guide, sampling=sampling, batch=BATCH):
+        for estimate in model.estimates(guide=guide, sampling=sampling, batch=BATCH):
             drawn = space.decode(estimate)
-            valid = list(filter(space.is_valid, drawn))
-            whole = valid + mend_invalid(space, drawn, estimate)
-            kept = within_limits(limits, whole)
+            mended = mend_invalid(space, drawn, estimate)
+            kept, rejected = sift(space, bounds, drawn, mended)
             summary.drawn += len(drawn)
-            summary.valid += len(valid)
-            summary.rejected += len(whole) - len(kept)
+            summary.valid += len(kept) + rejected - len(mended)
+            summary.rejected += rejected
             fruitless = 0 if kept else fruitless + 1
             if fruitless == FRUITLESS_BATCHES:
                 raise DiffusionNAGError(
@@ -84,13 +93,12 @@ def stream_samples(
             if written == count:
                 return
 
-    write_records(path, records())
+    write_records(Path(path), records())
     return summary
 
 
-def _check_room(generator: Generator, count: int, path: Path, request: Request) -> None:
+def _check_room(space: SearchSpace, count: int, path: Path, request: Request) -> None:
     """Raise EnvironmentFailureError where the disk has no room for the file."""
-    space = generator.search_space
     (record,) = evaluate(space, space.sample(1, 0), request).records()
     needed = count * len(json_line(record).encode())
     folder = path.absolute().parent
