@@ -12,7 +12,6 @@ from diffusionnag.generation.request import Request
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.guidance.feasibility import keep_limits
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables import measured_table
 
 Columns = dict[str, np.ndarray]
 """Values by the name of their property, each `batch`."""
@@ -118,9 +117,8 @@ def evaluate(
         if isinstance(judged, AnalyticProperty):
             continue
         mean[name], std[name] = judged.predict(distinct)
-        table = measured_table(space.name, name)
-        if table is not None:
-            true[name] = table.lookup(name, texts)
+        if name in request.measured:
+            true[name] = request.measured[name].lookup(name, texts)
     exact = [space.analytic_properties(architecture) for architecture in distinct]
     analytic = {name: np.array([row[name] for row in exact]) for name in (exact or [{}])[0]}
     kept = keep_limits(request.limits, distinct)

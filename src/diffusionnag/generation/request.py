@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, l
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors import PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.tables import Table, measured_table
 
 SURVEYED = 1_000
 """Uniform draws, the same in every run, whose quantiles a limit may name."""
@@ -40,6 +42,16 @@ class Request:
         pairs = zip(self.properties, self.weights, strict=True)
         terms = (*(maximize(guide, weight) for guide, weight in pairs), *self.limits)
         return Sum(terms) if terms else None
+
+    @cached_property
+    def measured(self) -> dict[str, Table]:
+        """The installed table of each predicted property that has one, by name, read once."""
+        tables = {
+            name: measured_table(judged.search_space.name, name)
+            for name, judged in self.judged().items()
+            if not isinstance(judged, AnalyticProperty)
+        }
+        return {name: table for name, table in tables.items() if table is not None}
 
     def judged(self) -> dict[str, Property]:
         """Return every property that is guided or limited, by name, guided ones first."""

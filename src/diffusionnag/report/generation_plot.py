@@ -11,7 +11,6 @@ from diffusionnag.report._axes import with_unit
 from diffusionnag.report.distribution_plot import plot_distributions
 from diffusionnag.report.pareto_plot import plot_pareto
 from diffusionnag.spaces.cost import unit
-from diffusionnag.tables import measured_table
 
 if TYPE_CHECKING:
     from diffusionnag.generation.result import GenerationResult
@@ -38,7 +37,7 @@ def plot_generated(result: GenerationResult, path: Path) -> None:
         group: evaluation.mean[name] if mixed else known[group][0]
         for group, evaluation in groups.items()
     }
-    table = measured_table(space.name, name)
+    table = result.request.measured.get(name)
     if source == "true" and table is not None:
         column = table.column(name)
         best = np.sort(column[np.isfinite(column)])[-ORACLE_SIZE:]
