@@ -13,7 +13,7 @@ from diffusionnag.generation._moves import promising_moves
 from diffusionnag.generation._objective import Objective, Pool
 from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Guidance, Property, maximize
-from diffusionnag.guidance.feasibility import within_limits
+from diffusionnag.guidance.feasibility import keep_limits
 from diffusionnag.spaces import Architecture, SearchSpace
 
 WHOLE = 30_000
@@ -161,8 +161,7 @@ def _handed_out(pool: Pool, count: int, diverse: float) -> list[Architecture]:
         rows = rows[pool.shortfall[rows] == 0]
         close = rows[(pool.room[rows] < NEAR_A_BOUND).any(1) & ~pool.kept[rows]]
         architectures = space.architectures(pool.operations[close].astype(np.int64))
-        kept = set(within_limits(limits, architectures))
-        keeps = np.array([one in kept for one in architectures], dtype=bool)
+        keeps = keep_limits(limits, architectures)
         pool.kept[close[keeps]] = True
         if keeps.all():
             return space.architectures(pool.operations[rows].astype(np.int64))
