@@ -270,11 +270,6 @@ def measured_trials(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def pruned_trials(study: Study) -> list[FrozenTrial]:
-    """Return the trials that were ended early because others did better at the same step."""
-    return study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-
-
 def is_feasible(trial: FrozenTrial) -> bool:
     """Return whether a trial keeps its constraints."""
     return all(value <= 0 for value in trial.constraints.values())
