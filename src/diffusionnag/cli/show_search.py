@@ -10,6 +10,7 @@ from rich.table import Table
 
 from diffusionnag.cli.console import messages, results
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance import analytic_names
 from diffusionnag.report import plot_best_so_far, plot_pareto
 from diffusionnag.search import METRICS, SearchResult
 from diffusionnag.spaces.cost import unit
@@ -77,7 +78,7 @@ def _table(result: SearchResult, top: int) -> Table:
     table.add_column("architecture", overflow="fold")
     space, problem = result.space, result.problem
     others = problem.needed[len(problem.objectives) :]
-    analytic = list(space.analytic_properties(space.sample(1, 0)[0]))
+    analytic = analytic_names(space)
     properties = (f"{name}{unit(name)}" for name in analytic)
     for name in (*problem.objectives, *others, "trial", *properties):
         table.add_column(escape(name), justify="right")

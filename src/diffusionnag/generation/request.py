@@ -15,7 +15,15 @@ import numpy as np
 from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.bounds import parse_quantile, parse_value, split_bound
-from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, limit, maximize
+from diffusionnag.guidance import (
+    AnalyticProperty,
+    Bound,
+    Guidance,
+    Property,
+    analytic_names,
+    limit,
+    maximize,
+)
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors import PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace
@@ -124,12 +132,12 @@ def read_property(name: str, space: SearchSpace) -> Property:
 
     Raises DiffusionNAGError for an unknown name.
     """
-    analytic = space.analytic_properties(space.sample(1, 0)[0])
+    analytic = analytic_names(space)
     shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
     if name in analytic and not shipped:
         return AnalyticProperty(space, name)
     if not shipped and "/" not in name and not Path(name).is_dir():
-        _check_known(name, space, [*analytic])
+        _check_known(name, space, analytic)
     return PropertyPredictor.from_pretrained(name, search_space=space)
 
 

@@ -1,6 +1,6 @@
 """Guidance: what is asked of architectures, as terms that add and scale."""
 
-from diffusionnag.guidance.analytic import AnalyticProperty
+from diffusionnag.guidance.analytic import AnalyticProperty, analytic_names
 from diffusionnag.guidance.properties import Bound, Property, limit, maximize, minimize, target
 from diffusionnag.guidance.terms import Guidance
 
@@ -9,6 +9,7 @@ __all__ = [
     "Bound",
     "Guidance",
     "Property",
+    "analytic_names",
     "limit",
     "maximize",
     "minimize",

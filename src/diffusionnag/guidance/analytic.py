@@ -22,6 +22,11 @@ SMALLEST_VARIANCE = 1e-12
 """Of a group of nodes; the square root has no slope at 0."""
 
 
+def analytic_names(space: SearchSpace) -> list[str]:
+    """Return the properties of a space that follow from the architecture alone."""
+    return list(space.analytic_properties(space.sample(1, 0)[0]))
+
+
 class AnalyticProperty(Property):
     """An analytic property of a space, such as its parameters, relaxed to operation probabilities.
 
@@ -34,7 +39,7 @@ class AnalyticProperty(Property):
     def __init__(self, search_space: SearchSpace, property_name: str) -> None:
         self.search_space = search_space
         self.property_name = property_name
-        known = search_space.analytic_properties(search_space.sample(1, 0)[0])
+        known = analytic_names(search_space)
         if property_name not in known:
             has = ", ".join(known) or "none"
             raise DiffusionNAGError(

@@ -8,6 +8,7 @@ from typing import cast
 
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance import analytic_names
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._measure import Measure
 from diffusionnag.search.objectives._table_objectives import (
@@ -60,11 +61,6 @@ def _read_property(name: str, _: str, space: SearchSpace) -> Measure:
         known = ", ".join(analytic_names(space)) or "none"
         raise DiffusionNAGError(f"{space.name} has no analytic property {name!r}; it has {known}")
     return lambda architecture: space.analytic_properties(architecture)[name]
-
-
-def analytic_names(space: SearchSpace) -> list[str]:
-    """Return the properties of a space that follow from the architecture alone."""
-    return list(space.analytic_properties(space.sample(1, 0)[0]))
 
 
 def _read_training(source: str, name: str, space: SearchSpace) -> Measure:

@@ -9,13 +9,13 @@ import numpy as np
 from optuna.trial import Trial
 
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.guidance import analytic_names
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._constraints import Constraint
 from diffusionnag.search.objectives._kinds import (
     KINDS,
     Kind,
     ObjectiveText,
-    analytic_names,
     malformed,
 )
 from diffusionnag.search.objectives._measure import Measure, MissingValueError, ask
