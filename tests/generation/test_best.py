@@ -100,6 +100,20 @@ def test_the_best_of_a_declared_space_with_stages_and_rules_are_found() -> None:
         np.testing.assert_allclose(learnt.normal_score(found), ranked[:3], atol=1e-4)
 
 
+def test_a_space_too_large_to_enumerate_is_searched_however_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = declared_space(Declaration("wide", {f"n{k}": ["off", "on"] for k in range(20)}))()
+    assert not space.is_enumerable
+    seen = space.sample(200, 0)
+    values = np.array([float(sum(architecture.operations)) for architecture in seen])
+    learnt = PropertyPredictor(space, "ones").fit(seen, values)
+    monkeypatch.setattr("diffusionnag.generation.best.WHOLE", 2 * space.combinations)
+    found = find_best(space, 1, guide=learnt)
+    assert isinstance(found.details, Best)
+    assert not found.details.whole
+
+
 # -- large spaces ---------------------------------------------------------------------------------
 
 

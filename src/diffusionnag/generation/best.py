@@ -80,29 +80,28 @@ def find_best(
     _check(space, count, seconds, diverse, cautious)
     guide = maximize(guide) if isinstance(guide, Property) else guide
     pool = Pool(Objective(guide, space, cautious))
-    whole = space.combinations <= WHOLE * seconds
-    climbs: list[Climb] = []
+    whole = space.is_enumerable and space.combinations <= WHOLE * seconds
+    predicted, rounds, complete = 0, 0, True
     if whole:
         for operations in space.enumerate_operations():
             pool.add(operations)
+        predicted = len(pool)
     else:
         end = time.thread_time() + GRACE * seconds * max(1.0, count / SLOW_COUNT)
         rng = numpy_generator(seed)
-        starts = [Pool(pool.objective) for _ in range(int(seconds) - 1)]
-        climbs = [Climb(each, count, diverse, end) for each in (*starts, pool)]
-        for climb in climbs:
+        for left in reversed(range(max(1, int(seconds)))):
+            # The last climb starts among the best of all others.
+            climb = Climb(Pool(pool.objective) if left else pool, count, diverse, end)
             climb.run(rng)
-            if climb.pool is not pool:
+            predicted += len(climb.pool)
+            rounds += climb.rounds
+            complete &= climb.complete
+            if left:
                 pool.add(climb.pool.operations[climb.pool.best(max(count, WIDTH), diverse)])
     architectures = _handed_out(pool, count, diverse)
     if len(architectures) < count:
         raise _too_few(pool.objective, len(architectures), count, diverse, whole)
-    details = Best(
-        whole=whole,
-        predicted=sum(len(climb.pool) for climb in climbs) or len(pool),
-        rounds=sum(climb.rounds for climb in climbs),
-        complete=all(climb.complete for climb in climbs),
-    )
+    details = Best(whole, predicted, rounds, complete)
     return Samples(architectures, [], 0, details)
 
 
