@@ -18,7 +18,7 @@ from diffusionnag import SearchSpace
 from sibling import NODES
 
 class Pipeline(SearchSpace):
-    name = "pipeline-of-the-tests"
+    name = "processes-of-the-tests"
     nodes = NODES
     operations = ("a", "b")
     edges = ((0, 1),)

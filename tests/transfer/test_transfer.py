@@ -193,7 +193,7 @@ def test_repeats_of_an_architecture_count_as_so_many_measurements() -> None:
     assert together.repeats is not None
     together.repeats.fill_(3)
     new = torch.from_numpy(space.encode(space.sample(20, 1))).double()
-    assert torch.allclose(apart(new)[1], together(new)[1], atol=1e-6)
+    assert torch.allclose(apart.distribution(new)[1], together.distribution(new)[1], atol=1e-6)
 
 
 def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
