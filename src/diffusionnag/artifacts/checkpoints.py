@@ -63,7 +63,9 @@ def _names(parent: Path, search_space: str | None) -> list[str]:
     folders = sorted(path.parent for path in parent.glob(f"*/{CONFIG_FILE}"))
     if search_space is None:
         return [folder.name for folder in folders]
-    return [one.name for one in folders if read_config(one)["search_space"] == search_space]
+    return [
+        folder.name for folder in folders if read_config(folder)["search_space"] == search_space
+    ]
 
 
 def installed_folder(kind: str, name: str) -> Path | None:
@@ -118,9 +120,9 @@ def _nearest_names(kind: str, name: str) -> str:
     known = shipped_names(kind)
     if len(known) <= FEW_NAMES:
         return ", ".join(known)
-    tails = {one.split("-", 1)[-1]: one for one in known}
+    tails = {shipped.split("-", 1)[-1]: shipped for shipped in known}
     close = difflib.get_close_matches(name, [*known, *tails], n=3)
-    nearest = ", ".join(dict.fromkeys(tails.get(one, one) for one in close))
+    nearest = ", ".join(dict.fromkeys(tails.get(match, match) for match in close))
     return f"{f'nearest: {nearest}; ' if close else ''}`diffusionnag info SPACE` lists them"
 
 
@@ -201,7 +203,7 @@ def open_checkpoint(
     config = read_config(folder)
     if config.get("kind") != kind:
         raise DiffusionNAGError(f"{folder} holds no {kind.replace('_', ' ')}")
-    known = {one.name: config[one.name] for one in fields(_Common) if one.name in config}
+    known = {field.name: config[field.name] for field in fields(_Common) if field.name in config}
     common: _Common = from_json(_Common, known, f"{folder / CONFIG_FILE}: it")
     if search_space is None and re.search(r"[./\\:]", common.search_space):
         # Only the user, never a file, says which code is run.

@@ -63,12 +63,12 @@ def read_run_record(output: Path) -> RunRecord | None:
         raise DiffusionNAGError(f"{path} is damaged; delete it to go without") from error
 
 
-def parse_run_record(found: Any) -> RunRecord:
+def parse_run_record(value: Any) -> RunRecord:
     """Return the record that `dataclasses.asdict` made this of.
 
     Raises DiffusionNAGError for anything else.
     """
-    record: RunRecord = from_json(RunRecord, found, "the record of a run")
+    record: RunRecord = from_json(RunRecord, value, "the record of a run")
     return replace(
         record, goals={name: 1 if sign > 0 else -1 for name, sign in record.goals.items()}
     )

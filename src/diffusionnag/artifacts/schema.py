@@ -28,10 +28,10 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin in (dict, Mapping) and isinstance(value, dict):
         return {
-            name: from_json(arguments[1], one, f"{where}.{name}") for name, one in value.items()
+            name: from_json(arguments[1], part, f"{where}.{name}") for name, part in value.items()
         }
     if origin in (list, tuple, Sequence) and isinstance(value, list | tuple):
-        items = [from_json(arguments[0], one, f"{where}[{n}]") for n, one in enumerate(value)]
+        items = [from_json(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(value)]
         return tuple(items) if origin is tuple else items
     if kind is float and type(value) is int and abs(value) < 2**63:
         return value
@@ -47,16 +47,16 @@ def _dataclass(kind: type, value: Any, where: str) -> Any:
         raise DiffusionNAGError(f"{where[:100]} should be an object")
     hints = get_type_hints(kind)
     needed = [
-        one.name
-        for one in fields(kind)
-        if one.default is MISSING and one.default_factory is MISSING
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
     ]
     for name in (*needed, *value):
         if name not in value or name not in hints:
             wrong = "lacks" if name not in value else "has an unknown"
             raise DiffusionNAGError(f"{where[:100]} {wrong} {name[:50]!r}")
     return kind(
-        **{name: from_json(hints[name], one, f"{where}.{name}") for name, one in value.items()}
+        **{name: from_json(hints[name], part, f"{where}.{name}") for name, part in value.items()}
     )
 
 

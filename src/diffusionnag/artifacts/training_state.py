@@ -44,12 +44,12 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Tenso
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         intact = metadata.pop("sha256") == _state_sum(tensors, metadata)
-        found, counters = json.loads(metadata["run"]), json.loads(metadata["counters"])
+        settings, counters = json.loads(metadata["run"]), json.loads(metadata["counters"])
     except (safetensors.SafetensorError, AttributeError, KeyError, ValueError) as error:
         raise _damaged(path) from error
     if not intact:
         raise _damaged(path)
-    if found != json.loads(json.dumps(identity)):
+    if settings != json.loads(json.dumps(identity)):
         raise DiffusionNAGError(
             f"{path.parent} holds an unfinished training with other settings; use the same "
             "settings to go on with it, or another folder"

@@ -72,7 +72,7 @@ class ProcessExecutor:
                         worker.connection.send(task)
                 ready = wait(list(busy), timeout=LOOK)
                 progress()
-                for connection in [one for one in busy if one in ready]:
+                for connection in [connection for connection in busy if connection in ready]:
                     worker, task = busy[connection]
                     outcome = _outcome(worker)
                     del busy[connection]

@@ -72,12 +72,12 @@ class Objective:
 
     def slopes(self, operations: np.ndarray) -> np.ndarray:
         """Return the gradients of the score and of each room, `batch x (1 + limits) x N x F`."""
-        found = []
+        gradients = []
         for function in (self._score, *(limit.room for limit in self.limits)):
             x = self._one_hot(operations).requires_grad_()
             (gradient,) = torch.autograd.grad(function(x).sum(), x)
-            found.append(gradient.numpy())
-        return np.stack(found, axis=1)
+            gradients.append(gradient.numpy())
+        return np.stack(gradients, axis=1)
 
     def _one_hot(self, operations: np.ndarray) -> Tensor:
         identity = np.eye(len(self.space.operations), dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -131,8 +132,8 @@ class Climb:
             if climbing and (rows := self._next(max(self.count, WIDTH), self._moved)):
                 pool.add(promising_moves(pool, np.array(rows), MOVES))
             elif rows := self._next(self.count, self._surrounded):
-                changes = (space.changes(pool.operations[row].tolist()) for row in rows)
-                pool.add(np.array([change for found in changes for change in found]))
+                around = (space.changes(pool.operations[row].tolist()) for row in rows)
+                pool.add(np.array(list(chain.from_iterable(around))))
             else:
                 self.complete = True
                 return
@@ -183,7 +184,7 @@ def _check(space: SearchSpace, count: int, seconds: float, diverse: float, cauti
 
 
 def _too_few(
-    objective: Objective, found: int, count: int, diverse: float, whole: bool
+    objective: Objective, fewer: int, count: int, diverse: float, whole: bool
 ) -> DiffusionNAGError:
     asked = [limit.describe() for limit in objective.limits]
     if diverse:
@@ -191,6 +192,6 @@ def _too_few(
     conditions = " and ".join(asked) or "exist"
     verb = "exist" if whole and not diverse else "were found"
     return DiffusionNAGError(
-        f"only {found} {objective.space.name} architectures {verb} that keep {conditions}, and "
+        f"only {fewer} {objective.space.name} architectures {verb} that keep {conditions}, and "
         f"{count} are wanted; ask for fewer, or for less"
     )

@@ -45,16 +45,16 @@ class ImageSet:
 def join_image_sets(parts: Sequence[ImageSet]) -> ImageSet:
     """Return several image data sets as one, with the classes of each after those of the former."""
     starts = np.cumsum([0, *map(len, parts)])
-    firsts = np.cumsum([0, *(len(one.classes) for one in parts)])
+    firsts = np.cumsum([0, *(len(part.classes) for part in parts)])
 
     def encoded(index: int) -> bytes:
         part = int(np.searchsorted(starts, index, side="right")) - 1
         return parts[part].encoded(index - int(starts[part]))
 
     return ImageSet(
-        " and ".join(one.name for one in parts),
-        tuple(name for one in parts for name in one.classes),
-        np.concatenate([one.labels + first for one, first in zip(parts, firsts, strict=False)]),
+        " and ".join(part.name for part in parts),
+        tuple(name for part in parts for name in part.classes),
+        np.concatenate([part.labels + first for part, first in zip(parts, firsts, strict=False)]),
         encoded,
     )
 

@@ -32,16 +32,16 @@ def read_hugging_face_images(name: str) -> ImageSet:
     datasets.logging.set_verbosity_error()
     source, _, split = name.partition(":")
     try:
-        found = datasets.load_dataset(source)
+        parts = datasets.load_dataset(source)
     except Exception as error:  # datasets and the hub's client raise errors of many kinds
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EnvironmentFailureError(f"no images from hf:{source}: {reason}") from error
-    splits = [str(one) for one in found]
+    splits = [str(split) for split in parts]
     if not split:
         split = USUAL_SPLIT if USUAL_SPLIT in splits or len(splits) > 1 else splits[0]
     if split not in splits:
         raise DiffusionNAGError(f"hf:{source} has no split {split!r}; it has {', '.join(splits)}")
-    part = found[split]
+    part = parts[split]
     table = cast(pa.Table, part.with_format("arrow")[:])
     described = table.replace_schema_metadata(part.features.arrow_schema.metadata)
     return images_of_table(f"hf:{source}:{split}", described)

@@ -52,7 +52,7 @@ def images_of_dataset(dataset: LabelledImages, name: str = "the data set") -> Im
     try:
         given = getattr(dataset, "targets", None)
         targets = given if given is not None else [dataset[row][1] for row in range(len(dataset))]
-        labels = np.array([int(one) for one in targets], dtype=np.int64)
+        labels = np.array([int(target) for target in targets], dtype=np.int64)
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise DiffusionNAGError(
             f"{name} should have a length, and give pairs of an image and the number of its class; "

@@ -89,8 +89,8 @@ def _largest_error(
     rng, largest = torch.Generator().manual_seed(0), 0.0
     for batch in CHECKED_BATCHES:
         x = torch.randn(batch, 3, resolution, resolution, generator=rng)
-        expected, found = network(x).numpy(), run(x)
-        error = np.abs(found - expected).max() / max(1.0, np.abs(expected).max())
+        expected, exported = network(x).numpy(), run(x)
+        error = np.abs(exported - expected).max() / max(1.0, np.abs(expected).max())
         largest = max(largest, float(error))
     if not largest <= TOLERANCE:
         raise DiffusionNAGError(

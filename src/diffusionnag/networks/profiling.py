@@ -64,7 +64,7 @@ def measure_beside_reference(
 @functools.cache
 def _reference(space: SearchSpace) -> Architecture:
     drawn = space.sample(COMPARED, 0)
-    drawn.sort(key=lambda one: space.analytic_properties(one).get("macs", 0.0))
+    drawn.sort(key=lambda architecture: space.analytic_properties(architecture).get("macs", 0.0))
     return drawn[COMPARED // 2]
 
 
@@ -116,12 +116,12 @@ def _check_identity(folder: Path, wanted: dict[str, object]) -> None:
     path = folder / SETTINGS_FILE
     if path.exists():
         try:
-            found = read_json(path)
+            kept = read_json(path)
         except ValueError as error:
             raise DiffusionNAGError(
                 f"{path} is damaged; delete {folder} to measure again"
             ) from error
-        if found != wanted:
+        if kept != wanted:
             raise DiffusionNAGError(
                 f"{folder} holds a profile of other settings or another machine; delete it, or give "
                 "this one another --name"

@@ -162,7 +162,7 @@ def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int],
     times a weak prior.
     """
     distances = torch.stack([_squared_distances(group, group) for group in known])
-    lengths = [0.5 * math.log(float(one.mean()) + 1e-9) for one in distances]
+    lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
     groups = len(known)
     kernel = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
     centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
@@ -215,8 +215,8 @@ def covariance_of(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
     groups = len(a)
     variances, lengths = kernel[:groups], kernel[groups:-1]
     parts = (
-        torch.exp(variance - 0.5 * _squared_distances(one, other) * torch.exp(-2 * length))
-        for one, other, variance, length in zip(a, b, variances, lengths, strict=True)
+        torch.exp(variance - 0.5 * _squared_distances(group, others) * torch.exp(-2 * length))
+        for group, others, variance, length in zip(a, b, variances, lengths, strict=True)
     )
     return functools.reduce(operator.add, parts)
 

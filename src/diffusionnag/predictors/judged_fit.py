@@ -48,9 +48,11 @@ def fit_judged(
 
     held_out = predict_held_out(predict, measured.values, parts)
     predictor = fitted(np.arange(len(measured.values)))
-    found = prediction_quality(held_out.mean, held_out.std, held_out.true) if parts else {}
+    quality = prediction_quality(held_out.mean, held_out.std, held_out.true) if parts else {}
     predictor.about.quality = {
-        f"{name}, {how_judged(parts)}": value for name, value in found.items() if np.isfinite(value)
+        f"{name}, {how_judged(parts)}": value
+        for name, value in quality.items()
+        if np.isfinite(value)
     }
     return predictor, held_out
 

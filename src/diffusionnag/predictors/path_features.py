@@ -120,7 +120,7 @@ def free_paths(space: SearchSpace) -> list[FreePath]:
     return [
         FreePath(
             [node for node in path if node in free],
-            tuple(one for edge in pairwise(path) for one in conditions[edge]),
+            tuple(decision for edge in pairwise(path) for decision in conditions[edge]),
         )
         for path in _paths(space)
     ]
@@ -131,7 +131,11 @@ def through_operations(space: SearchSpace) -> list[int]:
     choices = space.allowed.copy()
     choices[list(space.wiring.nodes)] = False
     used = np.flatnonzero(choices[choices.sum(1) > 1].any(axis=0)).tolist()
-    return [one for one in used if space.operations[one] not in space.blocking_operations]
+    return [
+        operation
+        for operation in used
+        if space.operations[operation] not in space.blocking_operations
+    ]
 
 
 def _paths(space: SearchSpace) -> list[list[int]]:
@@ -140,13 +144,13 @@ def _paths(space: SearchSpace) -> list[list[int]]:
     for source, target in space.edges:
         followers[source].append(target)
     starts = set(followers) - {target for _, target in space.edges} - set(space.wiring.nodes)
-    found: list[list[int]] = []
+    paths: list[list[int]] = []
     growing = [[start] for start in sorted(starts)]
-    while growing and len(found) < MOST_PATHS:
+    while growing and len(paths) < MOST_PATHS:
         longer = []
         for path in growing:
             if not followers[path[-1]]:
-                found.append(path)
+                paths.append(path)
             longer += [[*path, node] for node in followers[path[-1]]]
         growing = longer
-    return found[:MOST_PATHS]
+    return paths[:MOST_PATHS]

@@ -92,8 +92,8 @@ def _short_tailed(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
     spread = (upper - lower) / NORMAL_QUARTILES or np.ptp(values)
 
-    def scaled(one: np.ndarray) -> np.ndarray:
-        above = (one - median) / spread
+    def scaled(raw: np.ndarray) -> np.ndarray:
+        above = (raw - median) / spread
         return np.where(above < 0, -np.log1p(-np.minimum(above, 0)), above)
 
     return (scaled(at) - scaled(values).mean()) / scaled(values).std()

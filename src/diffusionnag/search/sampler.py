@@ -157,7 +157,7 @@ class ArchitectureSampler(BaseSampler):
         space = fix_nodes(self.search_space, fixed) if fixed else self.search_space
         if len(measured) < self.warm_up:
             return self._draw(study, space, taken, rng)
-        running = [one for other, one in others if not other.state.is_finished()]
+        running = [architecture for other, architecture in others if not other.state.is_finished()]
         lies = [worst_case(architecture, measured) for architecture in running]
         proposer = self._proposer_of(study)
         if not fixed:
@@ -219,7 +219,7 @@ class ArchitectureSampler(BaseSampler):
         self._parsed[text] = architecture
         # Optuna's own samplers write through the storage as well: a frozen trial has no other way.
         study._storage.set_trial_user_attr(trial._trial_id, ARCHITECTURE, text)
-        return all(one != architecture for _, one in self._others(study, trial))
+        return all(taken != architecture for _, taken in self._others(study, trial))
 
     @torch_defaults()
     def sample_independent(

@@ -98,17 +98,17 @@ def open_study(
                 directions=list(directions),
                 load_if_exists=True,
             )
-        found = study.user_attrs.get(SUBJECT)
-        if found is None and not study.get_trials(deepcopy=False):
+        noted = study.user_attrs.get(SUBJECT)
+        if noted is None and not study.get_trials(deepcopy=False):
             study.set_user_attr(SUBJECT, subject)
-            found = subject
+            noted = subject
     except (StorageInternalError, SQLAlchemyError, OSError) as error:
         raise unusable(storage, error) from error
-    stated = [one.name.lower() for one in study.directions]
-    if found != subject or stated != list(directions):
+    stated = [direction.name.lower() for direction in study.directions]
+    if noted != subject or stated != list(directions):
         raise DiffusionNAGError(
             f"the study {study.study_name!r} exists, and is to {' and '.join(stated)} "
-            f"{found or 'something else'}; give this one another name by --study"
+            f"{noted or 'something else'}; give this one another name by --study"
         )
     sampler.check_study(study)
     return study
@@ -161,7 +161,7 @@ def measured_values(
     if name is None and len(study.directions) > 1:
         raise DiffusionNAGError("the study has several objectives; name one of its values")
     trials = measured_trials(study)
-    known = {one for trial in trials for one in trial.user_attrs.get(METRICS, {})}
+    known = {metric for trial in trials for metric in trial.user_attrs.get(METRICS, {})}
     if name is not None and name not in known:
         listed = ", ".join(sorted(known)) or "values without names"
         raise DiffusionNAGError(f"the study measured no {name!r}; it measured {listed}")
@@ -170,12 +170,16 @@ def measured_values(
         return value_of(trial) if name is None else trial.user_attrs.get(METRICS, {}).get(name)
 
     pairs = [(recorded_architecture(space, trial), value(trial)) for trial in trials]
-    found = [(one, float(value)) for one, value in pairs if one is not None and value is not None]
-    if not found:
+    measured = [
+        (architecture, float(value))
+        for architecture, value in pairs
+        if architecture is not None and value is not None
+    ]
+    if not measured:
         raise DiffusionNAGError(
             f"the study {study.study_name!r} has measured no {space.name} architecture"
         )
-    architectures, values = zip(*found, strict=True)
+    architectures, values = zip(*measured, strict=True)
     return list(architectures), list(values)
 
 

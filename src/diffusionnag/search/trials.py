@@ -68,24 +68,27 @@ def bounded(measured: Sequence[Measured]) -> list[Measured]:
     Infinite values and constraints lie beyond all finite ones by the spread of these; NaN counts as
     infinitely bad.
     """
-    numbers = (number for one in measured for number in (*one.values, *one.constraints.values()))
+    numbers = (
+        number for trial in measured for number in (*trial.values, *trial.constraints.values())
+    )
     if all(map(math.isfinite, numbers)):
         return list(measured)
-    values = _finite(np.array([one.values for one in measured], dtype=np.float64), nan=-np.inf)
-    names = {name for one in measured for name in one.constraints}
+    values = _finite(np.array([trial.values for trial in measured], dtype=np.float64), nan=-np.inf)
+    names = {name for trial in measured for name in trial.constraints}
     columns = {
-        name: _finite(np.array([[one.constraints.get(name, 0.0)] for one in measured]), nan=np.inf)[
-            :, 0
-        ]
+        name: _finite(
+            np.array([[trial.constraints.get(name, 0.0)] for trial in measured]),
+            nan=np.inf,
+        )[:, 0]
         for name in names
     }
     return [
         Measured(
-            one.architecture,
+            trial.architecture,
             tuple(values[row].tolist()),
-            {name: float(columns[name][row]) for name in one.constraints},
+            {name: float(columns[name][row]) for name in trial.constraints},
         )
-        for row, one in enumerate(measured)
+        for row, trial in enumerate(measured)
     ]
 
 
@@ -109,9 +112,9 @@ def sign_of(direction: StudyDirection) -> int:
 
 def worst_case(architecture: Architecture, measured: Sequence[Measured]) -> Measured:
     """Return an architecture as if it had the worst of all measured values, and kept the least."""
-    values = np.min([one.values for one in measured], axis=0)
-    names = {name for one in measured for name in one.constraints}
-    known = {name: [one.constraints.get(name, -math.inf) for one in measured] for name in names}
+    values = np.min([trial.values for trial in measured], axis=0)
+    names = {name for trial in measured for name in trial.constraints}
+    known = {name: [trial.constraints.get(name, -math.inf) for trial in measured] for name in names}
     constraints = {name: max(excesses) for name, excesses in known.items()}
     return Measured(architecture, tuple(values.tolist()), constraints)
 

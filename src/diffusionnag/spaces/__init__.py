@@ -104,11 +104,11 @@ def get_search_space(name: str) -> SearchSpace:
 
 def _load_from_code(reference: str) -> type[SearchSpace] | Declaration:
     module_name, _, name = reference.rpartition(":")
-    found = getattr(import_user_code(module_name, reference), name, None)
-    if isinstance(found, Declaration) or (
-        isinstance(found, type) and issubclass(found, SearchSpace)
+    value = getattr(import_user_code(module_name, reference), name, None)
+    if isinstance(value, Declaration) or (
+        isinstance(value, type) and issubclass(value, SearchSpace)
     ):
-        return found
+        return value
     raise DiffusionNAGError(
         f"{module_name} defines no class {name!r} derived from SearchSpace, and no Declaration"
     )

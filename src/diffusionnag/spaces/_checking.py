@@ -31,11 +31,11 @@ def check_parts(space: type[SearchSpace]) -> None:
         choices = made.choices(number)
         unknown = [choice for choice in choices if choice not in space.operations]
         if unknown or not choices:
-            found = f"the unknown {unknown[0]!r}" if unknown else "nothing"
-            raise DiffusionNAGError(f"{label} allows {found} at node {node}; see its `choices`")
+            wrong = f"the unknown {unknown[0]!r}" if unknown else "nothing"
+            raise DiffusionNAGError(f"{label} allows {wrong} at node {node}; see its `choices`")
     for source, target in space.edges:
         for node, names in made.edge_condition(source, target).items():
-            unknown = [one for one in names if one not in space.operations]
+            unknown = [name for name in names if name not in space.operations]
             if node not in space.nodes or unknown:
                 missing = f"operation {unknown[0]!r}" if unknown else f"node {node!r}"
                 raise DiffusionNAGError(

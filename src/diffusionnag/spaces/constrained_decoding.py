@@ -57,7 +57,7 @@ def mend_invalid(
     """
     mended = (
         likeliest_valid(space, row)
-        for one, row in zip(architectures, probabilities, strict=True)
-        if not space.is_valid(one)
+        for architecture, row in zip(architectures, probabilities, strict=True)
+        if not space.is_valid(architecture)
     )
-    return [one for one in mended if one is not None]
+    return [valid for valid in mended if valid is not None]

@@ -89,8 +89,8 @@ class DARTS(SearchSpace):
         names = self.operation_names(architecture)
         cells = []
         for number, cell in enumerate(CELLS):
-            found = names[number * WIDTH : (number + 1) * WIDTH]
-            operations, pairs = found[INPUTS:OUTPUT], found[OUTPUT + 1 :]
+            named = names[number * WIDTH : (number + 1) * WIDTH]
+            operations, pairs = named[INPUTS:OUTPUT], named[OUTPUT + 1 :]
             sources = [source for pair in pairs for source in pair.split("+")]
             written = (f"({name},{of})" for name, of in zip(operations, sources, strict=True))
             cells.append(f"{cell}=[{','.join(written)}]")

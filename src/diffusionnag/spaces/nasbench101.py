@@ -181,7 +181,7 @@ class NASBench101(SearchSpace):
     @cached_property
     def _wirings(self) -> np.ndarray:
         """Every wiring once, in canonical form, all its nodes of the first kind, `wirings x N`."""
-        found = []
+        wirings = []
         for inner in range(INNER + 1):
             vertices = [*range(inner + 1), OUTPUT]
             pairs = [PAIRS.index(pair) for pair in itertools.combinations(vertices, 2)]
@@ -200,8 +200,10 @@ class NASBench101(SearchSpace):
             rows[:, inner + 1 : OUTPUT] = self.operations.index(ABSENT)
             edge, no_edge = map(self.operations.index, ("edge", "no_edge"))
             rows[:, OUTPUT + 1 :] = np.where(present, edge, no_edge)
-            found += [self._obeying(part) for part in np.array_split(rows, 1 + len(rows) // CHUNK)]
-        return np.concatenate(found)
+            wirings += [
+                self._obeying(part) for part in np.array_split(rows, 1 + len(rows) // CHUNK)
+            ]
+        return np.concatenate(wirings)
 
 
 def _with_kinds(rows: np.ndarray, kinds: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ class NASBenchGraph(SearchSpace):
             return {f"source{target}": (SOURCES[source],)} if target > 1 else {}
         later = range(source + 1, LAYERS + 1)
         return {
-            f"source{layer}": [one for one in SOURCES[:layer] if one != SOURCES[source]]
+            f"source{layer}": [other for other in SOURCES[:layer] if other != SOURCES[source]]
             for layer in later
         }
 
@@ -134,13 +134,13 @@ def _hoist_skips(sources: Sources, skips: tuple[bool, ...]) -> tuple[Sources, tu
 
 def _numberings(sources: Sources) -> tuple[Sources, list[tuple[int, ...]]]:
     """Return the wiring among the nine that a tree is, and each order of its layers that shows it."""
-    found: dict[Sources, list[tuple[int, ...]]] = {}
+    orders_of: dict[Sources, list[tuple[int, ...]]] = {}
     for order in itertools.permutations(range(LAYERS)):
         number = {0: 0} | {old + 1: new + 1 for new, old in enumerate(order)}
         numbered = tuple(number[sources[old]] for old in order)
         if numbered in WIRINGS:
-            found.setdefault(numbered, []).append(order)
-    ((wiring, orders),) = found.items()
+            orders_of.setdefault(numbered, []).append(order)
+    ((wiring, orders),) = orders_of.items()
     return wiring, orders
 
 
@@ -154,7 +154,7 @@ def _canonical_orders() -> dict[tuple[int, ...], tuple[Sources, list[tuple[int, 
             wiring_then, orders = _numberings(tree)
             table[*free, *skips] = (
                 wiring_then,
-                [tuple(order[hoisted[old]] for old in one) for one in orders],
+                [tuple(order[hoisted[old]] for old in numbering) for numbering in orders],
             )
     return table
 

@@ -156,8 +156,8 @@ class SearchSpace(ABC):
             if not 0 <= operation < len(self.operations):
                 return Validity(f"node {self.nodes[node]} has no operation number {operation}")
             if not self.allowed[node, operation]:
-                found, expected = self.operations[operation], ", ".join(self.choices(node))
-                return Validity(f"node {self.nodes[node]} cannot be {found}; it can be {expected}")
+                named, expected = self.operations[operation], ", ".join(self.choices(node))
+                return Validity(f"node {self.nodes[node]} cannot be {named}; it can be {expected}")
         if self.has_rule:
             return Validity(self.rule(self.operation_names(architecture)) or "")
         return Validity()

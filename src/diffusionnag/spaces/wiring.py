@@ -41,7 +41,7 @@ class Wiring:
             )
             for edge in edges
         )
-        deciding = {node for found in conditions for node, _ in found}
+        deciding = {node for condition in conditions for node, _ in condition}
         linked = {node for edge in edges for node in edge}
         return cls(edges, conditions, tuple(sorted(deciding - linked)))
 

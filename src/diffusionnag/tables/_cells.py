@@ -133,7 +133,7 @@ def _read_json_lines(path: Path) -> Cells:
         for name, value in values.items():
             if isinstance(value, dict):
                 suffix = "" if name == "properties" else f" {name}"
-                row |= {f"{key}{suffix}": one for key, one in value.items()}
+                row |= {f"{key}{suffix}": cell for key, cell in value.items()}
             else:
                 row[name] = value
         rows.append(row)

@@ -130,18 +130,18 @@ def _merged(groups: Sequence[list[int]], values: np.ndarray, column: str) -> lis
         )
     if len(equal) < len(spreads):
         spread, rows = max(spreads, key=lambda pair: pair[0])
-        found = ", ".join(f"{value:.6g}" for value in _of(values, rows[:NAMED_ROWS]))
+        averaged = ", ".join(f"{value:.6g}" for value in _of(values, rows[:NAMED_ROWS]))
         report.append(
             f"averaged {_count(len(spreads) - len(equal), 'architecture')} measured more than once "
-            f"with different {column}; they differ by up to {spread:.3g} ({_rows(rows)}: {found})"
+            f"with different {column}; they differ by up to {spread:.3g} ({_rows(rows)}: {averaged})"
         )
     return report
 
 
 def _value(values: np.ndarray, rows: list[int]) -> float:
     """Return the mean of some rows, and exactly their value where they agree."""
-    found = _of(values, rows)
-    return float(found[0] if np.ptp(found) == 0 else found.mean())
+    measured = _of(values, rows)
+    return float(measured[0] if np.ptp(measured) == 0 else measured.mean())
 
 
 def _of(values: np.ndarray, rows: Iterable[int]) -> np.ndarray:

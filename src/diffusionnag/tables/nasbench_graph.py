@@ -62,7 +62,9 @@ def nas_bench_graph_folder() -> Path | None:
     """Find the data of nas-bench-graph without importing it; None where not installed."""
     spec = importlib.util.find_spec("nas_bench_graph")
     folders = (spec.submodule_search_locations if spec else None) or []
-    return next((path for path in (Path(one) / "light" for one in folders) if path.is_dir()), None)
+    return next(
+        (path for path in (Path(folder) / "light" for folder in folders) if path.is_dir()), None
+    )
 
 
 @functools.cache
@@ -85,9 +87,9 @@ def read_nas_bench_graph() -> Table:
         architectures = tuple(map(_architecture_string, hashes))
         columns = {
             dataset + suffix: np.array(
-                [factor * found[key][name] if key in found else np.nan for key in hashes]
+                [factor * measured[key][name] if key in measured else np.nan for key in hashes]
             )
-            for dataset, found in records.items()
+            for dataset, measured in records.items()
             for suffix, (name, factor) in _MEASUREMENTS.items()
         }
         return Table(NAS_BENCH_GRAPH, architectures, columns)

@@ -89,5 +89,8 @@ class SurrogateFeatures:
 
     def _properties(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the properties, `batch x properties`, on a scale that is logarithmic from 1 on."""
-        rows = [list(self.space.analytic_properties(one).values()) for one in architectures]
+        rows = [
+            list(self.space.analytic_properties(architecture).values())
+            for architecture in architectures
+        ]
         return np.arcsinh(np.array(rows, dtype=np.float64))

@@ -88,14 +88,14 @@ def read_table(path: str | Path, architecture_column: str = "arch") -> Table:
     """
     path = Path(path)
     cells = read_cells(path)
-    found = next((name for name in (architecture_column, "architecture") if name in cells), None)
-    if found is None:
+    heading = next((name for name in (architecture_column, "architecture") if name in cells), None)
+    if heading is None:
         raise DiffusionNAGError(
             f"{path}: has no architecture column {architecture_column!r}; it has {listed(cells)}"
         )
-    architectures = tuple(map(_architecture_text, cells.pop(found)))
+    architectures = tuple(map(_architecture_text, cells.pop(heading)))
     if architectures and not any(architectures):
-        raise DiffusionNAGError(f"{path}: column {found!r} holds no text in any row")
+        raise DiffusionNAGError(f"{path}: column {heading!r} holds no text in any row")
     columns, unreadable = {}, {}
     for name, column in cells.items():
         values, others = numbers_of(column)

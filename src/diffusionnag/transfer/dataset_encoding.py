@@ -54,13 +54,13 @@ def encode_dataset(
     user's cache folder. Raises DiffusionNAGError where no image can be decoded.
     """
     check_seed(seed)
-    found = []
+    classes = []
     for label in range(len(images.classes)):
         members = images.of_class(label)
         ranked = sorted((_digest(images.encoded(int(row)), seed), int(row)) for row in members)
-        found.append((ranked[0][0], label, ranked))
+        classes.append((ranked[0][0], label, ranked))
         report(label + 1, len(images.classes))
-    chosen = sorted(found)[:most_classes]
+    chosen = sorted(classes)[:most_classes]
     contents = "".join(digest for _, _, ranked in chosen for digest, _ in ranked)
     settings = f"{encoder.name} {seed} {IMAGES_PER_CLASS} {most_classes} {contents}"
     file = f"{hashlib.sha256(settings.encode()).hexdigest()}.safetensors"

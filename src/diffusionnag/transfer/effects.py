@@ -50,7 +50,9 @@ def separate_effects(
     Processes"). Given the levels, repeats of an architecture count as their mean.
     """
     number: dict[Architecture, int] = {}
-    rows = torch.tensor([number.setdefault(one, len(number)) for one in architectures])
+    rows = torch.tensor(
+        [number.setdefault(architecture, len(number)) for architecture in architectures]
+    )
     distinct = list(number)
     x = torch.from_numpy(space.encode(distinct)).double()
     known = [*(group[rows] for group in PathFeatures(space)(x)), _memberships(classes)]

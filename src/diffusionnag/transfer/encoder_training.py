@@ -36,10 +36,12 @@ def train_image_encoder(
         torch.manual_seed(seed)
         encoder = ImageEncoder()
         heads = [
-            nn.Linear(encoder.dimensions, int(one.labels.max()) + 1) for one in (classes, singles)
+            nn.Linear(encoder.dimensions, int(images.labels.max()) + 1)
+            for images in (classes, singles)
         ]
     sources = [
-        (torch.from_numpy(one.values), torch.from_numpy(one.labels)) for one in (classes, singles)
+        (torch.from_numpy(images.values), torch.from_numpy(images.labels))
+        for images in (classes, singles)
     ]
     parameters = [*encoder.parameters(), *heads[0].parameters(), *heads[1].parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.05)

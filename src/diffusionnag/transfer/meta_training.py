@@ -78,14 +78,14 @@ def predict_triplets(
 ) -> np.ndarray:
     """Return the predicted accuracy in % of each of these rows, `rows`."""
     place = {label: row for row, label in enumerate(images.labels)}
-    found = []
+    means = []
     for row in rows:
         classes = [place[label] for label in triplets.classes[row]]
         labels = tuple(triplets.classes[row])
         task = DatasetEncoding(images.codes[classes], images.present[classes], labels, 0)
         mean, _ = predictor.for_dataset(task).predict([triplets.architectures[row]])
-        found.append(mean[0])
-    return np.array(found)
+        means.append(mean[0])
+    return np.array(means)
 
 
 def _by_label(images: DatasetEncoding) -> tuple[Tensor, Tensor]:

@@ -64,8 +64,8 @@ class _Attention(nn.Module):
         )
 
     def forward(self, queries: Tensor, keys: Tensor, real: Tensor) -> Tensor:
-        found, _ = self.attention(queries, keys, keys, key_padding_mask=~real, need_weights=False)
-        queries = queries + found
+        seen, _ = self.attention(queries, keys, keys, key_padding_mask=~real, need_weights=False)
+        queries = queries + seen
         return queries + self.forward_layers(queries)
 
 

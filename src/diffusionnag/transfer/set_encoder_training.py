@@ -49,8 +49,8 @@ class Levels:
     def digest(self) -> str:
         """Return a text that differs where any of it does."""
         total = hashlib.sha256(repr(self.classes).encode())
-        for one in (self.codes, self.present, self.level):
-            total.update(one.contiguous().numpy().tobytes())
+        for tensor in (self.codes, self.present, self.level):
+            total.update(tensor.contiguous().numpy().tobytes())
         return total.hexdigest()
 
 
@@ -84,7 +84,7 @@ def train_set_encoder(
     def save() -> None:
         if state is None or step == 0:
             return
-        tensors = {f"weights.{name}": one for name, one in encoder.state_dict().items()}
+        tensors = {f"weights.{name}": tensor for name, tensor in encoder.state_dict().items()}
         tensors |= optimiser_tensors(optimiser) | {"rng": rng.get_state()}
         (group,) = optimiser.param_groups
         counters = {"step": step, "lr": group["lr"], "betas": group["betas"]}
@@ -110,8 +110,8 @@ def train_set_encoder(
             kept = torch.rand(real[batch].shape, generator=rng) >= share
             kept[:, 0] = True
             there = data.present[members[batch]] & (real[batch] & kept)[..., None]
-            found = encoder(codes + CODE_NOISE * encoder.spread * noise, there)
-            loss = functional.mse_loss(found, data.level[batch])
+            predicted = encoder(codes + CODE_NOISE * encoder.spread * noise, there)
+            loss = functional.mse_loss(predicted, data.level[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

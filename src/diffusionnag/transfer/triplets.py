@@ -66,12 +66,12 @@ def read_triplets(
     number = {name: place for place, name in enumerate(class_names)}
     classes = []
     for row, listed in enumerate(table.column(class_column).to_pylist(), start=1):
-        unknown = [one for one in listed or [None] if str(one) not in number]
+        unknown = [name for name in listed or [None] if str(name) not in number]
         if unknown:
             raise DiffusionNAGError(
                 f"{path}: row {row} names the class {unknown[0]!r}, of which there are no images"
             )
-        classes.append(tuple(number[str(one)] for one in listed))
+        classes.append(tuple(number[str(name)] for name in listed))
     if held_out is None:
         spare = len(architectures) - FEWEST_TRIPLETS
         held_out = max(0, min(MOST_HELD_OUT, len(architectures) // 5, spare))
@@ -92,16 +92,16 @@ def join_triplets(parts: Sequence[Triplets], first_classes: Sequence[int]) -> Tr
     `first_classes` is, for each file, the number that the first class of its images has among the
     classes of all. Raises DiffusionNAGError where fewer than 50 are left to learn from.
     """
-    starts = np.cumsum([0, *(len(one.architectures) for one in parts)])
+    starts = np.cumsum([0, *(len(part.architectures) for part in parts)])
     joined = Triplets(
-        [architecture for one in parts for architecture in one.architectures],
-        np.concatenate([one.accuracies for one in parts]),
+        [architecture for part in parts for architecture in part.architectures],
+        np.concatenate([part.accuracies for part in parts]),
         [
             tuple(first + label for label in labels)
-            for one, first in zip(parts, first_classes, strict=True)
-            for labels in one.classes
+            for part, first in zip(parts, first_classes, strict=True)
+            for labels in part.classes
         ],
-        np.concatenate([start + one.held_out for one, start in zip(parts, starts, strict=False)]),
+        np.concatenate([start + part.held_out for part, start in zip(parts, starts, strict=False)]),
     )
     if len(joined.seen) < FEWEST_TRIPLETS:
         raise DiffusionNAGError(
@@ -131,7 +131,7 @@ def write_triplets(
     count = len(architectures)
     table = pa.table(
         {
-            "arch": [space.format(one) for one in architectures],
+            "arch": [space.format(architecture) for architecture in architectures],
             "accuracy": pa.array(accuracies, pa.float64()),
             "classes": pa.array([list(classes)] * count, pa.list_(pa.string())),
         }

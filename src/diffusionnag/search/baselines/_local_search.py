@@ -37,7 +37,7 @@ class LocalSearch:
         centre = self.centre(measured, taken)
         if centre is None:
             return draw_untaken(self.space, taken, rng)
-        around = [one for one in self.space.neighbours(centre) if one not in taken]
+        around = [other for other in self.space.neighbours(centre) if other not in taken]
         return around[int(rng.integers(len(around)))]
 
     def centre(
@@ -48,24 +48,24 @@ class LocalSearch:
         The search is walked through again, trial by trial. What is taken without having a value
         counts as looked at.
         """
-        valueless = set(taken) - {one.architecture for one in measured}
+        valueless = set(taken) - {trial.architecture for trial in measured}
         values: dict[Architecture, float] = {}
         centre: Architecture | None = None
         around: list[Architecture] = []
-        for count, one in enumerate(measured, start=1):
-            values[one.architecture] = one.value
+        for count, trial in enumerate(measured, start=1):
+            values[trial.architecture] = trial.value
             if count < self.starts:
                 continue
             if centre is None:
                 centre = (
                     max(values, key=values.__getitem__)
                     if count == self.starts
-                    else one.architecture
+                    else trial.architecture
                 )
                 around = list(self.space.neighbours(centre))
-            while all(one in values or one in valueless for one in around):
+            while all(neighbour in values or neighbour in valueless for neighbour in around):
                 best = max(
-                    (one for one in around if one in values), key=values.__getitem__, default=centre
+                    filter(values.__contains__, around), key=values.__getitem__, default=centre
                 )
                 if values[best] <= values[centre]:
                     centre = None

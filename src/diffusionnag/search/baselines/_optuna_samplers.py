@@ -41,7 +41,7 @@ class OptunaProposer:
     ) -> Architecture:
         """Return what the sampler proposes that is not taken, in the end a uniform draw."""
         distributions = distributions_of(self.space)
-        values = {one.architecture: one.value for one in measured}
+        values = {trial.architecture: trial.value for trial in measured}
         worst = min(values.values())
         with _quiet():
             study = optuna.create_study(
@@ -50,11 +50,11 @@ class OptunaProposer:
             study.add_trials(
                 [
                     create_trial(
-                        params=parameters_of(self.space, one),
+                        params=parameters_of(self.space, architecture),
                         distributions=dict(distributions),
                         value=value,
                     )
-                    for one, value in values.items()
+                    for architecture, value in values.items()
                 ]
             )
             for _ in range(ATTEMPTS):

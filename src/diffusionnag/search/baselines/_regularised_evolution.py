@@ -39,7 +39,7 @@ class RegularisedEvolution:
         population = measured[-self.population :]
         for _ in range(TOURNAMENTS):
             rows = rng.integers(len(population), size=self.contestants)
-            parent = max((population[row] for row in rows), key=lambda one: one.value)
+            parent = max((population[row] for row in rows), key=lambda contestant: contestant.value)
             child = self.space.mutate(parent.architecture, rng)
             if child not in taken:
                 return child

@@ -51,12 +51,12 @@ class Reinforce:
         logits = torch.zeros(self.space.allowed.shape, dtype=torch.float64)
         logits[~torch.from_numpy(self.space.allowed)] = -torch.inf
         optimiser = torch.optim.Adam([logits], lr=self.learning_rate, foreach=False)
-        chosen = torch.from_numpy(self.space.encode([one.architecture for one in measured]))
+        chosen = torch.from_numpy(self.space.encode([trial.architecture for trial in measured]))
         total = weight = 0.0
-        for one, operations in zip(measured, chosen.double(), strict=True):
-            total = self.momentum * total + one.value
+        for trial, operations in zip(measured, chosen.double(), strict=True):
+            total = self.momentum * total + trial.value
             weight = self.momentum * weight + 1
             # The gradient of the log-probability of a choice is the choice minus its probability.
-            logits.grad = (one.value - total / weight) * (logits.softmax(1) - operations)
+            logits.grad = (trial.value - total / weight) * (logits.softmax(1) - operations)
             optimiser.step()
         return logits.softmax(1).numpy()

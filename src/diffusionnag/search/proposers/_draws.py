@@ -36,7 +36,7 @@ def draw_apart(
     hypercube. Otherwise as `draw_untaken`.
     """
     drawn = within_limits(limits, space.sample(COMPARED, rng))
-    drawn = [one for one in drawn if one not in taken]
+    drawn = [architecture for architecture in drawn if architecture not in taken]
     if not drawn:
         return draw_untaken(space, taken, rng, limits, generator)
     used = space.encode(list(taken)).sum(0) if taken else np.zeros(space.allowed.shape)
@@ -51,9 +51,11 @@ def generate_promising(
     The same ones are generated with the same seed. Raises DiffusionNAGError as `Generator.sample`
     does.
     """
-    found = generator.sample(GENERATED, guide=Sum((guide, *limits)), sampling=Sampling(seed=seed))
-    order = np.argsort(-merit(guide, generator.search_space, found), kind="stable")
-    return [found[row] for row in order]
+    generated = generator.sample(
+        GENERATED, guide=Sum((guide, *limits)), sampling=Sampling(seed=seed)
+    )
+    order = np.argsort(-merit(guide, generator.search_space, generated), kind="stable")
+    return [generated[row] for row in order]
 
 
 def draw_untaken(
@@ -79,7 +81,9 @@ def draw_untaken(
         rest = generator.sample(GENERATED, guide=Sum(tuple(limits)), sampling=Sampling(seed=seed))
     else:
         rest = []
-    left = within_limits(limits, [one for one in rest if one not in taken])
+    left = within_limits(
+        limits, [architecture for architecture in rest if architecture not in taken]
+    )
     if not left:
         fixed = (space.describe(),) if isinstance(space, FixedNodes) else ()
         kept = " and ".join((*fixed, *(limit.describe() for limit in limits)))

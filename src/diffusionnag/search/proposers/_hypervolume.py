@@ -46,7 +46,7 @@ def hypervolume_gain(
     everything = [*measured, *candidates]
     places = torch.arange(len(everything), dtype=torch.float64)[:, None]
     known, new = places.split([len(measured), len(candidates)])
-    bounds = [one.to_standard(0.0) for one in constraints]
+    bounds = [constraint.to_standard(0.0) for constraint in constraints]
 
     def excess(place: int, bound: float) -> Any:
         return lambda values: values[..., len(objectives) + place] - bound
@@ -62,7 +62,7 @@ def hypervolume_gain(
             X_baseline=known,
             sampler=SobolQMCNormalSampler(torch.Size([DRAWS]), seed=seed),
             objective=IdentityMCMultiOutputObjective(list(range(len(objectives)))),
-            constraints=[excess(*one) for one in enumerate(bounds)] or None,
+            constraints=[excess(place, bound) for place, bound in enumerate(bounds)] or None,
             prune_baseline=True,
             cache_root=False,
         )
@@ -76,7 +76,7 @@ class _Indexed(Model):
         self, predictors: Sequence[PropertyPredictor], architectures: Sequence[Architecture]
     ) -> None:
         super().__init__()
-        self._joint = [one.joint(architectures) for one in predictors]
+        self._joint = [predictor.joint(architectures) for predictor in predictors]
 
     @property
     def num_outputs(self) -> int:

@@ -67,7 +67,7 @@ class Learned:
 
         Where none keeps the constraints, they are among those that break them least.
         """
-        broken = np.array([one.violation for one in self.measured])
+        broken = np.array([trial.violation for trial in self.measured])
         rows = np.flatnonzero(broken == broken.min())
         chosen = rows[choose(self.values[rows], count)]
         return [self.measured[row].architecture for row in chosen]
@@ -84,7 +84,7 @@ class Learned:
         constraints (Gardner et al. 2014), of several the gain in hypervolume that they allow; as
         long as nothing measured keeps them, the chance to keep them.
         """
-        kept = np.array([one.violation == 0 for one in self.measured])
+        kept = np.array([trial.violation == 0 for trial in self.measured])
         chance = self._log_feasibility(candidates)
         if not kept.any():
             return chance
@@ -97,15 +97,19 @@ class Learned:
         if len(self.objectives) == 1:
             with torch.no_grad():
                 x = torch.from_numpy(self.space.encode(candidates))
-                mean, std = (one.double().numpy() for one in self.objectives[0].distribution(x))
+                mean, std = (
+                    moment.double().numpy() for moment in self.objectives[0].distribution(x)
+                )
             return acquire(acquisition, mean, std, standard[0, kept].max(), rng) + chance
-        processes = [one for one in self.objectives if isinstance(one, PropertyPredictor)]
+        processes = [
+            objective for objective in self.objectives if isinstance(objective, PropertyPredictor)
+        ]
         if len(processes) < len(self.objectives):
             raise DiffusionNAGError("several objectives need the Gaussian process as surrogate")
         return hypervolume_gain(
             processes,
-            [one.predictor for one in self.constraints],
-            [one.architecture for one in self.measured],
+            [constraint.predictor for constraint in self.constraints],
+            [trial.architecture for trial in self.measured],
             candidates,
             standard.min(axis=1),
             int(rng.integers(2**31)),
@@ -116,8 +120,8 @@ class Learned:
         with torch.no_grad():
             x = torch.from_numpy(self.space.encode(architectures))
             total = torch.zeros(len(x), dtype=torch.float64)
-            for one in self.constraints:
-                total += one.log_probability(x)
+            for constraint in self.constraints:
+                total += constraint.log_probability(x)
         return total.numpy()
 
 
@@ -125,8 +129,8 @@ def _representative(measured: Sequence[Measured]) -> Sequence[Measured]:
     """Return 200 of the measured at most, in their order: the best, and others evenly by rank."""
     if len(measured) <= LEARNT_FROM:
         return measured
-    values = np.array([one.values for one in measured])
-    broken = np.array([one.violation for one in measured])
+    values = np.array([trial.values for trial in measured])
+    broken = np.array([trial.violation for trial in measured])
     allowed = np.flatnonzero(broken == broken.min())
     best = allowed[choose(values[allowed], LEARNT_FROM // 2)]
     others = np.setdiff1d(np.arange(len(measured)), best)
@@ -150,21 +154,21 @@ def learn(
     measured = _representative(measured)
     if len(measured) < FEWEST_ARCHITECTURES:
         return None
-    values = np.array([one.values for one in measured])
+    values = np.array([trial.values for trial in measured])
     values = values[:, np.ptp(values, axis=0) > 0]
     if not values.size:
         return None
     seed = int(rng.integers(2**31))
-    architectures = [one.architecture for one in measured]
+    architectures = [trial.architecture for trial in measured]
     objectives = [surrogate(space) for _ in values.T]
-    for one, column in zip(objectives, values.T, strict=True):
-        one.fit(architectures, column, seed=seed)
+    for objective, column in zip(objectives, values.T, strict=True):
+        objective.fit(architectures, column, seed=seed)
     constraints = []
-    for name in sorted({name for one in measured for name in one.constraints}):
-        having = [one for one in measured if name in one.constraints]
-        column = np.array([one.constraints[name] for one in having])
+    for name in sorted({name for trial in measured for name in trial.constraints}):
+        having = [trial for trial in measured if name in trial.constraints]
+        column = np.array([trial.constraints[name] for trial in having])
         if len(having) >= FEWEST_ARCHITECTURES and np.ptp(column) > 0:
             predictor = gaussian_process(space)
-            predictor.fit([one.architecture for one in having], column, seed=seed)
+            predictor.fit([trial.architecture for trial in having], column, seed=seed)
             constraints.append(LearnedConstraint(predictor))
     return Learned(space, measured, values, objectives, constraints)

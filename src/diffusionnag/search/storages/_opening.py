@@ -58,7 +58,9 @@ def open_existing_storage(text: str) -> BaseStorage:
     Raises DiffusionNAGError where it is not, and as `open_storage` does.
     """
     kept_in_file = (JOURNAL, "sqlite:///")
-    path = next((text.removeprefix(one) for one in kept_in_file if text.startswith(one)), None)
+    path = next(
+        (text.removeprefix(scheme) for scheme in kept_in_file if text.startswith(scheme)), None
+    )
     if text.endswith(".log"):
         path = text.removeprefix(JOURNAL)
     if path is not None and not Path(path).is_file():

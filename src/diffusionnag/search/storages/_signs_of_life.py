@@ -75,16 +75,16 @@ def claim(study: Study, worker: str, driver: str) -> None:
 
     Processes that were it before are dead then, on whatever machine they ran.
     """
-    found = study._storage.get_study_system_attrs(study._study_id).get(WORKER + worker)
-    before = found["processes"] if found else []
-    known = {"driver": driver, "processes": [*before, this_process()]}
+    before = study._storage.get_study_system_attrs(study._study_id).get(WORKER + worker)
+    processes = before["processes"] if before else []
+    known = {"driver": driver, "processes": [*processes, this_process()]}
     study._storage.set_study_system_attr(study._study_id, WORKER + worker, known)
 
 
 def _lost_elsewhere(study: Study) -> set[str]:
     """Return the processes that cannot be seen, but were replaced, or whose driver died."""
-    found = study._storage.get_study_system_attrs(study._study_id)
-    workers = [known for name, known in found.items() if name.startswith(WORKER)]
+    attributes = study._storage.get_study_system_attrs(study._study_id)
+    workers = [known for name, known in attributes.items() if name.startswith(WORKER)]
     lost = [
         process
         for known in workers

@@ -33,7 +33,10 @@ class DeclaredWiring:
         conditions: dict[Link, dict[str, list[str]]] = {link: {} for link in fixed}
         conditions |= {link: {_switch(link): [PRESENT]} for link in free}
         return cls(
-            {(names.index(one), names.index(other)): of for (one, other), of in conditions.items()},
+            {
+                (names.index(source), names.index(target)): of
+                for (source, target), of in conditions.items()
+            },
             {_switch(link): (PRESENT, MISSING) for link in free},
             tuple(_open_ends(names, fixed, free)),
         )
@@ -46,14 +49,14 @@ def _switch(link: Link) -> str:
 def _open_ends(
     names: Sequence[str], fixed: Sequence[Link], free: Sequence[Link]
 ) -> list[tuple[tuple[str, ...], str]]:
-    found = []
+    ends = []
     for end, fault in ((1, "has no input"), (0, "leads nowhere")):
         certain = {link[end] for link in fixed}
         for name in names:
             switches = tuple(_switch(link) for link in free if link[end] == name)
             if switches and name not in certain:
-                found.append((switches, f"{name} {fault}"))
-    return found
+                ends.append((switches, f"{name} {fault}"))
+    return ends
 
 
 def _wiring_of_inputs(names: Sequence[str], inputs: int) -> DeclaredWiring:
@@ -73,7 +76,8 @@ def _wiring_of_inputs(names: Sequence[str], inputs: int) -> DeclaredWiring:
     for source in range(min(inputs, last - 1), last):
         later = [_chooser(names[target]) for target in range(max(source, inputs) + 1, last)]
         conditions[source, last] = {
-            one: ["+".join(way) for way in ways[one] if names[source] not in way] for one in later
+            chooser: ["+".join(way) for way in ways[chooser] if names[source] not in way]
+            for chooser in later
         }
     joined = {chooser: tuple(map("+".join, chosen)) for chooser, chosen in ways.items()}
     return DeclaredWiring(conditions, joined)

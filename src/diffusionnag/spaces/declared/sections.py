@@ -69,7 +69,7 @@ class Section:
         self, count: int, rng: np.random.Generator, depth_weights: Sequence[int]
     ) -> np.ndarray:
         """Draw depths by their weights, and operations uniformly, `count x nodes` indices."""
-        drawn = np.stack([rng.choice(one, size=count) for one in self.options], axis=1)
+        drawn = np.stack([rng.choice(options, size=count) for options in self.options], axis=1)
         shares = [weight / sum(depth_weights) for weight in depth_weights]
         depths = rng.choice(self.depths, size=count, p=shares)
         layers = np.arange(self.end - self.first) // self.width
@@ -88,7 +88,7 @@ class Section:
 
         Layers that are added are like the one before them.
         """
-        there = sum(one != self.absent for one in operations[self.first : self.end])
+        there = sum(operation != self.absent for operation in operations[self.first : self.end])
         place = self.depths.index(there // self.width)
         for depth in self.depths[max(0, place - 1) : place + 2]:
             row = list(operations)
@@ -111,14 +111,15 @@ def sections_of(
         for name, value in declaration.nodes.items()
     }
     shapes |= dict.fromkeys(list(allowed)[len(declaration.operations_by_node) :], ONE)
-    found: list[Section] = []
+    sections: list[Section] = []
     for name, (width, depths) in shapes.items():
-        first = found[-1].end if found else 0
+        first = sections[-1].end if sections else 0
         nodes = list(allowed.values())[first : first + width * depths[-1]]
         gap = ABSENT if len(depths) > 1 else None
         options = tuple(
-            tuple(operations.index(one) for one in node if one != gap) for node in nodes
+            tuple(operations.index(operation) for operation in node if operation != gap)
+            for node in nodes
         )
         absent = operations.index(gap) if gap else UNDECIDED
-        found.append(Section(name, first, width, depths, options, absent))
-    return tuple(found)
+        sections.append(Section(name, first, width, depths, options, absent))
+    return tuple(sections)

@@ -91,17 +91,17 @@ class DeclaredSpace(SearchSpace):
             return drawn
         rows = np.array(self.operations, dtype=object)[drawn].tolist()
         named = (dict(zip(self.nodes, row, strict=True)) for row in rows)
-        return drawn[[broken_rule(self.declaration.rules, one) is None for one in named]]
+        return drawn[[broken_rule(self.declaration.rules, row) is None for row in named]]
 
     # -- drawing and changing ---------------------------------------------------------------------
 
     def _propose(self, count: int, rng: np.random.Generator) -> np.ndarray:
         # Were all architectures equally likely, hardly a stage would be less than full.
-        parts = [one.draw(count, rng, [1] * len(one.depths)) for one in self.sections]
+        parts = [section.draw(count, rng, [1] * len(section.depths)) for section in self.sections]
         return np.concatenate(parts, axis=1)
 
     def _combine_at_random(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        parts = [one.draw(count, rng, one.ways) for one in self.sections]
+        parts = [section.draw(count, rng, section.ways) for section in self.sections]
         return np.concatenate(parts, axis=1)
 
     def changes(self, operations: Sequence[int]) -> Iterator[tuple[int, ...]]:

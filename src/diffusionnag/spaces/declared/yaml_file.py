@@ -54,19 +54,19 @@ def _refuse_repeated_keys(node: yaml.Node | None) -> None:
 
 
 def _declaration(content: Any, path: Path) -> Declaration:
-    found = _mapping(
+    entries = _mapping(
         content, "the file", ("name", "nodes"), ("description", "edges", "rules", "network")
     )
-    nodes = _mapping(found["nodes"], "`nodes`")
-    rules = _texts(found.get("rules", []), "`rules`")
-    network = _text(found["network"], "`network`") if "network" in found else None
+    nodes = _mapping(entries["nodes"], "`nodes`")
+    rules = _texts(entries.get("rules", []), "`rules`")
+    network = _text(entries["network"], "`network`") if "network" in entries else None
     return Declaration(
-        name=_text(found["name"], "`name`"),
+        name=_text(entries["name"], "`name`"),
         nodes={name: _node(value, name) for name, value in nodes.items()},
-        edges=_edges(found["edges"]) if "edges" in found else CHAIN,
+        edges=_edges(entries["edges"]) if "edges" in entries else CHAIN,
         rules=[_function(rule, path.parent, "rule") for rule in rules],
         network=None if network is None else _function(network, path.parent, "network"),
-        description=_text(found.get("description", path.name), "`description`"),
+        description=_text(entries.get("description", path.name), "`description`"),
     )
 
 
@@ -84,12 +84,12 @@ def _node(value: Any, name: str) -> list[str] | Stage:
 
 
 def _edges(value: Any) -> Edges:
-    found = _mapping(value, "`edges`", optional=("fixed", "free", "inputs"))
-    fixed, free = found.get("fixed", []), found.get("free", [])
+    entries = _mapping(value, "`edges`", optional=("fixed", "free", "inputs"))
+    fixed, free = entries.get("fixed", []), entries.get("free", [])
     return Edges(
         fixed="chain" if fixed == "chain" else _links(fixed, "`fixed` (or `chain`)"),
         free="all" if free == "all" else _links(free, "`free` (or `all`)"),
-        inputs=_number(found.get("inputs", "0"), "`inputs`"),
+        inputs=_number(entries.get("inputs", "0"), "`inputs`"),
     )
 
 
