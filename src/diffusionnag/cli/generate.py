@@ -12,6 +12,7 @@ from diffusionnag.cli.options import (
     Device,
     Distinct,
     Diverse,
+    Fixed,
     GeneratorName,
     LimitProbability,
     Limits,
@@ -40,6 +41,7 @@ def generate(
     ] = None,
     limit: Limits = None,
     limit_probability: LimitProbability = 0.5,
+    fixed: Fixed = None,
     pareto: Annotated[
         bool,
         typer.Option(
@@ -79,6 +81,7 @@ def generate(
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.generation import Sampling, generate, stream_samples
     from diffusionnag.generation.streamed import MOST_AT_ONCE
+    from diffusionnag.spaces.fixed_nodes import read_fixed
 
     check_device(device)
     check_output(top, out, plot)
@@ -100,6 +103,7 @@ def generate(
                 guides=guide or (),
                 limits=limit or (),
                 limit_probability=limit_probability,
+                fixed=read_fixed(fixed or ()),
                 sampling=Sampling(solver, steps, seed),
                 generator=generator,
                 device=device,
@@ -114,6 +118,7 @@ def generate(
             guides=guide or (),
             limits=limit or (),
             limit_probability=limit_probability,
+            fixed=read_fixed(fixed or ()),
             method=methods[0] if methods else None,
             distinct=distinct,
             seconds=seconds,

@@ -28,6 +28,14 @@ Limits = Annotated[
 LimitProbability = Annotated[
     float, typer.Option(help="Probability with which predicted properties keep a limit.")
 ]
+Fixed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fix",
+        help="Operation that every architecture has at a node: '0>1=skip_connect'. May be repeated.",
+        metavar="NODE=OPERATION",
+    ),
+]
 GeneratorName = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperOption
 from diffusionnag.cli.options import (
     Cpus,
     ExecutorName,
+    Fixed,
     GeneratorName,
     Gpus,
     LimitProbability,
@@ -144,14 +145,7 @@ def search(
     ] = "none",
     limits: Limits = None,
     limit_probability: LimitProbability = 0.5,
-    fixed: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fix",
-            help="Operation that every proposal has at a node: '0>1=skip_connect'. May be repeated.",
-            metavar="NODE=OPERATION",
-        ),
-    ] = None,
+    fixed: Fixed = None,
     generator: GeneratorName = None,
     seed: Seed = 0,
     storage: Annotated[
@@ -195,10 +189,12 @@ def search(
     from diffusionnag.cli.show_search import draw_search, note_of, show_search
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.search import SearchTask
+    from diffusionnag.spaces.fixed_nodes import read_fixed
 
     check_output(top, out, plot)
     if plot is not None and len(objectives or ()) > MOST_DRAWN:
         raise DiffusionNAGError(f"--plot draws up to {MOST_DRAWN} objectives; leave it out")
+    asked["fixed"] = read_fixed(fixed or ())
     task = SearchTask(
         **{
             name: value

@@ -11,6 +11,7 @@ from diffusionnag.cli.options import (
     Count,
     Distinct,
     Diverse,
+    Fixed,
     GeneratorName,
     Images,
     LimitProbability,
@@ -40,6 +41,7 @@ def transfer(
     ] = None,
     limit: Limits = None,
     limit_probability: LimitProbability = 0.5,
+    fixed: Fixed = None,
     solver: Solver = None,
     steps: Steps = None,
     top: Top = 5,
@@ -70,6 +72,7 @@ def transfer(
     from diffusionnag.cli.show_generation import draw_generation, show_generation
     from diffusionnag.generation.run import transfer
     from diffusionnag.generation.sampling import Sampling
+    from diffusionnag.spaces.fixed_nodes import read_fixed
 
     check_output(top, out, plot)
     with progress_bar() as bar:
@@ -81,6 +84,7 @@ def transfer(
             guides=guide or (),
             limits=limit or (),
             limit_probability=limit_probability,
+            fixed=read_fixed(fixed or ()),
             method="sample" if sample else "best",
             distinct=distinct,
             seconds=seconds,

@@ -5,6 +5,7 @@ from diffusionnag.diffusion.denoiser import Denoiser, Parameterisation
 from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
 from diffusionnag.diffusion.evolution import Fitness, FitnessFunction, evolve
 from diffusionnag.diffusion.guided import Strength, constant, guided
+from diffusionnag.diffusion.inpainting import inpainting
 from diffusionnag.diffusion.losses import denoising_loss, score_matching_loss
 from diffusionnag.diffusion.particles import Particles, walk_particles
 from diffusionnag.diffusion.recipes import RECIPES, Recipe, get_recipe
@@ -41,6 +42,7 @@ __all__ = [
     "get_recipe",
     "get_solver",
     "guided",
+    "inpainting",
     "restart_undecided",
     "score_matching_loss",
     "sde_from_config",

@@ -49,13 +49,13 @@ def sample_derivative_free(
     check_numbers(count=count, population=population, steps=sampling.steps)
     if not math.isfinite(scale):
         raise DiffusionNAGError(f"the scale is {scale}; give a finite number")
-    space, denoiser = generator.search_space, generator.denoiser
+    space, sde = generator.search_space, generator.denoiser.sde
     asked = Fitness(fitness, space)
     rng, times = start(generator, sampling)
     collection = Collection(space, count, distinct=False, limits=[])
     while not collection.complete:
         collection.add(
-            evolve(denoiser, asked, denoiser.sde, times, max(population, count), rng, scale=scale)
+            evolve(generator.denoise, asked, sde, times, max(population, count), rng, scale=scale)
         )
     samples = collection.samples()
     details = Evolved(asked(samples.architectures).tolist(), asked.known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from diffusionnag.artifacts.schema import from_json
 from diffusionnag.diffusion import restart_undecided
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.guided import guided
+from diffusionnag.diffusion.inpainting import inpainting
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
 from diffusionnag.diffusion.solvers import Denoise, get_solver, time_grid
@@ -38,7 +40,7 @@ from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 KIND = "generators"
@@ -79,6 +81,22 @@ class Generator(ModelHubMixin):
         """Move the network to a device; return itself. Raises DiffusionNAGError if there is none."""
         self.denoiser.to(check_device(device))
         return self
+
+    def within(self, space: SearchSpace) -> Generator:
+        """Return the generator of a space in which nodes are fixed (see `fix_nodes`), else itself.
+
+        It generates the other nodes to go with them (in-painting). Raises DiffusionNAGError where
+        the space is a part of another one than the generator's.
+        """
+        if not isinstance(space, FixedNodes):
+            return self
+        if space.name != self.search_space.name:
+            raise DiffusionNAGError(
+                f"the generator is of {self.search_space.name}, not of {space.name}"
+            )
+        narrowed = copy.copy(self)
+        narrowed.search_space = space
+        return narrowed
 
     # -- sampling ---------------------------------------------------------------------------------
 
@@ -193,8 +211,9 @@ class Generator(ModelHubMixin):
 
         def denoise_rows(rows: Tensor) -> Denoise:
             if guide is None:
-                return self.denoiser
-            return guided(self.denoiser, guide.of_rows(rows), sampling.strength)
+                return self.denoise
+            denoise = guided(self.denoise, guide.of_rows(rows), sampling.strength)
+            return self._inpainting(denoise)
 
         denoise = denoise_rows(torch.ones(shape[0], dtype=torch.bool))
 
@@ -208,6 +227,15 @@ class Generator(ModelHubMixin):
                 if self.denoiser.parameterisation == "probabilities":
                     estimate = restart_undecided(denoise_rows, estimate, sde, randn)
             yield estimate.cpu().numpy()
+
+    @property
+    def denoise(self) -> Denoise:
+        """D(x, sigma) of the network, certain of the nodes that are fixed."""
+        return self._inpainting(self.denoiser)
+
+    def _inpainting(self, denoise: Denoise) -> Denoise:
+        space = self.search_space
+        return inpainting(denoise, space.fixed) if isinstance(space, FixedNodes) else denoise
 
     # -- saving and loading -----------------------------------------------------------------------
 
@@ -287,6 +315,6 @@ def open_generator(
 
     Raises DiffusionNAGError as `Generator.from_pretrained` does.
     """
-    if isinstance(generator, Generator):
-        return generator.to(device)
-    return Generator.from_pretrained(generator or space.name, search_space=space, device=device)
+    if not isinstance(generator, Generator):
+        generator = Generator.from_pretrained(generator or space.name, search_space=space.whole)
+    return generator.to(device).within(space)

@@ -42,7 +42,7 @@ def generation_quality(
     return GenerationQuality(
         validity=_percentage(len(valid), len(architectures)),
         uniqueness=_percentage(len(set(valid)), len(valid)),
-        novelty=_percentage(int((~training_set.contains(space, valid)).sum()), len(valid)),
+        novelty=_percentage(int((~training_set.contains(space.whole, valid)).sum()), len(valid)),
     )
 
 

@@ -48,7 +48,7 @@ def sample_resampled(
     another space, limits that nothing keeps, or where no particle ends valid and within them.
     """
     check_numbers(count=count, particles=particles, steps=sampling.steps)
-    space, denoiser = generator.search_space, generator.denoiser
+    space = generator.search_space
     guide = maximize(guide) if isinstance(guide, Property) else guide
     limits = limits_of(guide, space)
 
@@ -57,10 +57,10 @@ def sample_resampled(
 
     rng, times = start(generator, sampling, RESAMPLING_STEPS)
     walked = walk_particles(
-        denoiser,
+        generator.denoise,
         guide,
         space,
-        denoiser.sde,
+        generator.denoiser.sde,
         times,
         particles,
         rng,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.generation.streamed import check_count
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
-from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.spaces import SearchSpace, fix_nodes, get_search_space
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
@@ -40,6 +40,7 @@ def generate(
     guides: Sequence[str | Property] = (),
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
+    fixed: Mapping[str, str] | None = None,
     method: str | None = None,
     distinct: bool = False,
     seconds: float = 1.0,
@@ -54,7 +55,8 @@ def generate(
 
     A guide is `NAME` or `NAME=WEIGHT`, NAME being a shipped predictor, an analytic property, or the
     folder or hub id of a predictor; or it is a property. A limit reads like `params<=1.0M`, or is a
-    `Bound`. `method` is one of METHODS: `best` where there is a guide and `sample` where there is
+    `Bound`. What is `fixed`, operations by node, every architecture has, and the rest goes with it
+    (in-painting). `method` is one of METHODS: `best` where there is a guide and `sample` where there is
     none, unless another is named. `seconds`, `diverse` and `cautious` belong to the best and are
     those of `find_best`, `distinct` is that of `Generator.sample`. `generator` is the shipped one of
     the space unless another is named or given; the best need none. With `compare_unguided` as many
@@ -66,7 +68,10 @@ def generate(
         raise DiffusionNAGError(f"no method {method!r}; known: {', '.join(METHODS)}")
     check_count(count)
     space = get_search_space(search_space) if isinstance(search_space, str) else search_space
-    request = parse_request(guides, limits, limit_probability, space)
+    request = parse_request(guides, limits, limit_probability, space.whole)
+    if fixed:
+        space = fix_nodes(space, fixed)
+        space.sample(1)  # fails where nothing has all of it
     model = None
     if method != "best" or compare_unguided:
         model = open_generator(generator, space, device)
@@ -104,6 +109,7 @@ def transfer(
     guides: Sequence[str | Property] = (),
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
+    fixed: Mapping[str, str] | None = None,
     method: str = "best",
     distinct: bool = False,
     seconds: float = 1.0,
@@ -137,6 +143,7 @@ def transfer(
         guides=[accuracy, *guides],
         limits=limits,
         limit_probability=limit_probability,
+        fixed=fixed,
         method=method,
         distinct=distinct,
         seconds=seconds,

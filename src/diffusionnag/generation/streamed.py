@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from diffusionnag.generation.request import Request, parse_request
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.guidance.feasibility import limits_of
-from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.spaces import SearchSpace, fix_nodes, get_search_space
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 MOST_AT_ONCE = 100_000
@@ -53,6 +53,7 @@ def stream_samples(
     guides: Sequence[str | Property] = (),
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
+    fixed: Mapping[str, str] | None = None,
     sampling: Sampling = Sampling(),
     generator: str | Path | Generator | None = None,
     device: str = "cpu",
@@ -65,8 +66,9 @@ def stream_samples(
     nothing is left of a file that was not finished.
     """
     space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    request = parse_request(guides, limits, limit_probability, space.whole)
+    space = fix_nodes(space, fixed) if fixed else space
     model = open_generator(generator, space, device)
-    request = parse_request(guides, limits, limit_probability, space)
     _check_room(space, count, Path(path), request)
     guide = request.guidance()
     bounds = limits_of(guide, space)

@@ -23,12 +23,10 @@ from diffusionnag.predictors import FEWEST_ARCHITECTURES
 from diffusionnag.search.proposers import (
     CANDIDATES,
     Corrected,
-    FixedNodes,
     Proposer,
     Proposes,
     draw_apart,
     draw_untaken,
-    fix_nodes,
 )
 from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (
@@ -43,7 +41,7 @@ from diffusionnag.search.trials import (
     without_interrupted,
     worst_case,
 )
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace, fix_nodes
 
 WARM_UP = 5
 CLAIMS = 100

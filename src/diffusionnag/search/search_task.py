@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -73,8 +73,8 @@ class SearchTask:
     limits: Sequence[str | Bound] = ()
     """Limits on properties known before measuring, which every proposal keeps."""
     limit_probability: float = 0.5
-    fixed: Sequence[str] = ()
-    """Operations `NODE=OPERATION` that every proposal has."""
+    fixed: Mapping[str, str] | None = None
+    """Operation by node that every proposal has."""
     generator: str | Path | Generator | None = None
     storage: str | None = None
     """Where the study is kept (see `open_storage`); in memory if left out."""
@@ -161,7 +161,7 @@ class SearchTask:
         return new_searcher(
             self.searcher,
             space,
-            fixed=dict(map(_split_fixed, self.fixed)),
+            fixed=self.fixed,
             seed=self.seed,
             limits=parse_request([], self.limits, self.limit_probability, space).limits or None,
             acquisition=self.acquisition,
@@ -206,13 +206,6 @@ class SearchTask:
             evaluate=evaluate,
             cost=self.cost,
         )
-
-
-def _split_fixed(text: str) -> tuple[str, str]:
-    node, separator, operation = text.partition("=")
-    if not separator:
-        raise DiffusionNAGError(f"--fix {text!r} should read like NODE=OPERATION")
-    return node, operation
 
 
 def search(

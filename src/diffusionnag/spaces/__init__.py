@@ -14,6 +14,7 @@ from diffusionnag.spaces.constrained_decoding import mend_invalid
 from diffusionnag.spaces.cost import Cost, Counter, unit
 from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
+from diffusionnag.spaces.fixed_nodes import FixedNodes, fix_nodes
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
@@ -32,6 +33,7 @@ __all__ = [
     "Declaration",
     "Edge",
     "Edges",
+    "FixedNodes",
     "ImageClassification",
     "NetworkFamily",
     "SearchSpace",
@@ -39,6 +41,7 @@ __all__ = [
     "Validity",
     "Wiring",
     "declared_space",
+    "fix_nodes",
     "get_search_space",
     "mend_invalid",
     "operation_indices",

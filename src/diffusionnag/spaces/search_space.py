@@ -113,6 +113,11 @@ class SearchSpace(ABC):
         """
         raise NotImplementedError
 
+    @property
+    def whole(self) -> SearchSpace:
+        """The space of which this is a part: itself, unless nodes are fixed (see `fix_nodes`)."""
+        return self
+
     # -- rules ------------------------------------------------------------------------------------
 
     @cached_property

@@ -3,7 +3,6 @@
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
 from diffusionnag.search.proposers._corrected import Corrected
 from diffusionnag.search.proposers._draws import draw_apart, draw_untaken
-from diffusionnag.search.proposers._fixed import FixedNodes, fix_nodes
 from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
@@ -13,12 +12,10 @@ __all__ = [
     "MAGNITUDE",
     "STRATEGIES",
     "Corrected",
-    "FixedNodes",
     "Proposer",
     "Proposes",
     "Surrogate",
     "acquire",
     "draw_apart",
     "draw_untaken",
-    "fix_nodes",
 ]

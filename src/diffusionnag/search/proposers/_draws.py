@@ -12,8 +12,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit
-from diffusionnag.search.proposers._fixed import FixedNodes
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace
 
 COMPARED = 256
 """Uniform draws of which one that differs from all before is chosen."""
@@ -78,7 +77,9 @@ def draw_untaken(
         rest: Sequence[Architecture] = list(space.enumerate())
     elif limits and generator is not None:
         seed = int(rng.integers(2**31))
-        rest = generator.sample(GENERATED, guide=Sum(tuple(limits)), sampling=Sampling(seed=seed))
+        rest = generator.within(space).sample(
+            GENERATED, guide=Sum(tuple(limits)), sampling=Sampling(seed=seed)
+        )
     else:
         rest = []
     left = within_limits(

@@ -21,7 +21,6 @@ from diffusionnag.guidance.terms import RowWeights, Sum
 from diffusionnag.search._choices import check_choice
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS
 from diffusionnag.search.proposers._draws import draw_untaken, generate_promising
-from diffusionnag.search.proposers._fixed import FixedGuidance, FixedNodes
 from diffusionnag.search.proposers._learned import Learned, Surrogate, gaussian_process, learn
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -97,8 +96,7 @@ class Proposer:
         one value. Raises SpaceExhaustedError when all that keeps the limits is taken.
         """
         # What was measured before may have other operations at nodes that are fixed now.
-        whole = self.space.whole if isinstance(self.space, FixedNodes) else self.space
-        learned = learn(whole, measured, self.surrogate, rng)
+        learned = learn(self.space.whole, measured, self.surrogate, rng)
         if learned is None:
             return self.draw(taken, rng)
         candidates = dict.fromkeys(self.find_candidates(learned, rng))
@@ -143,13 +141,9 @@ class Proposer:
             pulls = [RowWeights(pull, share) for pull, share in zip(pulls, shares, strict=True)]
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide: Guidance = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
-        if isinstance(self.space, FixedNodes):
-            guide = Sum((guide, FixedGuidance(self.space)))
-        drawn = self.generator.draw(
+        drawn = self.generator.within(self.space).draw(
             self.candidates, guide=guide, sampling=Sampling(seed=seed, steps=STEPS)
         )
-        if isinstance(self.space, FixedNodes):
-            drawn = self.space.with_fixed(drawn)
         return [architecture for architecture in drawn if self.space.is_valid(architecture)]
 
 

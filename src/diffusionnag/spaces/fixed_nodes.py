@@ -1,23 +1,18 @@
-"""A search space of which some nodes are decided: the rest is proposed given them."""
+"""A search space of which some nodes are decided: the rest is drawn and generated given them."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.guidance import Guidance
-from diffusionnag.guidance.properties import GUIDANCE_SCALE
-from diffusionnag.spaces import Architecture, SearchSpace
-
-SMALLEST_SHARE = 1e-3
-"""Of an operation at a node that is not clean yet, so that its logarithm has a slope."""
+from diffusionnag.spaces.architecture import Architecture
+from diffusionnag.spaces.search_space import ENUMERABLE, SearchSpace
 
 ROUNDS, DRAWN = 100, 64
 """Rounds of so many draws, before what is fixed is taken to allow hardly anything."""
@@ -28,14 +23,33 @@ class FixedNodes(SearchSpace):
 
     fixed: Mapping[int, int]
     """Operation by node, as numbers."""
-    whole: SearchSpace
-    """The space in which nothing is fixed."""
+    _whole: SearchSpace
+
+    @property
+    def whole(self) -> SearchSpace:
+        """The space in which nothing is fixed."""
+        return self._whole
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the only operation of a fixed node, else those of the space."""
         if node in self.fixed:
             return (self.operations[self.fixed[node]],)
         return super().choices(node)
+
+    # -- rules ------------------------------------------------------------------------------------
+
+    def obeys_rule(self, operations: np.ndarray) -> np.ndarray:
+        """Return which rows have the fixed operations and break no rule, `batch` bool."""
+        return self._has_fixed(operations) & super().obeys_rule(operations)
+
+    def _obeying(self, drawn: np.ndarray) -> np.ndarray:
+        drawn = super()._obeying(drawn[self._has_fixed(drawn)])
+        return drawn[self.obeys_rule(drawn)]
+
+    def _has_fixed(self, operations: np.ndarray) -> np.ndarray:
+        return (operations[:, list(self.fixed)] == list(self.fixed.values())).all(1)
+
+    # -- drawing and changing ---------------------------------------------------------------------
 
     def sample_operations(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw architectures with the fixed operations, `count x N`, as the space draws them."""
@@ -46,10 +60,6 @@ class FixedNodes(SearchSpace):
             if sum(map(len, kept)) >= count:
                 return np.concatenate(kept)[:count]
         raise DiffusionNAGError(f"hardly any {self.name} architecture has {self.describe()}")
-
-    def _obeying(self, drawn: np.ndarray) -> np.ndarray:
-        nodes, operations = list(self.fixed), list(self.fixed.values())
-        return super()._obeying(drawn[(drawn[:, nodes] == operations).all(1)])
 
     def mutate(self, architecture: Architecture, seed: Seed = 0) -> Architecture:
         """Return a valid architecture with the fixed operations, made by one further change."""
@@ -80,6 +90,32 @@ class FixedNodes(SearchSpace):
         pairs = self.fixed.items()
         return " and ".join(f"{self.nodes[node]} = {self.operations[op]}" for node, op in pairs)
 
+    # -- all that is left of the space ------------------------------------------------------------
+
+    @cached_property
+    def combinations(self) -> int:
+        """The number of ways to place allowed operations, the rule not considered."""
+        return math.prod(int(row.sum()) for row in self.allowed)
+
+    @property
+    def is_enumerable(self) -> bool:
+        """Whether `enumerate` can walk through what is left in reasonable time."""
+        return self.combinations <= ENUMERABLE
+
+    @cached_property
+    def size(self) -> int:
+        """The number of architectures that are left; of many, how many there are at most."""
+        if self.is_enumerable:
+            return sum(map(len, self.enumerate_operations()))
+        return min(self.whole.size, self.combinations)
+
+    def enumerate_operations(self) -> Iterator[np.ndarray]:
+        """Yield what is left once, in chunks of operation indices, `chunk x N`."""
+        return SearchSpace.enumerate_operations(self)
+
+    def _walk(self) -> Iterator[tuple[int, ...]]:
+        return SearchSpace._walk(self)
+
 
 def fix_nodes(space: SearchSpace, fixed: Mapping[str, str]) -> FixedNodes:
     """Return a space with these operations at nodes, by name, and everything else as it was.
@@ -106,18 +142,17 @@ def fix_nodes(space: SearchSpace, fixed: Mapping[str, str]) -> FixedNodes:
         del vars(narrowed)[name]
     narrowed.__class__ = type("FixedNodes", (FixedNodes, type(space)), {})
     assert isinstance(narrowed, FixedNodes)
-    narrowed.fixed, narrowed.whole = places, space
+    narrowed.fixed, narrowed._whole = places, space
     return narrowed
 
 
-class FixedGuidance(Guidance):
-    """Guidance to the fixed operations, so that the others are generated to go with them."""
-
-    def __init__(self, space: FixedNodes) -> None:
-        self.nodes = torch.tensor(list(space.fixed))
-        self.operations = torch.tensor(list(space.fixed.values()))
-
-    def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
-        """Return k times the logarithm of the fixed operations' shares, `batch`."""
-        shares = clean[:, self.nodes, self.operations].clamp(min=SMALLEST_SHARE)
-        return GUIDANCE_SCALE * shares.log().sum(1)
+def read_fixed(texts: Sequence[str]) -> dict[str, str]:
+    """Return operations by node from texts NODE=OPERATION; raises DiffusionNAGError for others."""
+    fixed: dict[str, str] = {}
+    for text in texts:
+        node, separator, operation = text.partition("=")
+        if not separator:
+            raise DiffusionNAGError(f"--fix {text!r} should read like NODE=OPERATION")
+        if fixed.setdefault(node, operation) != operation:
+            raise DiffusionNAGError(f"--fix gives {node} two operations; leave one out")
+    return fixed

@@ -1,0 +1,37 @@
+"""What is left of a search space where some nodes have one operation only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diffusionnag import get_search_space
+from diffusionnag.search import parameters_of
+from diffusionnag.spaces import fix_nodes
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "darts", "mnasnet", "nasbench_graph"])
+def test_draws_neighbours_and_mutants_have_what_is_fixed(name: str) -> None:
+    space = get_search_space(name)
+    (example,) = space.sample(1, 3)
+    fixed = dict(list(parameters_of(space, example).items())[:2])
+    narrowed = fix_nodes(space, fixed)
+    drawn = narrowed.sample(20, 0)
+    around = [*narrowed.neighbours(space.sample(1, 4)[0]), narrowed.mutate(drawn[0], 1)]
+    for architecture in (*drawn, *around):
+        assert space.is_valid(architecture)
+        assert parameters_of(space, architecture).items() >= fixed.items()
+
+
+def test_what_is_left_is_counted_and_walked_through() -> None:
+    space = get_search_space("nasbench201")
+    narrowed = fix_nodes(space, {"0>1": "none", "2>3": "none"})
+    assert narrowed.size == len(list(narrowed.enumerate())) == narrowed.combinations == 5**4
+    assert narrowed.whole is space is space.whole
+    phone = get_search_space("mobilenetv3")
+    (example,) = phone.sample(1, 0)
+    decided = dict(list(parameters_of(phone, example).items())[:17])
+    assert not phone.is_enumerable
+    assert fix_nodes(phone, decided).is_enumerable
+    everywhere = np.concatenate(list(fix_nodes(phone, decided).enumerate_operations()))
+    assert fix_nodes(phone, decided).size == len(everywhere) > 10
