@@ -49,7 +49,11 @@ SAME_NAME = {
 }
 """Module names of which each place holds what its package holds of one search space."""
 
+VAGUE = {"one", "found"}
+"""What no variable is called: each is called what it is."""
+
 PATHS = sorted(ROOT.rglob("*.py"))
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").rglob("*.py"))
 
 
 def _name(path: Path) -> str:
@@ -187,3 +191,25 @@ def test_module_names_tell_modules_apart() -> None:
         if not packages <= SAME_NAME.get(name, set())
     }
     assert unexpected == {}
+
+
+def _variables(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield each place where a variable or a parameter gets its name, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name, node.lineno
+
+
+def test_variables_are_called_what_they_are() -> None:
+    vague = [
+        f"{path}:{line}: {name}"
+        for path in (*PATHS, *EXPERIMENTS)
+        for name, line in _variables(_tree(path))
+        if name in VAGUE
+    ]
+    assert EXPERIMENTS
+    assert vague == []

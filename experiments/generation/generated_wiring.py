@@ -33,7 +33,7 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
         space = generator.search_space
         drawn, mended = draw_and_mend(generator, steps)
         quality = generation_quality(space, drawn, generator.training_set)
-        valid = [one for one in drawn if space.is_valid(one)]
+        valid = [architecture for architecture in drawn if space.is_valid(architecture)]
         after = 100 * (len(valid) + len(mended)) / SAMPLES
         met = -math.expm1(SAMPLES * math.log1p(-1 / space.size))
         expected = 100 * space.size / SAMPLES * met
@@ -71,9 +71,9 @@ def draw_and_mend(
     drawn: list[Architecture] = []
     mended: list[Architecture] = []
     for estimate in generator.estimates(sampling=Sampling(steps=steps)):
-        found = space.decode(estimate)[: SAMPLES - len(drawn)]
-        mended += mend_invalid(space, found, estimate[: len(found)])
-        drawn += found
+        architectures = space.decode(estimate)[: SAMPLES - len(drawn)]
+        mended += mend_invalid(space, architectures, estimate[: len(architectures)])
+        drawn += architectures
         if len(drawn) == SAMPLES:
             break
     return drawn, mended
@@ -91,13 +91,13 @@ def _p_of_wirings(
     from scipy.stats import chisquare
 
     present = space.wiring.presence(everything)
-    shown = space.wiring.presence(np.array([one.operations for one in drawn]))
-    expected, found = Counter(map(bytes, present)), Counter(map(bytes, shown))
+    shown = space.wiring.presence(np.array([architecture.operations for architecture in drawn]))
+    expected, counted = Counter(map(bytes, present)), Counter(map(bytes, shown))
     if len(expected) * FEWEST_EXPECTED > len(drawn):
-        expected, found = Counter(present.sum(1).tolist()), Counter(shown.sum(1).tolist())
+        expected, counted = Counter(present.sum(1).tolist()), Counter(shown.sum(1).tolist())
     fewest = FEWEST_EXPECTED * len(everything) / len(drawn)
     kept = [kind for kind, count in expected.items() if count >= fewest]
-    counts = np.array([found[kind] for kind in kept])
+    counts = np.array([counted[kind] for kind in kept])
     shares = np.array([expected[kind] for kind in kept])
     return float(chisquare(counts, shares / shares.sum() * counts.sum()).pvalue)
 
@@ -108,13 +108,13 @@ def _p_of_operations(
     from scipy.stats import chisquare
 
     counts = operation_counts(space, drawn)
-    found: dict[str, float] = {}
+    p_values: dict[str, float] = {}
     for node, name in enumerate(space.nodes):
         whole = np.bincount(everything[:, node], minlength=len(space.operations))
         if node in space.wiring.nodes or (whole > 0).sum() == 1:
             continue
         kept = whole > 0
         expected = whole[kept] / whole.sum() * len(drawn)
-        found[name] = float(chisquare(counts[node][kept], expected).pvalue)
-    lowest = min(found, key=lambda name: found[name])
-    return f"{found[lowest]:.2g} ({lowest})"
+        p_values[name] = float(chisquare(counts[node][kept], expected).pvalue)
+    lowest = min(p_values, key=lambda name: p_values[name])
+    return f"{p_values[lowest]:.2g} ({lowest})"

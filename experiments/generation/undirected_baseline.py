@@ -147,8 +147,8 @@ class UndirectedModel:
         spread = torch.sqrt(DATA_VARIANCE + sigma**2)[:, None, None]
         scaled = state / spread
         x, adjacency = scaled.split([len(self.space.operations), len(self.space.nodes)], dim=-1)
-        found = torch.cat(self.network(x, adjacency, self.sde.time(sigma)), dim=-1)
-        return sigma[:, None, None] / spread * scaled + math.sqrt(DATA_VARIANCE) / spread * found
+        added = torch.cat(self.network(x, adjacency, self.sde.time(sigma)), dim=-1)
+        return sigma[:, None, None] / spread * scaled + math.sqrt(DATA_VARIANCE) / spread * added
 
     def denoise(self, state: Tensor, sigma: Tensor) -> Tensor:
         """Return the estimate of the clean [X | A], `batch x N x (F + N)`, for a scalar sigma."""
@@ -171,9 +171,9 @@ class UndirectedModel:
             batch = min(SAMPLED_TOGETHER, count - start)
             with torch.inference_mode():
                 state = self.sde.prior_std() * randn(torch.empty(batch, nodes, operations + nodes))
-                found = chosen.solve(self.denoise, state, self.sde, times, randn).numpy()
-            rows = self.space.decode(found[..., :operations])
-            wirings = np.triu(found[..., operations:] > 0.5, 1)
+                estimates = chosen.solve(self.denoise, state, self.sde, times, randn).numpy()
+            rows = self.space.decode(estimates[..., :operations])
+            wirings = np.triu(estimates[..., operations:] > 0.5, 1)
             for row, wiring in zip(rows, wirings, strict=True):
                 edges = tuple((i, j) for i, j in np.argwhere(wiring).tolist())
                 graphs.append(UndirectedGraph(row.operations, edges))

@@ -108,10 +108,10 @@ class _Study:
 
     def generate(self, predictor: PropertyPredictor, count: int = SAMPLES) -> np.ndarray:
         """Return the rows of distinct networks generated under a predictor's guidance."""
-        found = self.generator.sample(
+        networks = self.generator.sample(
             count, guide=predictor, distinct=True, sampling=Sampling(seed=SEED)
         )
-        return self._rows(found)
+        return self._rows(networks)
 
     def label_in_rounds(self) -> np.ndarray:
         """Return the rows labelled, each round's chosen by a predictor that learnt from the former."""
@@ -132,19 +132,19 @@ class _Study:
         latency = self.table.column(column)
         limit = float(np.median(latency))
         guide = 1.0 * predictor + (self.fit(labelled, column) <= limit)
-        found = self.generator.sample(
+        networks = self.generator.sample(
             SAMPLES, guide=guide, distinct=True, sampling=Sampling(seed=SEED)
         )
-        return _closed(self.accuracy[self._rows(found)], self.accuracy[latency <= limit])
+        return _closed(self.accuracy[self._rows(networks)], self.accuracy[latency <= limit])
 
     @functools.cached_property
     def _row(self) -> dict[Architecture, int]:
-        return {one: row for row, one in enumerate(self.networks)}
+        return {network: row for row, network in enumerate(self.networks)}
 
-    def _rows(self, found: Sequence[Architecture]) -> np.ndarray:
-        return np.array([self._row[one] for one in found])
+    def _rows(self, networks: Sequence[Architecture]) -> np.ndarray:
+        return np.array([self._row[network] for network in networks])
 
 
-def _closed(found: np.ndarray, everything: np.ndarray) -> float:
+def _closed(values: np.ndarray, everything: np.ndarray) -> float:
     oracle = np.sort(everything)[-SAMPLES:].mean()
-    return 100 * (found.mean() - everything.mean()) / (oracle - everything.mean())
+    return 100 * (values.mean() - everything.mean()) / (oracle - everything.mean())

@@ -48,20 +48,20 @@ def graph_search(report: Callable[[str], None]) -> ResultTable:
     """
     benchmarks = [graph_benchmark(dataset) for dataset in COMPLETE_DATASETS]
     runs = {
-        (one, searcher): [Run(one, searcher, seed, cap) for seed in SEEDS]
-        for one in benchmarks
+        (benchmark, searcher): [Run(benchmark, searcher, seed, cap) for seed in SEEDS]
+        for benchmark in benchmarks
         for searcher, cap in SEARCHERS.items()
     }
-    found = run_searches([run for group in runs.values() for run in group], report)
+    outcomes_of = run_searches([run for group in runs.values() for run in group], report)
     rows = []
-    for one in benchmarks:
+    for benchmark in benchmarks:
         counts, accuracies = [], []
         for searcher, cap in SEARCHERS.items():
-            outcomes = [found[run] for run in runs[one, searcher]]
-            counts.append(median_to_goal(one, outcomes, cap))
+            outcomes = [outcomes_of[run] for run in runs[benchmark, searcher]]
+            counts.append(median_to_goal(benchmark, outcomes, cap))
             tested = [outcome.best_so_far(COMPARED_AT)[-1] for outcome in outcomes]
             accuracies.append(mean_and_std(tested))
-        rows.append((one.name, *counts, *accuracies))
+        rows.append((benchmark.name, *counts, *accuracies))
     names = [searcher.label for searcher in SEARCHERS]
     return ResultTable(
         title="Measurements until one of the best 0.1 % of graph networks is found",
@@ -71,7 +71,7 @@ def graph_search(report: Callable[[str], None]) -> ResultTable:
             f"Validation accuracy is searched. Median over {len(SEEDS)} seeds, in brackets the "
             f"lowest and the highest, of the networks measured until one of the {GOALS} with the "
             "highest is. A search is given up after "
-            f"{', '.join(f'{cap:,} ({one.label})' for one, cap in SEARCHERS.items())}. The "
+            f"{', '.join(f'{cap:,} ({searcher.label})' for searcher, cap in SEARCHERS.items())}. The "
             f"median of uniform draws would be {median_of_draws(get_search_space(SPACE).size)}.",
             f"Test %: test accuracy, mean and std, of the network with the highest validation "
             f"accuracy among the first {COMPARED_AT} (or fewer, where the search had ended).",

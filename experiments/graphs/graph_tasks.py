@@ -51,19 +51,19 @@ class KnownDatasets:
 
     def ranked_by(self, others: Sequence[str]) -> list[Architecture]:
         """Return all networks, the best first by the mean normal score in these complete tables."""
-        columns = [self.table.column(f"{one}_validation") for one in others]
-        scores = np.sum([RankGaussian.fit(one).to_normal(one) for one in columns], axis=0)
+        columns = [self.table.column(f"{dataset}_validation") for dataset in others]
+        scores = np.sum([RankGaussian.fit(column).to_normal(column) for column in columns], axis=0)
         return [self.networks[row] for row in np.argsort(-scores)]
 
     def generate(self, weights: Mapping[str, float]) -> list[Architecture]:
         """Return distinct networks generated under the weighted predictors, the best first."""
-        guides = [maximize(self.predictors[one], weight) for one, weight in weights.items()]
+        guides = [maximize(self.predictors[dataset], weight) for dataset, weight in weights.items()]
         guide = functools.reduce(operator.add, guides)
-        found = self.generator.sample(
+        networks = self.generator.sample(
             GENERATED, guide=guide, distinct=True, sampling=Sampling(seed=0)
         )
-        order = np.argsort(-merit(guide, self.generator.search_space, found))
-        return [found[row] for row in order]
+        order = np.argsort(-merit(guide, self.generator.search_space, networks))
+        return [networks[row] for row in order]
 
 
 def learn(report: Callable[[str], None]) -> KnownDatasets:
@@ -78,10 +78,12 @@ def learn(report: Callable[[str], None]) -> KnownDatasets:
     labelled = [networks[row] for row in rows]
     report(f"learning from {LABELLED} networks of each data set")
     predictors = {}
-    for one in COMPLETE_DATASETS:
-        predictor = PropertyPredictor(space, one, magnitude=MAGNITUDE)
-        predictors[one] = predictor.fit(labelled, table.column(f"{one}_validation")[rows])
-    scores = {one: predictor.normal_score(labelled) for one, predictor in predictors.items()}
+    for dataset in COMPLETE_DATASETS:
+        predictor = PropertyPredictor(space, dataset, magnitude=MAGNITUDE)
+        predictors[dataset] = predictor.fit(labelled, table.column(f"{dataset}_validation")[rows])
+    scores = {
+        dataset: predictor.normal_score(labelled) for dataset, predictor in predictors.items()
+    }
     return KnownDatasets(generator, table, networks, predictors, scores)
 
 
@@ -97,7 +99,7 @@ class Task:
     @functools.cached_property
     def row(self) -> Mapping[Architecture, int]:
         """The row of each network."""
-        return {one: row for row, one in enumerate(self.networks)}
+        return {network: row for row, network in enumerate(self.networks)}
 
     @functools.cached_property
     def goal(self) -> float:
@@ -106,23 +108,23 @@ class Task:
 
     def regrets(self, ranked: Sequence[Architecture]) -> str:
         """Return what a ranking loses with its first, with its first five, and the first goal's place."""
-        rows = [self.row[one] for one in ranked]
-        one, five = (self.test.max() - self.test[rows[:count]].max() for count in (1, WARM_UP))
+        rows = [self.row[network] for network in ranked]
+        first, five = (self.test.max() - self.test[rows[:count]].max() for count in (1, WARM_UP))
         place = self.place_of_goal(ranked)
-        return f"{one:.2f} / {five:.2f} ({f'> {len(rows)}' if place is None else place})"
+        return f"{first:.2f} / {five:.2f} ({f'> {len(rows)}' if place is None else place})"
 
     def place_of_goal(self, ranked: Sequence[Architecture]) -> int | None:
         """Return the place of the first goal in a ranking, None if there is none."""
-        goals = self.validation[[self.row[one] for one in ranked]] >= self.goal
+        goals = self.validation[[self.row[network] for network in ranked]] >= self.goal
         return int(goals.argmax()) + 1 if goals.any() else None
 
     def random_regrets(self) -> str:
         """Return the mean of the same for uniform draws."""
         draws = np.random.default_rng(0).integers(len(self.test), size=(10_000, WARM_UP))
-        one, five = (
+        first, five = (
             (self.test.max() - self.test[draws[:, :count]].max(1)).mean() for count in (1, WARM_UP)
         )
-        return f"{one:.2f} / {five:.2f} ({median_of_draws(len(self.test))})"
+        return f"{first:.2f} / {five:.2f} ({median_of_draws(len(self.test))})"
 
     def search(self, first: Sequence[Architecture], experience: np.ndarray, seed: int) -> float:
         """Return how many are measured until the goal, infinite where 150 are not enough.
@@ -138,7 +140,7 @@ class Task:
         )
         values = propose_until_goal(
             proposer,
-            lambda one: float(self.validation[self.row[one]]),
+            lambda network: float(self.validation[self.row[network]]),
             lambda value: value >= self.goal,
             CAP,
             first=first,
@@ -153,7 +155,7 @@ class _Lookup:
     def __init__(
         self, space: SearchSpace, networks: Sequence[Architecture], experience: np.ndarray
     ) -> None:
-        operations = np.array([one.operations for one in networks])
+        operations = np.array([network.operations for network in networks])
         self.base = len(space.operations) ** np.arange(operations.shape[1])
         codes = operations @ self.base
         order = codes.argsort()

@@ -35,13 +35,13 @@ def graph_transfer(report: Callable[[str], None]) -> ResultTable:
     Raises DiffusionNAGError where nas-bench-graph is not installed.
     """
     known = learn(report)
-    found = []
+    rows = []
     for target in COMPLETE_DATASETS:
         report(f"{target}: generating")
-        others = [one for one in COMPLETE_DATASETS if one != target]
+        others = [dataset for dataset in COMPLETE_DATASETS if dataset != target]
         task = known.task(target)
-        length = best_length(others, {one: known.scores[one] for one in others})
-        found.append(
+        length = best_length(others, {dataset: known.scores[dataset] for dataset in others})
+        rows.append(
             (
                 target,
                 task.regrets(known.ranked_by(others)),
@@ -56,7 +56,7 @@ def graph_transfer(report: Callable[[str], None]) -> ResultTable:
             *("data set", "all measured on the others", "generated, mean of predictors"),
             *("generated, weights by statistics", "uniform draws"),
         ),
-        rows=tuple(found),
+        rows=tuple(rows),
         notes=(
             "Test accuracy in % that the first / the best of the first five falls short of the best "
             f"of all; in brackets the place of the first of the {GOALS} networks with the highest "
@@ -73,9 +73,9 @@ def graph_transfer(report: Callable[[str], None]) -> ResultTable:
 
 def similarity(target: str, others: Sequence[str], length: float) -> dict[str, float]:
     """Return a weight for each other data set that falls with the distance of its statistics."""
-    values = np.array([_encoding(one) for one in _STATISTICS])
+    values = np.array([_encoding(dataset) for dataset in _STATISTICS])
     scaled = dict(zip(_STATISTICS, (values - values.mean(0)) / values.std(0), strict=True))
-    distances = np.array([np.square(scaled[one] - scaled[target]).sum() for one in others])
+    distances = np.array([np.square(scaled[dataset] - scaled[target]).sum() for dataset in others])
     weights = np.exp(-0.5 * (distances - distances.min()) / length**2)
     return dict(zip(others, (weights / weights.sum()).tolist(), strict=True))
 
@@ -84,13 +84,13 @@ def best_length(known: Sequence[str], scores: Mapping[str, np.ndarray]) -> float
     """Return the length at which each known data set is predicted best by the rest of them."""
 
     def agreement(length: float) -> float:
-        found = []
+        correlations = []
         for target in known:
-            rest = [one for one in known if one != target]
+            rest = [dataset for dataset in known if dataset != target]
             weights = similarity(target, rest, length)
-            predicted = sum(weights[one] * scores[one] for one in rest)
-            found.append(np.corrcoef(predicted, scores[target])[0, 1])
-        return float(np.mean(found))
+            predicted = sum(weights[dataset] * scores[dataset] for dataset in rest)
+            correlations.append(np.corrcoef(predicted, scores[target])[0, 1])
+        return float(np.mean(correlations))
 
     return max(LENGTHS, key=agreement)
 

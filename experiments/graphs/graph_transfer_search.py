@@ -34,23 +34,26 @@ def graph_transfer_search(report: Callable[[str], None]) -> ResultTable:
     Raises DiffusionNAGError where nas-bench-graph is not installed.
     """
     known = learn(report)
-    scores = {one: found.normal_score(known.networks) for one, found in known.predictors.items()}
+    scores = {
+        dataset: predictor.normal_score(known.networks)
+        for dataset, predictor in known.predictors.items()
+    }
     benchmarks = {target: graph_benchmark(target) for target in COMPLETE_DATASETS}
     runs = {
-        target: [Run(one, TPE, seed, SEARCHERS[TPE]) for seed in SEEDS]
-        for target, one in benchmarks.items()
+        target: [Run(benchmark, TPE, seed, SEARCHERS[TPE]) for seed in SEEDS]
+        for target, benchmark in benchmarks.items()
     }
     outcomes = run_searches([run for group in runs.values() for run in group], report)
-    found = []
+    rows = []
     for target, benchmark in benchmarks.items():
         report(f"{target}: searching")
-        others = [one for one in COMPLETE_DATASETS if one != target]
+        others = [dataset for dataset in COMPLETE_DATASETS if dataset != target]
         first = known.generate(dict.fromkeys(others, 1 / len(others)))[:WARM_UP]
-        experience = np.stack([scores[one] for one in others], axis=1)
+        experience = np.stack([scores[dataset] for dataset in others], axis=1)
         task = known.task(target)
         counts = [task.search(first, experience, seed) for seed in SEEDS]
         by_tpe = [outcomes[run] for run in runs[target]]
-        found.append(
+        rows.append(
             (
                 target,
                 median_and_range(counts, CAP),
@@ -62,7 +65,7 @@ def graph_transfer_search(report: Callable[[str], None]) -> ResultTable:
     return ResultTable(
         title="Measurements until one of the best 0.1 % of graph networks, from seven other data sets",
         columns=("data set", "with the seven", "ranked by the seven", "tpe", "uniform draws"),
-        rows=tuple(found),
+        rows=tuple(rows),
         notes=(
             f"Validation accuracies measured until one of the {GOALS} highest, median over "
             f"{len(SEEDS)} seeds, in brackets the lowest and the highest; given up after {CAP}, TPE "

@@ -62,9 +62,9 @@ def cases() -> Iterator[Case]:
     """Yield the grid; limits are quantiles of random draws."""
     for name, names in PROPERTIES.items():
         space = get_search_space(name)
-        properties = [read_property(one, space) for one in names]
+        properties = [read_property(name, space) for name in names]
         drawn = space.sample(SURVEYED, 0)
-        values = [one.predict(drawn)[0] for one in properties]
+        values = [property_.predict(drawn)[0] for property_ in properties]
         for (kind, (guides, limits)), quantile in itertools.product(KINDS.items(), QUANTILES):
             bounds = tuple(
                 limit(properties[row], at_most=float(np.quantile(values[row], quantile)))
@@ -83,7 +83,7 @@ def best(report: Callable[[str], None]) -> ResultTable:
             report(f"{case.space.name}, {case.kind} at {case.quantile:g}: {counts}")
             runs = np.array([_compared(case, counts, seed) for seed in seeds])
             for count, figures in zip(counts, runs.transpose(1, 0, 2), strict=True):
-                found, evolved, seconds, ratio, predicted, complete = figures.mean(0)
+                mean, evolved, seconds, ratio, predicted, complete = figures.mean(0)
                 gain = figures[:, 0] - figures[:, 1]
                 gained[case.space.name] += gain.tolist()
                 rows.append(
@@ -92,7 +92,7 @@ def best(report: Callable[[str], None]) -> ResultTable:
                         case.kind,
                         f"{100 * case.quantile:g} %",
                         f"{count:,}",
-                        f"{found:.3f}",
+                        f"{mean:.3f}",
                         f"{evolved:.3f}" if complete == 1 else f"{evolved:.3f} *",
                         f"{(gain >= -ROUNDING).sum()} of {len(seeds)}",
                         f"{seconds:.2f}",
@@ -101,7 +101,7 @@ def best(report: Callable[[str], None]) -> ResultTable:
                     )
                 )
     spaces = map(get_search_space, PROPERTIES)
-    mutating = ", ".join(f"{one.name} {_seconds_of_mutating(one):.0f} s" for one in spaces)
+    mutating = ", ".join(f"{space.name} {_seconds_of_mutating(space):.0f} s" for space in spaces)
     return ResultTable(
         title="The best under limits, and a plain evolution on the same predictors",
         columns=(
@@ -146,9 +146,9 @@ def _compared(case: Case, counts: Sequence[int], seed: int) -> list[tuple[float,
     compared = []
     for count in counts:
         start = time.thread_time()
-        found = find_best(case.space, count, guide=Sum((case.score, *case.limits)), seed=seed)
+        samples = find_best(case.space, count, guide=Sum((case.score, *case.limits)), seed=seed)
         seconds = time.thread_time() - start
-        scores = merit(case.score, case.space, found.architectures) / GUIDANCE_SCALE
+        scores = merit(case.score, case.space, samples.architectures) / GUIDANCE_SCALE
         kept = evolved[:count] / GUIDANCE_SCALE
         compared.append(
             (
@@ -156,7 +156,7 @@ def _compared(case: Case, counts: Sequence[int], seed: int) -> list[tuple[float,
                 float(kept.mean()) if len(kept) else np.nan,
                 seconds,
                 seconds / evolution_seconds,
-                float(found.details.predicted),
+                float(samples.details.predicted),
                 float(len(kept) == count),
             )
         )

@@ -42,9 +42,9 @@ def best_true(report: Callable[[str], None]) -> ResultTable:
     rows: list[tuple[str, ...]] = []
 
     def add(
-        asked: str, chosen_by: str, found: Sequence[Sequence[Architecture]], first: str
+        asked: str, chosen_by: str, groups: Sequence[Sequence[Architecture]], first: str
     ) -> None:
-        values = [truth[[number[cell] for cell in group]] for group in found]
+        values = [truth[[number[cell] for cell in group]] for group in groups]
         means = [float(group.mean()) for group in values]
         mean = mean_and_std(means) if len(means) > 1 else f"{means[0]:.2f}"
         lowest = min(group.min() for group in values)
@@ -68,7 +68,7 @@ def best_true(report: Callable[[str], None]) -> ResultTable:
             expected = sorted_cells(accuracy, bound)
             add(asked, "whole space sorted", [expected], "")
             for seconds in SECONDS:
-                found, single = (
+                several, single = (
                     [
                         find_best(space, count, guide=guide, seconds=seconds, seed=seed)
                         for seed in SHIPPED_SEEDS
@@ -77,7 +77,7 @@ def best_true(report: Callable[[str], None]) -> ResultTable:
                 )
                 hits = sum(group[0] == expected[0] for group in single)
                 share = f"{100 * hits / len(single):.0f} %"
-                add(asked, f"best, --seconds {seconds:g}", found, share)
+                add(asked, f"best, --seconds {seconds:g}", several, share)
 
     measured = latencies.lookup(f"latency:{DEVICE}", strings)
     for labelled in LABELLED:
@@ -95,10 +95,10 @@ def best_true(report: Callable[[str], None]) -> ResultTable:
             for caution in CAUTION:
                 name = f"best, --cautious {caution:g}" if caution else "best"
                 guide = maximize(learnt) + bound
-                found = find_best(space, COUNT, guide=guide, cautious=caution, seed=seed)
-                chosen.setdefault(name, []).append(found)
-        for name, found in chosen.items():
-            add(f"{labelled} labels, the median latency", name, found, "")
+                samples = find_best(space, COUNT, guide=guide, cautious=caution, seed=seed)
+                chosen.setdefault(name, []).append(samples)
+        for name, groups in chosen.items():
+            add(f"{labelled} labels, the median latency", name, groups, "")
     return ResultTable(
         title=f"True CIFAR-10 accuracy of {COUNT} NAS-Bench-201 cells under a latency limit",
         columns=("asked for", "chosen by", "mean %", "lowest %", "at chance", "first is the best"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -60,7 +61,9 @@ def guided_samples(search: Search) -> Iterator[np.ndarray]:
     space = search.generator.search_space
     batches = search.generator.estimates(guide=search.guide, sampling=sampling, batch=64)
     for estimates in batches:
-        drawn = [one for one in space.decode(estimates) if space.is_valid(one)]
+        drawn = [
+            architecture for architecture in space.decode(estimates) if space.is_valid(architecture)
+        ]
         yield operation_indices(drawn, len(space.nodes))
 
 
@@ -80,7 +83,11 @@ def renoised(search: Search) -> Iterator[np.ndarray]:
         x = denoiser.sde.scale(times[0]) * (x + denoiser.sde.sigma(times[0]) * randn(x))
         with torch.no_grad():
             estimates = ancestral(guided(denoiser, search.guide), x, denoiser.sde, times, randn)
-        drawn = [one for one in space.decode(estimates.numpy()) if space.is_valid(one)]
+        drawn = [
+            architecture
+            for architecture in space.decode(estimates.numpy())
+            if space.is_valid(architecture)
+        ]
         yield operation_indices(drawn, len(space.nodes))
 
 
@@ -103,8 +110,8 @@ def every_change(search: Search) -> Iterator[np.ndarray]:
     space, done = search.pool.objective.space, set[int]()
     while rows := [row for row in search.pool.best(ELITE).tolist() if row not in done]:
         done.update(rows)
-        changes = (space.changes(search.pool.operations[row].tolist()) for row in rows)
-        yield np.array([change for found in changes for change in found])
+        around = (space.changes(search.pool.operations[row].tolist()) for row in rows)
+        yield np.array(list(chain.from_iterable(around)))
 
 
 def moves(search: Search) -> Iterator[np.ndarray]:
@@ -139,14 +146,14 @@ VARIANTS: dict[str, Callable[[Search], Iterator[np.ndarray]]] = {
 
 def best_variants(report: Callable[[str], None]) -> ResultTable:
     """Return the mean guide of ten within limits, by the way of searching, at equal time."""
-    found: dict[str, list[np.ndarray]] = {}
-    asked = [one for one in cases() if one.space.name in SPACES and one.quantile == QUANTILE]
+    runs_of: dict[str, list[np.ndarray]] = {}
+    asked = [case for case in cases() if case.space.name in SPACES and case.quantile == QUANTILE]
     for case in asked:
         generator = Generator.from_pretrained(case.space.name)
         for name in VARIANTS:
             report(f"{case.space.name}, {case.kind}: {name}")
             runs = np.array([_run(case, generator, name, seed) for seed in SEEDS])
-            found.setdefault(name, []).append(runs.mean(0))
+            runs_of.setdefault(name, []).append(runs.mean(0))
     return ResultTable(
         title=f"Ways to find the best {COUNT}, {SECONDS:g} s of computing each",
         columns=(
@@ -160,7 +167,7 @@ def best_variants(report: Callable[[str], None]) -> ResultTable:
                 *(f"{score:.3f}" if np.isfinite(score) else "-" for score, _ in runs),
                 f"{np.mean([predicted for _, predicted in runs]):,.0f}",
             )
-            for name, runs in found.items()
+            for name, runs in runs_of.items()
         ),
         notes=(
             f"Mean guide of the best {COUNT} within limits at the {100 * QUANTILE:g} % quantile of "

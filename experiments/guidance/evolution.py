@@ -31,20 +31,20 @@ def evolve(
     options = np.argsort(~space.allowed, axis=1, kind="stable")
     operations = np.zeros((0, len(space.nodes)), dtype=np.int64)
     values = np.zeros(0)
-    found = space.sample_operations(DRAWN, rng)
+    mutants = space.sample_operations(DRAWN, rng)
     for _ in range(ROUNDS + 1):
-        judged = space.architectures(found)
+        judged = space.architectures(mutants)
         value = merit(score, space, judged)
         for limit in limits:
             value -= BROKEN * limit.shortfall(judged)
-        operations = np.concatenate([operations, found])
+        operations = np.concatenate([operations, mutants])
         values = np.concatenate([values, value])
         operations, first = np.unique(operations, axis=0, return_index=True)
         values = values[first]
         best = np.argsort(-values)[: max(FEWEST_PARENTS, count)]
         operations, values = operations[best], values[best]
-        found = operations[rng.integers(len(operations), size=2 * MUTANTS)]
-        nodes = rng.choice(free, size=len(found))
-        found[np.arange(len(found)), nodes] = options[nodes, rng.integers(numbers[nodes])]
-        found = found[space.obeys_rule(found)][:MUTANTS]
+        mutants = operations[rng.integers(len(operations), size=2 * MUTANTS)]
+        nodes = rng.choice(free, size=len(mutants))
+        mutants[np.arange(len(mutants)), nodes] = options[nodes, rng.integers(numbers[nodes])]
+        mutants = mutants[space.obeys_rule(mutants)][:MUTANTS]
     return values[values > -BROKEN * LEAST][:count]

@@ -55,8 +55,8 @@ def latency_here(report: Callable[[str], None]) -> ResultTable:
         strings = [space.format(cell) for cell in cells]
         accuracy = truth.lookup("cifar10_test_200ep", strings).mean()
         shares = [
-            100 * np.mean(one <= bound)
-            for one, bound in (
+            100 * np.mean(milliseconds <= bound)
+            for milliseconds, bound in (
                 (steady, at_most),
                 (steady, TOLERANCE * at_most),
                 (raw, TOLERANCE * at_most),

@@ -78,12 +78,12 @@ def few_labels(report: Callable[[str], None]) -> ResultTable:
     models = _models(space)
     for labels in LABELS:
         for name, make in models.items():
-            found: dict[str, list[Ranking]] = {}
+            rankings: dict[str, list[Ranking]] = {}
             for dataset, cells in columns.items():
                 report(f"{labels} labels, {name}, {dataset}")
-                found[dataset] = [_rank(make(), cells, labels, seed) for seed in SEEDS]
-            runs = [run for of_dataset in found.values() for run in of_dataset]
-            ranked = [[run.spearman for run in of_dataset] for of_dataset in found.values()]
+                rankings[dataset] = [_rank(make(), cells, labels, seed) for seed in SEEDS]
+            runs = [run for of_dataset in rankings.values() for run in of_dataset]
+            ranked = [[run.spearman for run in of_dataset] for of_dataset in rankings.values()]
             covered = np.mean([run.coverage for run in runs], axis=0)
             shares = [f"{100 * share:.0f}" for share in covered] or ["-"] * len(COVERAGES)
             rows.append((f"{labels:,}", name, *(mean_and_std(of, 3) for of in ranked), *shares))

@@ -32,12 +32,12 @@ def surrogate(report: Callable[[str], None]) -> ResultTable:
     rows = []
     for column in (COLUMN, *OTHERS):
         measured = clean_measurements(table, space, column)
-        found: dict[str, list[tuple[float, ...]]] = {}
+        qualities_of: dict[str, list[tuple[float, ...]]] = {}
         for fold, (true, predictions) in enumerate(_held_out(space, measured), start=1):
             report(f"{column}, fold {fold} of {FOLDS}")
             for part, predicted in predictions.items():
-                found.setdefault(part, []).append(_quality(predicted, true))
-        for part, qualities in found.items():
+                qualities_of.setdefault(part, []).append(_quality(predicted, true))
+        for part, qualities in qualities_of.items():
             if column == COLUMN or part == BENCHMARK:
                 cells = (mean_and_std(measure, 3) for measure in zip(*qualities, strict=True))
                 rows.append((column, f"{len(measured.values):,}", part, *cells))

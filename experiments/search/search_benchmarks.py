@@ -12,10 +12,12 @@ TRIALS = 100
 CAP, MODEL_CAP = 500, 150
 """When a search for the best cell is given up; one that fits a model at each step ends earlier."""
 
-STRATEGY_SEARCHERS = tuple(Searcher("diffusionnag", one, ACQUISITIONS[0]) for one in STRATEGIES)
-FREE_BASELINES = tuple(Searcher(one) for one in ("random", "rea", "reinforce", "local-search"))
+STRATEGY_SEARCHERS = tuple(
+    Searcher("diffusionnag", strategy, ACQUISITIONS[0]) for strategy in STRATEGIES
+)
+FREE_BASELINES = tuple(Searcher(name) for name in ("random", "rea", "reinforce", "local-search"))
 MODEL_BASELINES = tuple(
-    Searcher(one) for one in ("bananas", "gp-ucb", "nas-bowl", "tpe", "optuna-gp")
+    Searcher(name) for name in ("bananas", "gp-ucb", "nas-bowl", "tpe", "optuna-gp")
 )
 SEARCHERS = (*STRATEGY_SEARCHERS, *FREE_BASELINES, *MODEL_BASELINES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,11 @@ Curves = Mapping[Searcher, np.ndarray]
 def figure3(report: Callable[[str], None]) -> ResultTable:
     """Return best-so-far values of four strategies and all baselines on seven benchmarks (Figure 3)."""
     benchmarks = [
-        *(test_accuracy(one) for one in DATASETS),
-        *(short_training(one) for one in DATASETS),
+        *(test_accuracy(dataset) for dataset in DATASETS),
+        *(short_training(dataset) for dataset in DATASETS),
         big_space(),
     ]
-    curves = {one.name: _curves(one, SEARCHERS, report) for one in benchmarks}
+    curves = {benchmark.name: _curves(benchmark, SEARCHERS, report) for benchmark in benchmarks}
     return ResultTable(
         title="Best so far by number of measured architectures (paper, Figure 3)",
         columns=("benchmark", "searcher", *_headings(), "p"),
@@ -58,7 +59,7 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
     """Return best-so-far values of each strategy with each acquisition function (Figure 4)."""
     curves = {}
     for acquisition in ACQUISITIONS:
-        searchers = [Searcher(one.name, one.strategy, acquisition) for one in STRATEGY_SEARCHERS]
+        searchers = [replace(searcher, acquisition=acquisition) for searcher in STRATEGY_SEARCHERS]
         curves[acquisition] = _curves(big_space(), searchers, report)
     return ResultTable(
         title="Strategies and acquisition functions in the big space (paper, Figure 4)",
@@ -89,9 +90,9 @@ def _curves(
     benchmark: Benchmark, searchers: Sequence[Searcher], report: Callable[[str], None]
 ) -> dict[Searcher, np.ndarray]:
     runs = {searcher: runs_of(benchmark, searcher) for searcher in searchers}
-    found = run_searches([run for group in runs.values() for run in group], report)
+    outcomes = run_searches([run for group in runs.values() for run in group], report)
     return {
-        searcher: np.array([found[run].best_so_far(TRIALS) for run in group])
+        searcher: np.array([outcomes[run].best_so_far(TRIALS) for run in group])
         for searcher, group in runs.items()
     }
 
@@ -129,7 +130,10 @@ def _notes() -> tuple[str, ...]:
 
 def _picture(curves: Mapping[str, Curves], title: str) -> Callable[[Path], None]:
     panels = {
-        name: {one.label: (runs.mean(0), interval(runs)) for one, runs in of_searchers.items()}
+        name: {
+            searcher.label: (runs.mean(0), interval(runs))
+            for searcher, runs in of_searchers.items()
+        }
         for name, of_searchers in curves.items()
     }
     return functools.partial(

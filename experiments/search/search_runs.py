@@ -137,16 +137,19 @@ def propose_until_goal(
     rng, measured = np.random.default_rng(seed), list[Measured]()
     while len(measured) < trials and not (measured and is_goal(measured[-1].value)):
         queued = first[len(measured) :]
-        taken = {one.architecture for one in measured}
+        taken = {trial.architecture for trial in measured}
         chosen = queued[0] if queued else proposer.propose(measured, taken, rng)
         measured.append(Measured(chosen, (measure(chosen),)))
-    return [one.value for one in measured]
+    return [trial.value for trial in measured]
 
 
 def median_to_goal(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> str:
     """Return median and range of the measurements until the goal, where a run is given up at `cap`."""
     return median_and_range(
-        [len(one.searched) if benchmark.is_goal(one.searched[-1]) else np.inf for one in outcomes],
+        [
+            len(outcome.searched) if benchmark.is_goal(outcome.searched[-1]) else np.inf
+            for outcome in outcomes
+        ],
         cap,
     )
 
@@ -178,10 +181,10 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
         futures = {pool.submit(_search, run): run for run in missing}
         try:
             for done, future in enumerate(as_completed(futures), start=1):
-                run, found = futures[future], future.result()
-                kept[run.key] = found
+                run, values = futures[future], future.result()
+                kept[run.key] = values
                 # A line that was cut short ends where the next one begins.
-                file.write("\n" + json.dumps({"run": run.key, "found": found}))
+                file.write("\n" + json.dumps({"run": run.key, "found": values}))
                 file.flush()
                 title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
                 report(f"{done} of {len(missing)} searches, the last: {title}")
@@ -231,5 +234,5 @@ def _search(run: Run) -> list[list[float]]:
     architectures = [recorded_architecture(space, trial) for trial in trials]
     return [
         [value_of(trial) for trial in trials],
-        [float(reported(one)) for one in architectures if one is not None],  # type: ignore[arg-type]
+        [float(reported(cell)) for cell in architectures if cell is not None],  # type: ignore[arg-type]
     ]

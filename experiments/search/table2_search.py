@@ -28,17 +28,17 @@ def table2_search(report: Callable[[str], None]) -> ResultTable:
         for searcher in SEARCHERS
         for benchmark in benchmarks
     }
-    found = run_searches([run for group in runs.values() for run in group], report)
+    outcomes = run_searches([run for group in runs.values() for run in group], report)
     rows = []
     for searcher in SEARCHERS:
         cap = runs[searcher, benchmarks[0]][0].trials
         counts = [
-            median_to_goal(one, [found[run] for run in runs[searcher, one]], cap)
-            for one in benchmarks
+            median_to_goal(benchmark, [outcomes[run] for run in runs[searcher, benchmark]], cap)
+            for benchmark in benchmarks
         ]
         published = PUBLISHED.get(searcher.label, "-")
         rows.append((searcher.label, *counts, published))
-    goals = ", ".join(f"{one.goal} % on {one.name}" for one in benchmarks)
+    goals = ", ".join(f"{benchmark.goal} % on {benchmark.name}" for benchmark in benchmarks)
     return ResultTable(
         title="Measurements until the best NAS-Bench-201 cell is found (paper, Table 2)",
         columns=("searcher", *DATASETS, "paper, CIFAR-10 / CIFAR-100"),

@@ -52,9 +52,9 @@ def _nearest_mean_accuracy(encoder: ImageEncoder, known: Pixels, tested: Pixels)
     codes = _codes(encoder, known.values[few])
     labels = known.labels[few]
     spread = codes.std(0)
-    means = np.stack([codes[labels == one].mean(0) for one in np.unique(labels)])
-    found = _codes(encoder, tested.values)[:, None] - means
-    nearest = np.square(found / spread).sum(-1).argmin(1)
+    means = np.stack([codes[labels == label].mean(0) for label in np.unique(labels)])
+    away = _codes(encoder, tested.values)[:, None] - means
+    nearest = np.square(away / spread).sum(-1).argmin(1)
     return float(100 * (nearest == tested.labels).mean())
 
 

@@ -130,8 +130,8 @@ def _train(source: Source, column: str) -> PropertyPredictor:
         for value in np.unique(given[held_out]):
             alike = np.flatnonzero(given[held_out, 0] == value)
             predictor.under(**{name: float(value)})
-            found = predictor.predict([architectures[row] for row in held_out[alike]])
-            mean[alike], std[alike] = found
+            predicted = predictor.predict([architectures[row] for row in held_out[alike]])
+            mean[alike], std[alike] = predicted
         predictor.under(**{name: float(SHIPPED_RESOLUTION)})
     quality = prediction_quality(mean, std, values[held_out])
     predictor.about = About(

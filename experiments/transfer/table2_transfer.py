@@ -67,7 +67,11 @@ class TransferSearch:
         """Return the next architecture to measure, as `Proposes` has it."""
         space = self.accuracy.search_space
         if len(measured) < FEWEST_ARCHITECTURES:
-            drawn = [one for one in space.sample(DRAWN, rng) if one not in taken]
+            drawn = [
+                architecture
+                for architecture in space.sample(DRAWN, rng)
+                if architecture not in taken
+            ]
             return drawn[int(self.accuracy.normal_score(drawn).argmax())]
         features = PathFeaturesAnd(space, self._predicted)
         proposer = Proposer(
@@ -179,8 +183,8 @@ def _measure_in_order(
     architectures: Sequence[Architecture], measure: Measure, benchmark: Benchmark
 ) -> Outcome:
     values: list[float] = []
-    for one in architectures:
-        values.append(float(measure(one)))  # type: ignore[arg-type]
+    for architecture in architectures:
+        values.append(float(measure(architecture)))  # type: ignore[arg-type]
         if benchmark.is_goal(values[-1]):
             break
     return Outcome(np.array(values), np.array(values))
@@ -192,7 +196,7 @@ def _search_without(
     """Return what is measured by the search without a generator."""
     values = propose_until_goal(
         TransferSearch(accuracy),
-        lambda one: float(measure(one)),  # type: ignore[arg-type]
+        lambda architecture: float(measure(architecture)),  # type: ignore[arg-type]
         benchmark.is_goal,
         CAP,
         seed=seed,
@@ -212,7 +216,7 @@ def _search(
 
 
 def _figures(benchmark: Benchmark, outcomes: Sequence[Outcome], cap: int) -> tuple[str, ...]:
-    curves = np.array([one.best_so_far(SHOWN[-1]) for one in outcomes])
+    curves = np.array([outcome.best_so_far(SHOWN[-1]) for outcome in outcomes])
     best = curves[:, np.array(SHOWN) - 1]
     halves = interval(best)
     shown = (f"{mean:.2f} ± {half:.2f}" for mean, half in zip(best.mean(0), halves, strict=True))
@@ -225,9 +229,9 @@ def _generated_notes(space: SearchSpace, generated: Sequence[Sequence[Architectu
     notes = []
     for dataset, column in NASBENCH201_DATASETS.items():
         truth = Truth.of(table, column)
-        values = [truth.values(space, one) for one in generated]
+        values = [truth.values(space, group) for group in generated]
         means, closed = (
-            np.array([figure(one) for one in values]) for figure in (np.mean, truth.closed)
+            np.array([figure(group) for group in values]) for figure in (np.mean, truth.closed)
         )
         notes.append(
             f"{dataset}: {GENERATED:,} distinct generated have mean {means.mean():.2f} ± "

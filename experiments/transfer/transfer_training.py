@@ -71,8 +71,8 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
         return f"{truth.lookup('cifar10_test_200ep', strings).mean():.2f}"
 
     rows = tuple(
-        (group.name, *map(str, accuracy_intervals(found)), published(group.architectures))
-        for group, found in zip(groups, accuracies, strict=True)
+        (group.name, *map(str, accuracy_intervals(accuracy)), published(group.architectures))
+        for group, accuracy in zip(groups, accuracies, strict=True)
     )
     return ResultTable(
         title=f"The {TOP} best cells transferred to CIFAR-10 and {TOP} random ones, trained alike",
