@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,36 @@ def test_a_flawed_table_is_cleaned_learnt_judged_and_drawn(run_cli: RunCli, tmp_
     assert 0.5 < about["quality"]["Spearman, cross-validated"] <= 1
     predictor = PropertyPredictor.from_pretrained(tmp_path / "size")
     assert np.corrcoef(predictor.predict(CELLS[1:])[0], SIZES[1:])[0, 1] > 0.8
+
+
+def test_several_properties_are_learnt_at_once(run_main: RunCli, tmp_path: Path) -> None:
+    cells = [f"{row},{place},{place % 7}" for place, row in enumerate(rows())]
+    (tmp_path / "mine.csv").write_text("\n".join(["arch,size,place / 1,rest", *cells]))
+    several = ("--property", "size", "--property", "place / 1", "--folds", 2, "--out", "out")
+    result = run_main("train-predictor", "nasbench201", "--data", "mine.csv", *several)
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"size", "place_1"}
+    heading, *lines = result.stdout.splitlines()
+    assert heading.split() == ["size", "place", "/", "1"]
+    assert [line.split(",")[0].strip() for line in lines] == list(MEASURES)
+    told = result.stderr.splitlines()[-1]
+    used = "diffusionnag generate nasbench201 --guide out/size --limit 'out/place_1<=median'"
+    assert told == f"saved in out; use them with: {used}"
+    made = run_main(*shlex.split(used)[1:], "-n", 3, "--out", "three.csv")
+    assert made.returncode == 0, made.stderr
+    assert (
+        (tmp_path / "three.csv")
+        .read_text()
+        .startswith('"architecture","size","size std","place / 1"')
+    )
+
+    picture = run_main(
+        "train-predictor", "nasbench201", "--data", "mine.csv", *several, "--plot", "a.png"
+    )
+    assert_fails(picture, 2, "--plot draws one property")
+    unknown = run_main(*TRAIN.split(), "--property", "sizes")
+    assert_fails(unknown, 2, "no column 'sizes'")
+    assert not (tmp_path / "size").exists()
 
 
 def test_the_error_of_five_rows_cannot_be_measured(run_main: RunCli, tmp_path: Path) -> None:

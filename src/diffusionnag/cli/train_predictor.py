@@ -1,13 +1,19 @@
-"""`diffusionnag train-predictor`: learn a property from measured architectures."""
+"""`diffusionnag train-predictor`: learn properties from measured architectures."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diffusionnag.cli.options import NoiseAware, Seed, Space
+
+if TYPE_CHECKING:
+    from diffusionnag.predictors import HeldOut
 
 
 def train_predictor(
@@ -15,7 +21,13 @@ def train_predictor(
     data: Annotated[
         str, typer.Option(help="Table: a .parquet, .csv or .jsonl file, or an installed table.")
     ],
-    column: Annotated[str, typer.Option("--property", help="Column to learn.")],
+    columns: Annotated[
+        list[str],
+        typer.Option(
+            "--property",
+            help="Column to learn. May be repeated: --out is then a folder of predictors by name.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the trained predictor.")],
     plot: Annotated[
         Path | None,
@@ -27,79 +39,139 @@ def train_predictor(
     noise_aware: NoiseAware = False,
     seed: Seed = 0,
 ) -> None:
-    """Train a property predictor, after measuring its error on architectures held out in turn."""
-    import numpy as np
-
+    """Train property predictors, after measuring their error on architectures held out in turn."""
     from diffusionnag._files import check_writable, prepare_folder
-    from diffusionnag.cli.console import (
-        messages,
-        origin,
-        progress_bar,
-        results,
-    )
+    from diffusionnag.cli.console import messages, origin, progress_bar
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged, prediction_quality
-    from diffusionnag.report import check_picture, plot_scatter
+    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged
+    from diffusionnag.report import check_picture
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements, known_tables, read_table
 
     search_space = get_search_space(space)
     installed = known_tables(search_space.name)
     table = installed[data]() if data in installed else read_table(Path(data))
-    measured = clean_measurements(table, search_space, column)
-    count = len(measured.values)
-    parts = held_out_parts(count, folds, seed)
+    folders = _folders(list(dict.fromkeys(columns)), out)
+    measured = {column: clean_measurements(table, search_space, column) for column in folders}
+    counts = {column: len(one.values) for column, one in measured.items()}
+    parts = {column: held_out_parts(count, folds, seed) for column, count in counts.items()}
     if plot is not None:
-        if not parts:
+        if len(folders) > 1:
             raise DiffusionNAGError(
-                f"--plot draws predictions of architectures held out, and {count} are too few for that"
+                "--plot draws one property; give one --property, or leave it out"
+            )
+        if not all(parts.values()):
+            raise DiffusionNAGError(
+                f"--plot draws predictions of architectures held out, and {min(counts.values())} are "
+                "too few for that"
             )
         check_picture(plot)
         # A picture may lie in the predictor's own folder, which need not exist yet.
         if plot.absolute().parent != out.absolute():
             check_writable(plot)
-    prepare_folder(out)
-    for line in measured.report:
+    for folder in folders.values():
+        prepare_folder(folder)
+    for line in dict.fromkeys(line for one in measured.values() for line in one.report):
         messages.print(line, markup=False)
 
+    quality: dict[str, Mapping[str, float]] = {}
     with progress_bar() as bar:
-        task = bar.add_task("fitting", total=len(parts) + 1, note="")
-        predictor, held_out = fit_judged(
-            search_space,
-            column,
-            measured,
-            parts,
-            noise_aware=noise_aware,
-            seed=seed,
-            report=lambda done, note: bar.update(task, completed=done, note=note),
-        )
-    predictor.about = origin(
-        data=f"{table.name}: {len(table.architectures)} rows, {count} distinct architectures with "
-        f"a value of {column}",
-        quality=predictor.about.quality,
-    )
-    predictor.save_pretrained(out)
-    for name, value in predictor.about.quality.items():
-        results.print(f"{name}: {value:.4g}")
-    if not parts:
-        messages.print(f"{count} architectures are too few to hold any out and measure the error")
+        task = bar.add_task("fitting", total=sum(len(part) + 1 for part in parts.values()), note="")
+        fitted = 0
+        for column, folder in folders.items():
+            predictor, held_out = fit_judged(
+                search_space,
+                column,
+                measured[column],
+                parts[column],
+                noise_aware=noise_aware,
+                seed=seed,
+                report=lambda done, note, before=fitted, column=column: bar.update(
+                    task, completed=before + done, note=f"{column}, {note}"
+                ),
+            )
+            fitted += len(parts[column]) + 1
+            quality[column] = predictor.about.quality
+            predictor.about = origin(
+                data=f"{table.name}: {len(table.architectures)} rows, {counts[column]} distinct "
+                f"architectures with a value of {column}",
+                quality=quality[column],
+            )
+            predictor.save_pretrained(folder)
+            if plot is not None:
+                title = f"{column} of {search_space.name} architectures"
+                _draw(held_out, plot, column, title, how_judged(parts[column]))
+    _show_quality(quality)
+    for column, part in parts.items():
+        if not part:
+            messages.print(
+                f"{counts[column]} architectures are too few to hold any out and measure the error "
+                f"of {column}"
+            )
     # The best by a guide are found without a generator, so this holds for a space of one's own too.
     messages.print(
-        f"saved in {out}; use it with: diffusionnag generate {space} --guide {out}", markup=False
+        f"saved in {out}; use {'them' if len(folders) > 1 else 'it'} with: diffusionnag generate "
+        f"{shlex.quote(space)} {_how_to_use(list(folders.values()))}",
+        markup=False,
     )
     if plot is not None:
-        quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
-        shown = ((name, quality[name]) for name in ("Spearman", "mean absolute error"))
-        caption = [f"{name} {value:.3g}" for name, value in shown if np.isfinite(value)]
-        plot_scatter(
-            held_out.true,
-            held_out.mean,
-            plot,
-            std=held_out.std,
-            name=column,
-            title=f"{column} of {search_space.name} architectures",
-            caption=", ".join(
-                [*caption, f"{len(held_out.true):,} architectures {how_judged(parts)}"]
-            ),
-        )
         messages.print(f"drawn into {plot}")
+
+
+def _folders(columns: Sequence[str], out: Path) -> dict[str, Path]:
+    """Return the folder of each column's predictor: that asked for, or one below it for each."""
+    from diffusionnag.errors import DiffusionNAGError
+
+    if len(columns) == 1:
+        return {columns[0]: out}
+    folders = {column: out / re.sub(r"[^\w.-]+", "_", column) for column in columns}
+    if len(set(folders.values())) < len(columns):
+        raise DiffusionNAGError("two of these properties have the same name; train them one by one")
+    return folders
+
+
+def _draw(held_out: HeldOut, path: Path, column: str, title: str, how: str) -> None:
+    """Draw measured against held-out predicted values into a picture."""
+    import numpy as np
+
+    from diffusionnag.predictors import prediction_quality
+    from diffusionnag.report import plot_scatter
+
+    quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
+    shown = ((name, quality[name]) for name in ("Spearman", "mean absolute error"))
+    caption = [f"{name} {value:.3g}" for name, value in shown if np.isfinite(value)]
+    caption.append(f"{len(held_out.true):,} architectures {how}")
+    plot_scatter(
+        held_out.true,
+        held_out.mean,
+        path,
+        std=held_out.std,
+        name=column,
+        title=title,
+        caption=", ".join(caption),
+    )
+
+
+def _show_quality(quality: Mapping[str, Mapping[str, float]]) -> None:
+    """Print how good predictors are, by property: of one in lines, of several in a table."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from diffusionnag.cli.console import results
+
+    if len(quality) == 1:
+        for name, value in next(iter(quality.values())).items():
+            results.print(f"{name}: {value:.4g}")
+        return
+    table = Table("", *map(escape, quality), box=None, header_style="bold")
+    for name in dict.fromkeys(name for values in quality.values() for name in values):
+        cells = (f"{values[name]:.4g}" if name in values else "" for values in quality.values())
+        table.add_row(name, *cells)
+    results.print(table)
+
+
+def _how_to_use(folders: Sequence[Path]) -> str:
+    """Return options of `generate`: the first property raised, the others at most the median."""
+    first, *others = folders
+    limits = (f" --limit {shlex.quote(f'{folder}<=median')}" for folder in others)
+    return f"--guide {shlex.quote(str(first))}{''.join(limits)}"
