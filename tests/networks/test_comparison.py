@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import RunCli, assert_fails
-from test_network_training import SPACE, TASK, settings, write_images
+from test_architecture_training import SPACE, TASK, settings, write_images
 
 from diffusionnag.execution import new_executor
 from diffusionnag.networks import Group, accuracy_intervals, read_group, train_groups, welch_p_value

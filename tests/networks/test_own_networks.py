@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import RunCli, assert_fails
-from test_network_training import write_images
+from test_architecture_training import write_images
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.networks import build_network, count_network

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 from conftest import RunCli, assert_fails
-from test_network_training import KEEN, SECONDS, SPACE, write_images
+from test_architecture_training import KEEN, SECONDS, SPACE, write_images
 
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.search import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunCli, assert_fails
-from test_search import SPACE, agreement
+from test_sampler import SPACE, agreement
 
 
 @pytest.fixture
