@@ -39,6 +39,7 @@ notebooks: setup
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/search_speed.py
 
 # make experiment NAME=table3: measure a table of results/ again.
 experiment: setup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import subprocess
 from pathlib import Path
@@ -32,6 +33,21 @@ def test_the_command_finds_the_best_and_draws(
     listed = [line for line in result.stdout.splitlines() if "~0|+|" in line]
     assert len(listed) == 3
     assert (tmp_path / "best.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_narrow_terminal_breaks_no_string(
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("diffusionnag.cli.console.results._width", 80)
+    options = ("--objective", "macs=min", "--objective", "params")
+    result = run_main("search", "nasbench201", *options, "--trials", 4, "--out", "all.csv")
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "all.csv").open() as file:
+        measured = {row["architecture"] for row in csv.DictReader(file)}
+    listed = [line for line in result.stdout.splitlines() if "~" in line]
+    assert listed
+    assert {line.split()[-1] for line in listed} <= measured
+    assert max(len(line) for line in result.stdout.splitlines() if "~" not in line) <= 80
 
 
 def test_the_same_seed_gives_the_same_picture(

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from diffusionnag.cli.console import messages, origin, results
+from diffusionnag.cli.show_ranking import Column, print_ranking
 from diffusionnag.generation.best import Best
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front
@@ -22,8 +23,6 @@ from diffusionnag.tables import TABLES
 
 DOUBTFUL = 2.0
 """So many times the usual deviation is worth a warning."""
-UNLIMITED = 10_000
-"""Columns of a terminal on which anything fits."""
 
 
 def show_generation(result: GenerationResult, top: int, out: Path | None) -> None:
@@ -39,7 +38,8 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
     shown = result.generated
     if isinstance(details, Front):
         shown = shown.rows(_spread(np.flatnonzero(details.on_front), top))
-    print_ranking(shown.distinct().first(top))
+    shown = shown.distinct().first(top)
+    print_ranking(list(map(shown.space.format, shown.architectures)), list(_columns(shown)))
     results.print(comparison_table(result))
     if hint := _where_the_truth_is(result):
         messages.print(hint, markup=False)
@@ -110,43 +110,16 @@ def _spread(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[places.round().astype(int)]
 
 
-def print_ranking(generated: Evaluation) -> None:
-    """Print architectures with all that is known of them, their strings never broken in two.
-
-    Where the terminal is too narrow for them the strings stand below, by number.
-    """
-    strings = list(map(generated.space.format, generated.architectures))
-    table = _ranking_table(generated, strings)
-    wide = results.options.update(width=UNLIMITED)
-    if results.measure(table, options=wide).maximum <= results.width:
-        results.print(table)
-        return
-    results.print(_ranking_table(generated, None))
-    for number, string in enumerate(strings, start=1):
-        results.print(f"{number:>3}  {string}", markup=False)
-
-
-def _ranking_table(generated: Evaluation, strings: list[str] | None) -> Table:
-    table = Table(box=None, header_style="bold")
-    table.add_column("", justify="right")
-    if strings is not None:
-        table.add_column("architecture", no_wrap=True)
-    for name in generated.mean:
-        table.add_column(f"{escape(name)}\npredicted", justify="right")
+def _columns(generated: Evaluation) -> Iterator[Column]:
+    """Yield what is known of architectures, column by column."""
+    for name, mean in generated.mean.items():
+        pairs = zip(mean, generated.std[name], strict=True)
+        yield f"{name}\npredicted", [f"{value:.2f} ± {std:.2f}" for value, std in pairs]
         if name in generated.true:
-            table.add_column(f"{escape(name)}\ntrue", justify="right")
-    for name in generated.analytic:
-        table.add_column(f"{escape(name)}{unit(name)}", justify="right")
-    for row in range(len(generated)):
-        cells = [] if strings is None else [escape(strings[row])]
-        for name, mean in generated.mean.items():
-            cells.append(f"{mean[row]:.2f} ± {generated.std[name][row]:.2f}")
-            if name in generated.true:
-                true = generated.true[name][row]
-                cells.append(f"{true:.2f}" if np.isfinite(true) else "-")
-        cells += [f"{values[row]:.3f}" for values in generated.analytic.values()]
-        table.add_row(str(row + 1), *cells)
-    return table
+            true = generated.true[name]
+            yield f"{name}\ntrue", [f"{value:.2f}" if np.isfinite(value) else "-" for value in true]
+    for name, values in generated.analytic.items():
+        yield f"{name}{unit(name)}", [f"{value:.3f}" for value in values]
 
 
 def comparison_table(result: GenerationResult) -> Table:

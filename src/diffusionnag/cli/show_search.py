@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.markup import escape
-from rich.table import Table
 
 from diffusionnag.cli.console import messages, results
+from diffusionnag.cli.show_ranking import Column, print_ranking
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
 from diffusionnag.report import plot_best_so_far, plot_pareto
@@ -52,7 +52,8 @@ def show_search(result: SearchResult, top: int, limited: bool) -> None:
     if not len(result.best):
         messages.print("none is allowed; measure more, or loosen a constraint")
         return
-    results.print(_table(result, top))
+    shown = [result.space.format(result.architectures[row]) for row in result.best[:top]]
+    print_ranking(shown, _columns(result, top))
     if len(problem.objectives) == 1:
         first = result.best[0]
         value = result.values[first, 0]
@@ -71,29 +72,28 @@ def _cost(result: SearchResult) -> str:
     return f"{simulated}cost: {result.problem.cost} {result.cost:.6g}"
 
 
-def _table(result: SearchResult, top: int) -> Table:
-    """Return the best with all that was asked of them, and their analytic properties."""
-    table = Table(box=None, header_style="bold")
-    table.add_column("")
-    table.add_column("architecture", overflow="fold")
+def _columns(result: SearchResult, top: int) -> list[Column]:
+    """Return all that was asked of the best, and their analytic properties, column by column."""
     space, problem = result.space, result.problem
+    rows = result.best[:top]
+    trials = [result.measured[row] for row in rows]
+    exact = [space.analytic_properties(result.architectures[row]) for row in rows]
     others = problem.needed[len(problem.objectives) :]
-    analytic = analytic_names(space)
-    properties = (f"{name}{unit(name)}" for name in analytic)
-    for name in (*problem.objectives, *others, "trial", *properties):
-        table.add_column(escape(name), justify="right")
-    for place, row in enumerate(result.best[:top], start=1):
-        trial, architecture = result.measured[row], result.architectures[row]
-        exact = space.analytic_properties(architecture)
-        table.add_row(
-            str(place),
-            escape(space.format(architecture)),
-            *(f"{value:.6g}" for value in result.values[row]),
-            *(f"{trial.user_attrs[METRICS][name]:.6g}" for name in others),
-            str(trial.number),
-            *(f"{exact[name]:.3f}" for name in analytic),
-        )
-    return table
+    return [
+        *(
+            (name, [f"{value:.6g}" for value in result.values[rows, place]])
+            for place, name in enumerate(problem.objectives)
+        ),
+        *(
+            (name, [f"{trial.user_attrs[METRICS][name]:.6g}" for trial in trials])
+            for name in others
+        ),
+        ("trial", [str(trial.number) for trial in trials]),
+        *(
+            (f"{name}{unit(name)}", [f"{values[name]:.3f}" for values in exact])
+            for name in analytic_names(space)
+        ),
+    ]
 
 
 def draw_search(result: SearchResult, path: Path, title: str) -> None:
