@@ -48,13 +48,11 @@ class Broken:
         rows, node = np.arange(len(whole)), rng.integers(nodes, size=len(whole))
         changed = whole.copy()
         changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]
-        different = (changed != whole).any(1)
-        whole, changed = whole[different], changed[different]
-        judged = [space.is_valid(architecture) for architecture in space.architectures(changed)]
-        reasons = [validity.reason for validity in judged]
+        broken = (changed != whole).any(1) & ~space.obeys_rule(changed)
+        whole, changed = whole[broken], changed[broken]
+        reasons = [space.is_valid(invalid).reason for invalid in space.architectures(changed)]
         _, reason, frequency = np.unique(reasons, return_inverse=True, return_counts=True)
-        invalid = np.array([not validity for validity in judged], dtype=bool)
-        shown = invalid & (frequency[reason] >= FEWEST_BROKEN)
+        shown = frequency[reason] >= FEWEST_BROKEN
         weight = torch.from_numpy(1 / frequency[reason[shown]])
         return cls(torch.from_numpy(changed[shown]), torch.from_numpy(whole[shown]), weight)
 
