@@ -22,7 +22,10 @@ WHOLE = 30_000
 DRAWN = 1_000
 """Uniform draws from which a climb starts."""
 WIDTH = 32
-"""Architectures that a climb improves side by side, so that one bad start does not decide."""
+"""Architectures that a climb improves side by side, so that one bad start does not decide.
+
+The best of so many are also compared with every single change of theirs.
+"""
 TOGETHER = 64
 """Parents whose gradients are asked for at once."""
 MOVES = 32
@@ -69,10 +72,10 @@ def find_best(
 
     A space of up to 30,000 combinations for each of the `seconds` is ranked as a whole. In a larger
     one each second buys a climb: from 1,000 draws, the best 32 (`count`, if that is more) are
-    changed at one node or two, where the gradients promise most, until none gets better; then by
-    every single change of the space, until none helps any of the `count`. So the same seed finds the
-    same, on a slow machine too: only a search that needs three times the `seconds` of computing (the
-    more, the more are wanted above 200) is broken off, and then `details.complete` is False.
+    changed at one node or two, where the gradients promise most, until none gets better; then the
+    best 32 by every single change of theirs, until none helps. So the same seed finds the same, on a
+    slow machine too: only a search that needs three times the `seconds` of computing (the more, the
+    more are wanted above 200) is broken off, and then `details.complete` is False.
 
     Raises DiffusionNAGError for a count below 1, seconds that are not above 0, `diverse` outside
     of [0, 1], a negative `cautious`, a guide of another space or of limits alone, limits that
@@ -131,7 +134,7 @@ class Climb:
             climbing = self._climbs()
             if climbing and (rows := self._next(max(self.count, WIDTH), self._moved)):
                 pool.add(promising_moves(pool, np.array(rows), MOVES))
-            elif rows := self._next(self.count, self._surrounded):
+            elif rows := self._next(min(self.count, WIDTH), self._surrounded):
                 around = (space.changes(pool.operations[row].tolist()) for row in rows)
                 pool.add(np.array(list(chain.from_iterable(around))))
             else:
