@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "distribution": "generation.distribution:distribution",
     "guided-quality": "guidance.guided_quality:guided_quality",
     "table3": "guidance.table3:table3",
+    "robustness": "guidance.robustness:robustness",
     "table4": "generation.table4:table4",
     "best": "guidance.best:best",
     "best-true": "guidance.best_true:best_true",

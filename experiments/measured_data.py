@@ -56,10 +56,14 @@ class Truth:
     oracle: float
 
     @classmethod
-    def of(cls, table: Table, column: str) -> Truth:
-        """Return the truth of a column: the mean of all, and of the best 1,000."""
+    def of(cls, table: Table, column: str, best: int = BEST) -> Truth:
+        """Return the truth of a column: the mean of all, and of so many of the best."""
         values = table.column(column)
-        return cls(table, column, float(values.mean()), float(np.sort(values)[-BEST:].mean()))
+        return cls(table, column, float(values.mean()), float(np.sort(values)[-best:].mean()))
+
+    def best(self, count: int) -> np.ndarray:
+        """Return the highest accuracies of all, `count`, in %."""
+        return np.sort(self.table.column(self.column))[-count:]
 
     def values(self, space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the accuracy in % of each architecture, `batch`."""

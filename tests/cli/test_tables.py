@@ -9,7 +9,7 @@ import pytest
 from conftest import RunCli, assert_fails
 
 from diffusionnag.spaces import search_space_names
-from diffusionnag.tables import DATA_FOLDER_VARIABLE, TABLES, Table
+from diffusionnag.tables import DATA_FOLDER_VARIABLE, TABLES, Table, measured_table
 from diffusionnag.tables.table import write_table
 
 USER_SPACE = Path(__file__).parents[2] / "examples" / "small_space.py"
@@ -33,7 +33,9 @@ def test_with_the_data_every_table_has_its_size(
     for name, space, size, columns, source in (
         ("nasbench201_accuracy", "nasbench201", "15,625", "9", "NATS-Bench (Dong & Yang 2020)"),
         ("nasbench201_latency_ms", "nasbench201", "15,625", "27", "HELP (Lee et al. 2021)"),
+        ("nasbench201_robustness_cifar10", "nasbench201", "15,625", "34", "Jung et al. 2023"),
         ("mobilenetv3_ofa_latency_ms", "mobilenetv3", "5,000", "13", "HELP (Lee et al. 2021)"),
+        ("transnas_micro", "transnas", "4,096", "7", "TransNAS-Bench-101 (Duan et al. 2021)"),
         ("mnasnet_imagenet", "mnasnet", "5,138", "13", "Accel-NASBench (Ahmad et al. 2024)"),
     ):
         assert listed[name] == [name, space, size, columns, source, "yes"]
@@ -93,3 +95,21 @@ def test_spaces_without_tables_and_unknown_ones(run_main: RunCli) -> None:
 def test_every_table_is_of_a_space_that_exists() -> None:
     assert {table.space for table in TABLES} <= set(search_space_names())
     assert len({table.name for table in TABLES}) == len(TABLES)
+
+
+def test_isomorphic_cells_share_what_was_measured_for_their_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATA_FOLDER_VARIABLE, str(tmp_path))
+    # The convolution on 0>3 alone reaches the output; so it does behind a skip, and through it.
+    alone = "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"
+    behind = "|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|"
+    before = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|"
+    other = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+    measured = Table("mine", (before,), {"pgd_1": np.array([40.0])})
+    write_table(measured, tmp_path / "nasbench201_robustness_cifar10.parquet")
+    table = measured_table("nasbench201", "robustness:pgd_1")
+    assert table is not None
+    values = table.lookup("robustness:pgd_1", [alone, behind, before, other])
+    assert values[:3].tolist() == [40.0, 40.0, 40.0]
+    assert np.isnan(values[3])

@@ -17,7 +17,7 @@ from diffusionnag.spaces import Cost
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
 NASBENCH201 = get_search_space("nasbench201")
-SPACES = [get_search_space(name) for name in ("nasbench201", "mobilenetv3", "mnasnet")]
+SPACES = [get_search_space(name) for name in ("nasbench201", "mobilenetv3", "mnasnet", "transnas")]
 
 
 def of_space(spaces: list[SearchSpace]) -> pytest.MarkDecorator:

@@ -17,10 +17,13 @@ from scipy.stats import chisquare
 
 from diffusionnag import Architecture, DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.spaces import UNDECIDED, search_space_names
+from diffusionnag.spaces.nasbench201 import isomorphism_class
 
-NASBENCH201, MOBILENETV3, MNASNET = map(get_search_space, ("nasbench201", "mobilenetv3", "mnasnet"))
+NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS = map(
+    get_search_space, ("nasbench201", "mobilenetv3", "mnasnet", "transnas")
+)
 each_space = pytest.mark.parametrize(
-    "space", [NASBENCH201, MOBILENETV3, MNASNET], ids=attrgetter("name")
+    "space", [NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS], ids=attrgetter("name")
 )
 SMALLEST_P = 1e-4
 """Draws must look uniform to a chi-square test at this level; the seeds are fixed."""
@@ -48,7 +51,10 @@ cells = st.tuples(*[st.sampled_from(EDGE_OPERATIONS)] * 6).map(cell_text)
 stages = st.lists(st.sampled_from(LAYERS), min_size=2, max_size=4).map(stage_text)
 networks = st.tuples(*[stages] * 5).map("|".join)
 blocks = st.tuples(*[block_texts(3)] * 5, block_texts(4), block_texts(3)).map("|".join)
-TEXTS = {"nasbench201": cells, "mobilenetv3": networks, "mnasnet": blocks}
+digits = st.tuples(*[st.integers(0, 3)] * 6).map(
+    "64-41414-{0[0]}_{0[1]}{0[2]}_{0[3]}{0[4]}{0[5]}".format
+)
+TEXTS = {"nasbench201": cells, "mobilenetv3": networks, "mnasnet": blocks, "transnas": digits}
 
 CELL = cell_text(("none",) * 6)
 NETWORK = "|".join(["7-6,5-4,none,none"] * 5)
@@ -200,8 +206,10 @@ def test_enumeration_is_the_table(data_folder: Path) -> None:
         (NASBENCH201, "nasbench201_accuracy", 15_625),
         (NASBENCH201, "nasbench201_latency_ms", 15_625),
         (NASBENCH201, "nasbench201_meta_tasks", 4_630),
+        (NASBENCH201, "nasbench201_robustness_cifar10", 6_466),
         (MOBILENETV3, "mobilenetv3_ofa_latency_ms", 5_000),
         (MNASNET, "mnasnet_imagenet", 5_138),
+        (TRANSNAS, "transnas_micro", 4_096),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -220,6 +228,11 @@ def test_draws_are_valid_and_follow_from_the_seed(space: SearchSpace) -> None:
     assert space.sample(500, seed=1) == first
     assert space.sample(500, seed=2) != first
     assert space.sample(0) == []
+
+
+def test_nasbench201_has_as_many_isomorphism_classes_as_its_authors_count() -> None:
+    cells = (NASBENCH201.operation_names(cell)[1:-1] for cell in NASBENCH201.enumerate())
+    assert len(set(map(isomorphism_class, cells))) == 6_466
 
 
 def test_draws_of_nasbench201_are_uniform() -> None:

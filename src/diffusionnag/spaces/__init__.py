@@ -22,6 +22,7 @@ from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
 from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace, operation_indices
+from diffusionnag.spaces.transnas import TransNAS
 from diffusionnag.spaces.wiring import Condition, Wiring
 
 __all__ = [
@@ -55,7 +56,7 @@ ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
     space.name: space
-    for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101, DARTS)
+    for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101, DARTS, TransNAS)
 }
 
 

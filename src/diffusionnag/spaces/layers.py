@@ -36,6 +36,12 @@ def convolution_norm(
     return nn.Sequential(*layers, *([activation()] if activation is not None else []))
 
 
+def relu_convolution_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Return an activation, a square convolution without bias, and a batch norm."""
+    convolution = convolution_norm(inputs, outputs, kernel, stride=stride, activation=None)
+    return nn.Sequential(nn.ReLU(), *convolution)
+
+
 class GlobalPool(nn.Module):
     """Averages each channel over all positions, `batch x C x H x W` to `batch x C`."""
 
@@ -96,11 +102,36 @@ class InvertedResidual(nn.Module):
 
 
 class Zero(nn.Module):
-    """Lets nothing through."""
+    """Lets nothing through; like a convolution it may have other outputs and a stride."""
+
+    def __init__(self, outputs: int | None = None, stride: int = 1) -> None:
+        super().__init__()
+        self.outputs, self.stride = outputs, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return zeros, of the shape of x."""
-        return torch.zeros_like(x)
+        """Return zeros, `batch x outputs x H/stride x W/stride`."""
+        sizes = (-(-size // self.stride) for size in x.shape[2:])
+        return x.new_zeros(len(x), self.outputs or x.shape[1], *sizes)
+
+
+class FactorizedReduce(nn.Module):
+    """Halves the resolution by two 1x1 convolutions, of which one looks a pixel further.
+
+    Source: Liu, Simonyan & Yang, "DARTS", ICLR 2019.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        half = outputs // 2
+        self.first = nn.Conv2d(inputs, half, 1, 2, bias=False)
+        self.second = nn.Conv2d(inputs, outputs - half, 1, 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `batch x outputs x H/2 x W/2`, rounded up."""
+        x = x.relu()
+        shifted = nn.functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        return self.norm(torch.cat([self.first(x), self.second(shifted)], dim=1))
 
 
 class Residual(nn.Module):

@@ -23,6 +23,9 @@ KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 SOURCES = ((0,), (0, 1), (0, 1, 2))
 """The feature maps that each of the maps 1, 2, 3 receives: the order of the benchmark's string."""
 
+NOTHING = "#"
+"""What an edge passes on in the text of an isomorphism class, if it passes nothing on."""
+
 STAGE_STRIDES = (1, 2, 2)
 CELLS_PER_STAGE = 5
 CHANNELS = 16
@@ -98,7 +101,12 @@ class NASBench201(SearchSpace):
         """Return three stages of five equal cells, of 16, 32 and 64 channels (figure 1 there)."""
         from torch import nn
 
-        from diffusionnag.spaces.layers import GlobalPool, Residual, convolution_norm
+        from diffusionnag.spaces.layers import (
+            GlobalPool,
+            Residual,
+            convolution_norm,
+            relu_convolution_norm,
+        )
 
         operations, width = self.operation_names(architecture)[1:-1], CHANNELS
         layers: list[nn.Module] = [convolution_norm(IMAGE_CHANNELS, width, 3, activation=None)]
@@ -106,8 +114,8 @@ class NASBench201(SearchSpace):
             if stride > 1:
                 outputs = 2 * width
                 block = nn.Sequential(
-                    _relu_convolution_norm(width, outputs, 3, stride),
-                    _relu_convolution_norm(outputs, outputs, 3),
+                    relu_convolution_norm(width, outputs, 3, stride),
+                    relu_convolution_norm(outputs, outputs, 3),
                 )
                 shortcut = nn.Sequential(
                     nn.AvgPool2d(2, stride=2, ceil_mode=True),
@@ -138,7 +146,7 @@ def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:
     """
     from torch import nn
 
-    from diffusionnag.spaces.layers import Cell, Zero
+    from diffusionnag.spaces.layers import Cell, Zero, relu_convolution_norm
 
     def edge(operation: str) -> nn.Module:
         if operation == "none":
@@ -147,18 +155,30 @@ def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:
             return nn.Identity()
         if operation == "avg_pool_3x3":
             return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-        return _relu_convolution_norm(channels, channels, KERNELS[operation])
+        return relu_convolution_norm(channels, channels, KERNELS[operation])
 
     return Cell(map(edge, operations), SOURCES)
 
 
-def _relu_convolution_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-    from torch import nn
+def isomorphism_class(operations: Sequence[str]) -> str:
+    """Return the text that is equal for all cells that the benchmark holds to be isomorphic.
 
-    from diffusionnag.spaces.layers import convolution_norm
+    `operations` are those on the edges 0>1, 0>2, 1>2, 0>3, 1>3, 2>3. The 15,625 cells fall into the
+    6,466 classes of Dong & Yang (2020): a skip connection stands for what it passes on, nothing
+    comes of `none`, and the order of what a feature map sums does not count.
+    """
+    written = iter(operations)
+    maps = ["0"]
+    for sources in SOURCES:
+        summed = (_passed_on(next(written), maps[source]) for source in sources)
+        maps.append("+".join(sorted(summed)))
+    return maps[-1]
 
-    convolution = convolution_norm(inputs, outputs, kernel, stride=stride, activation=None)
-    return nn.Sequential(nn.ReLU(), *convolution)
+
+def _passed_on(operation: str, feature_map: str) -> str:
+    if operation == "none" or feature_map == NOTHING:
+        return NOTHING
+    return feature_map if operation == "skip_connect" else f"({feature_map})@{operation}"
 
 
 def nasbench201_cost(operations: Sequence[str], *, resolution: int = 32, classes: int = 10) -> Cost:

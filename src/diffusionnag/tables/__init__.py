@@ -11,6 +11,7 @@ from diffusionnag.tables.analog import (
     analog_nasbench_file,
     read_analog_nasbench,
 )
+from diffusionnag.tables.isomorphic_cells import shared_by_isomorphic_cells
 from diffusionnag.tables.measurements import Measurements, clean_measurements, nothing_to_learn
 from diffusionnag.tables.nasbench_graph import (
     NAS_BENCH_GRAPH,
@@ -53,6 +54,8 @@ class KnownTable:
     how_to_get: str
     prefix: str = ""
     """What stands before the file's column names, to tell `latency:pixel3` from other properties."""
+    one_of_each_class: bool = False
+    """Whether the file has one cell for each class of isomorphic ones, which share its values."""
 
     def reader(self) -> Callable[[], Table] | None:
         """Return what reads the table, None where it is not installed; nothing is read yet.
@@ -67,13 +70,13 @@ class KnownTable:
         path = Path(folder or "", f"{self.name}.parquet")
         if not folder or not path.is_file():
             return None
-        return functools.partial(_read_prefixed, path, self.prefix)
+        return functools.partial(self._read, path)
 
-
-def _read_prefixed(path: Path, prefix: str) -> Table:
-    table = read_table(path)
-    columns = {prefix + name: values for name, values in table.columns.items()}
-    return Table(table.name, table.architectures, columns)
+    def _read(self, path: Path) -> Table:
+        table = read_table(path)
+        columns = {self.prefix + name: values for name, values in table.columns.items()}
+        table = Table(table.name, table.architectures, columns)
+        return shared_by_isomorphic_cells(table) if self.one_of_each_class else table
 
 
 TABLES = (
@@ -97,6 +100,14 @@ TABLES = (
         "latency:",
     ),
     KnownTable(
+        "nasbench201_robustness_cifar10",
+        "nasbench201",
+        "Jung et al. 2023",
+        "export it as nasbench201_robustness_cifar10.parquet",
+        "robustness:",
+        one_of_each_class=True,
+    ),
+    KnownTable(
         "mobilenetv3_ofa_latency_ms",
         "mobilenetv3",
         "HELP (Lee et al. 2021)",
@@ -108,6 +119,12 @@ TABLES = (
         "mnasnet",
         "Accel-NASBench (Ahmad et al. 2024)",
         "export it as mnasnet_imagenet.parquet",
+    ),
+    KnownTable(
+        "transnas_micro",
+        "transnas",
+        "TransNAS-Bench-101 (Duan et al. 2021)",
+        "export it as transnas_micro.parquet",
     ),
     KnownTable(
         NAS_BENCH_GRAPH,
