@@ -11,19 +11,21 @@ import numpy as np
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, SHIPPED_FOLDER
 from diffusionnag.artifacts.model_cards import About, machine, today
-from diffusionnag.predictors import PropertyPredictor, checkpoint_name, prediction_quality
+from diffusionnag.predictors import PropertyPredictor, checkpoint_name, prediction_quality, spearman
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
+from experiments.shipped_models.distilled import distilled
 
 FOLDER = SHIPPED_FOLDER / "predictors"
 COMMAND = "python -m experiments shipped-predictors"
 HELD_OUT_SHARE = 0.1
-SMALL_WIDTH, SMALL_STEPS = 48, 3_000
-"""So that some fifty predictors fit into the package."""
-LARGE_WIDTH, LARGE_STEPS = 128, 6_000
-SHIPPED_RESOLUTION = 224
+SMALL, LONG, TAUGHT, LARGE = (48, 3_000), (48, 6_000), (64, 8_000), (128, 6_000)
+"""Widths and steps; most are small, so that some sixty predictors fit into the package."""
+SHIPPED_RESOLUTION = 224.0
+GOOD = 76.0
+"""ImageNet accuracies, in %, among which a rank correlation is told by itself."""
 MEASURES = {
     "mean absolute error": "mean absolute error",
     "Spearman": "Spearman",
@@ -42,8 +44,12 @@ class Source:
     columns: tuple[str, ...] = ()
     condition: str | None = None
     """A column that says under which condition the others were measured."""
-    large: bool = False
-    """Whether its predictors are worth more weights and steps."""
+    size: tuple[int, int] = SMALL
+    """Width and steps of its predictors."""
+    shipped_under: float = SHIPPED_RESOLUTION
+    """The condition that its predictors ship set to."""
+    taught: bool = False
+    """Whether they learn from what Gaussian processes say (see `distilled`)."""
     by_class: bool = False
     """Whether isomorphic cells share values, so that whole classes of them are held out."""
 
@@ -53,7 +59,7 @@ SOURCES = (
         "nasbench201",
         "analog-nasbench",
         ("cifar10", "quantised_8bit", "analog_noise", "analog_drift_1month"),
-        large=True,
+        size=LARGE,
     ),
     Source("nasbench201", "nasbench201_latency_ms"),
     Source(
@@ -64,8 +70,25 @@ SOURCES = (
             for name in ("fgsm_1", "pgd_1", "square_1", "square_2", "corruptions_mean")
         ),
         by_class=True,
+        size=LONG,
     ),
-    Source("mobilenetv3", "mobilenetv3_ofa_latency_ms", condition="latency:resolution"),
+    Source("mobilenetv3", "mobilenetv3_ofa_latency_ms", condition="resolution"),
+    Source(
+        "mobilenetv3",
+        "mobilenetv3_ofa_imagenet",
+        ("imagenet_top1",),
+        condition="resolution",
+        size=TAUGHT,
+        taught=True,
+    ),
+    Source(
+        "mobilenetv3",
+        "mobilenetv3_ofa_datasets",
+        ("cifar10",),
+        condition="resolution",
+        shipped_under=192.0,
+    ),
+    Source("mobilenetv3", "mobilenetv3_ofa_datasets", ("cifar100", "svhn")),
     Source(
         "mnasnet",
         "mnasnet_imagenet",
@@ -125,23 +148,21 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     values = table.column(column)
     architectures = [space.parse(text) for text in table.architectures]
     rows = numpy_generator(0).permutation(np.flatnonzero(np.isfinite(values)))
-    if source.by_class:
-        held_out, seen = _split_by_class(space, architectures, rows)
-    else:
-        held_out, seen = np.split(rows, [round(HELD_OUT_SHARE * len(rows))])
-    given = table.column(source.condition)[:, None] if source.condition else None
-    name = (source.condition or "").removeprefix("latency:")
-    width = LARGE_WIDTH if source.large else SMALL_WIDTH
-    steps = LARGE_STEPS if source.large or source.by_class else SMALL_STEPS
+    held_out, seen = _split(space, architectures, rows, source.by_class)
+    width, steps = source.size
+    name = source.condition
     predictor = PropertyPredictor(
         space, column, model="ensemble", width=width, conditions=(name,) if name else ()
-    ).fit(
-        [architectures[row] for row in seen],
-        values[seen],
-        conditions=None if given is None else given[seen],
-        steps=steps,
     )
-    if given is None:
+    given = table.column(name)[:, None] if name else np.zeros((len(values), 0))
+    shown = [architectures[row] for row in seen]
+    if source.taught:
+        distilled(predictor, shown, values[seen], conditions=given[seen], steps=steps)
+    else:
+        conditions = given[seen] if name else None
+        predictor.fit(shown, values[seen], conditions=conditions, steps=steps)
+    quality = {}
+    if name is None:
         mean, std = predictor.predict([architectures[row] for row in held_out])
     else:
         mean, std = np.full((2, len(held_out)), np.nan)
@@ -150,11 +171,13 @@ def _train(source: Source, column: str) -> PropertyPredictor:
             predictor.under(**{name: float(value)})
             predicted = predictor.predict([architectures[row] for row in held_out[alike]])
             mean[alike], std[alike] = predicted
-        predictor.under(**{name: float(SHIPPED_RESOLUTION)})
-    quality = prediction_quality(mean, std, values[held_out])
+        predictor.under(**{name: source.shipped_under})
+        if source.taught:
+            quality = _by_condition(mean, std, values[held_out], given[held_out, 0])
+    quality = prediction_quality(mean, std, values[held_out]) | quality
     predictor.about = About(
         command=COMMAND,
-        data=f"{table.name}: {len(seen)} architectures, column {column}",
+        data=f"{table.name}: {len(seen)} measurements, column {column}",
         date=today(),
         machine=machine(),
         quality={_in_card(name): value for name, value in quality.items()},
@@ -162,15 +185,37 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     return predictor
 
 
-def _split_by_class(
-    space: SearchSpace, cells: Sequence[Architecture], rows: np.ndarray
+def _split(
+    space: SearchSpace, architectures: Sequence[Architecture], rows: np.ndarray, by_class: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of a tenth of all isomorphism classes, and those of the others."""
-    names = [isomorphism_class(space.operation_names(cells[row])[1:-1]) for row in rows]
-    classes = list(dict.fromkeys(names))
-    held_out = set(classes[: round(HELD_OUT_SHARE * len(classes))])
-    is_held_out = np.array([name in held_out for name in names])
+    """Return the rows of a tenth of all distinct architectures, or classes, and those of the others."""
+    names = [
+        isomorphism_class(space.operation_names(architectures[row])[1:-1])
+        if by_class
+        else space.format(architectures[row])
+        for row in rows
+    ]
+    distinct = list(dict.fromkeys(names))
+    kept_back = set(distinct[: round(HELD_OUT_SHARE * len(distinct))])
+    is_held_out = np.array([name in kept_back for name in names])
     return rows[is_held_out], rows[~is_held_out]
+
+
+def _by_condition(
+    mean: np.ndarray, std: np.ndarray, true: np.ndarray, given: np.ndarray
+) -> dict[str, float]:
+    """Return the errors and rank correlations at each resolution, and among the good at the last."""
+    quality = {}
+    for value in np.unique(given):
+        alike = given == value
+        measured = prediction_quality(mean[alike], std[alike], true[alike])
+        for name in ("mean absolute error", "Spearman"):
+            quality[f"{name} at {value:g}"] = measured[name]
+    good = (given == SHIPPED_RESOLUTION) & (true > GOOD)
+    quality[f"Spearman at {SHIPPED_RESOLUTION:g} above {GOOD:g} %"] = spearman(
+        mean[good], true[good]
+    )
+    return quality
 
 
 def _in_card(measure: str) -> str:

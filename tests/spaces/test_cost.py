@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from diffusionnag.spaces import Cost, Counter
 from diffusionnag.spaces.mnasnet import mnasnet_cost
-from diffusionnag.spaces.mobilenetv3 import mobilenetv3_cost
+from diffusionnag.spaces.mobilenetv3 import MobileNetV3, mobilenetv3_cost, mobilenetv3_peak_memory
 from diffusionnag.spaces.nasbench201 import nasbench201_cost
 
 Stages = list[list[tuple[int, float]]]
@@ -112,6 +112,21 @@ def test_mobilenetv3_equals_networks_of_the_authors_package(
     stages: Stages, resolution: int, width: float, parameters: int, macs: int
 ) -> None:
     assert mobilenetv3_cost(stages, resolution=resolution, width=width) == Cost(parameters, macs)
+
+
+def test_mobilenetv3_equals_the_measured_table(data_folder: Path) -> None:
+    rows = pq.read_table(data_folder / "mobilenetv3_ofa_imagenet.parquet").to_pylist()
+    space = MobileNetV3()
+    counted = [(row, space.stages(space.parse(row["arch"]))) for row in rows]
+    large = [(row, stages) for row, stages in counted if row["resolution"] == 224]
+    assert len(large) == 2_373
+    for row, stages in large:
+        assert mobilenetv3_cost(stages) == Cost(row["params"], row["macs"])
+    small = [(row, stages) for row, stages in counted if row["resolution"] < 224]
+    assert len(small) == 2_610
+    for row, stages in small:
+        peak = mobilenetv3_peak_memory(stages, resolution=row["resolution"])
+        assert peak == row["peak_memory_elements"]
 
 
 def test_mobilenetv3_with_the_layers_of_mobilenetv3_large_has_its_published_cost() -> None:

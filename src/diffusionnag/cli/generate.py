@@ -8,6 +8,7 @@ import typer
 
 from diffusionnag.cli.options import (
     Cautious,
+    Conditions,
     Count,
     Device,
     Distinct,
@@ -42,6 +43,7 @@ def generate(
     limit: Limits = None,
     limit_probability: LimitProbability = 0.5,
     fixed: Fixed = None,
+    condition: Conditions = None,
     pareto: Annotated[
         bool,
         typer.Option(
@@ -104,6 +106,7 @@ def generate(
                 limits=limit or (),
                 limit_probability=limit_probability,
                 fixed=read_fixed(fixed or ()),
+                conditions=condition or (),
                 sampling=Sampling(solver, steps, seed),
                 generator=generator,
                 device=device,
@@ -119,6 +122,7 @@ def generate(
             limits=limit or (),
             limit_probability=limit_probability,
             fixed=read_fixed(fixed or ()),
+            conditions=condition or (),
             method=methods[0] if methods else None,
             distinct=distinct,
             seconds=seconds,

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import typer
 
+TableFile = Annotated[Path, typer.Option("--out", help="Write the table into this .parquet file.")]
+
 import_table = typer.Typer(help="Turn the official files of a benchmark into a table.")
-
-
-@import_table.callback()
-def _group() -> None:
-    """Keep the name of the benchmark part of the command while there is only one."""
 
 
 @import_table.command("nats-bench")
 def nats_bench(
     path: Annotated[Path, typer.Argument(help="The extracted folder NATS-tss-v1_0-3ffb9-simple.")],
-    out: Annotated[Path, typer.Option(help="Write the table into this .parquet file.")],
+    out: TableFile,
 ) -> None:
     """Turn the topology archive of NATS-Bench into a table of NAS-Bench-201 cells."""
     from diffusionnag.cli.console import messages, progress_bar
@@ -33,3 +30,25 @@ def nats_bench(
         )
     write_table(table, out)
     messages.print(f"written to {out}: {len(table.architectures):,} of {CELLS:,} architectures")
+
+
+@import_table.command("ofa")
+def ofa(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Search logs of DyNAS-T (.csv), or configurations of Once-for-All with what was "
+            "measured, one a line (.jsonl)."
+        ),
+    ],
+    out: TableFile,
+) -> None:
+    """Turn measured sub-networks of Once-for-All into a table of MobileNetV3 architectures."""
+    from diffusionnag.cli.console import messages
+    from diffusionnag.tables.once_for_all import read_once_for_all
+    from diffusionnag.tables.table import check_table_path, write_table
+
+    check_table_path(out)
+    table = read_once_for_all(paths)
+    write_table(table, out)
+    messages.print(f"written to {out}: {len(table.architectures):,} measured sub-networks")

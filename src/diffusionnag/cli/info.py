@@ -48,7 +48,7 @@ def info(
         results.print(f"{name}: {value:.3f}{unit(name)}", markup=False)
     for read in known_tables(search_space.name).values():
         table = read()
-        for column in table.columns:
+        for column in table.measured_names:
             value = table.lookup(column, [text])[0]
             if value == value:
                 results.print(f"{column}: {value:.2f} ({table.name})")

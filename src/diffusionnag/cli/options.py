@@ -36,6 +36,14 @@ Fixed = Annotated[
         metavar="NODE=OPERATION",
     ),
 ]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        help="What properties are asked for under: resolution=192, in pixels. May be repeated.",
+        metavar="NAME=VALUE",
+    ),
+]
 GeneratorName = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from diffusionnag.cli.options import (
+    Conditions,
     Cpus,
     ExecutorName,
     Fixed,
@@ -146,6 +147,7 @@ def search(
     limits: Limits = None,
     limit_probability: LimitProbability = 0.5,
     fixed: Fixed = None,
+    conditions: Conditions = None,
     generator: GeneratorName = None,
     seed: Seed = 0,
     storage: Annotated[

@@ -8,6 +8,7 @@ import typer
 
 from diffusionnag.cli.options import (
     Cautious,
+    Conditions,
     Count,
     Distinct,
     Diverse,
@@ -42,6 +43,7 @@ def transfer(
     limit: Limits = None,
     limit_probability: LimitProbability = 0.5,
     fixed: Fixed = None,
+    condition: Conditions = None,
     solver: Solver = None,
     steps: Steps = None,
     top: Top = 5,
@@ -85,6 +87,7 @@ def transfer(
             limits=limit or (),
             limit_probability=limit_probability,
             fixed=read_fixed(fixed or ()),
+            conditions=condition or (),
             method="sample" if sample else "best",
             distinct=distinct,
             seconds=seconds,

@@ -117,8 +117,9 @@ def evaluate(
         if isinstance(judged, AnalyticProperty):
             continue
         mean[name], std[name] = judged.predict(distinct)
-        if name in request.measured:
-            true[name] = request.measured[name].lookup(name, texts)
+        measured = request.true_values(name, texts)
+        if measured is not None:
+            true[name] = measured
     exact = [space.analytic_properties(architecture) for architecture in distinct]
     analytic = {name: np.array([row[name] for row in exact]) for name in (exact or [{}])[0]}
     kept = keep_limits(request.limits, distinct)

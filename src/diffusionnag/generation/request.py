@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,8 @@ from diffusionnag.guidance import (
 )
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors import PropertyPredictor, checkpoint_name
-from diffusionnag.spaces import SearchSpace
-from diffusionnag.tables import Table, measured_table
+from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.tables import RESOLUTION, Table, measured_table
 
 SURVEYED = 1_000
 """Uniform draws, the same in every run, whose quantiles a limit may name."""
@@ -60,6 +60,21 @@ class Request:
             if not isinstance(judged, AnalyticProperty)
         }
         return {name: table for name, table in tables.items() if table is not None}
+
+    def true_values(self, name: str, architectures: Sequence[str]) -> np.ndarray | None:
+        """Return what was measured of a property, under its conditions, NaN where nothing was, `batch`.
+
+        None where no installed table has it.
+        """
+        table = self.measured.get(name)
+        if table is None:
+            return None
+        resolution = self.judged()[name].conditions.get(RESOLUTION)
+        if resolution is None or not table.resolutions:
+            return table.lookup(name, architectures)
+        if resolution not in table.resolutions:
+            return np.full(len(architectures), np.nan)
+        return table.lookup(f"{name}@{resolution:g}", architectures)
 
     def judged(self) -> dict[str, Property]:
         """Return every property that is guided or limited, by name, guided ones first."""
@@ -95,7 +110,39 @@ def parse_request(
         text if isinstance(text, Bound) else _parse_limit(text, probability, space, known)
         for text in limits
     ]
-    return Request(tuple(properties), tuple(weights), tuple(bounds))
+    request = Request(tuple(properties), tuple(weights), tuple(bounds))
+    _check_conditions(space, request.judged().values())
+    return request
+
+
+def space_under(search_space: str | SearchSpace, conditions: Sequence[str]) -> SearchSpace:
+    """Return a space, by its name or as it is, under conditions that each read like `resolution=192`.
+
+    Raises DiffusionNAGError for an unknown space, and for conditions that read otherwise or that
+    the space cannot be under.
+    """
+    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    values = {}
+    for text in conditions:
+        name, separator, number = text.partition("=")
+        try:
+            values[name.strip()] = float(number)
+        except ValueError:
+            separator = ""
+        if not (separator and name.strip() and math.isfinite(values[name.strip()])):
+            raise DiffusionNAGError(f"--condition {text!r} should read like 'resolution=192'")
+    return space.under(**values) if values else space
+
+
+def _check_conditions(space: SearchSpace, judged: Iterable[Property]) -> None:
+    """Raise DiffusionNAGError for a condition that nothing depends on."""
+    known = dict.fromkeys(name for of in judged for name in of.conditions)
+    for name in space.conditions:
+        if name not in known and name not in space.analytic_conditions:
+            depends = f"only on {', '.join(known)}" if known else "on no condition"
+            raise DiffusionNAGError(
+                f"what is asked for depends {depends}, not on {name}; leave --condition {name} out"
+            )
 
 
 def _split_weight(text: str) -> tuple[str, float]:
@@ -130,7 +177,7 @@ def _parse_limit(
 def read_property(name: str, space: SearchSpace) -> Property:
     """Return an analytic property of the space, a shipped predictor, or one in a folder or hub.
 
-    Raises DiffusionNAGError for an unknown name.
+    It is asked for under the space's conditions. Raises DiffusionNAGError for an unknown name.
     """
     analytic = analytic_names(space)
     shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
@@ -138,7 +185,11 @@ def read_property(name: str, space: SearchSpace) -> Property:
         return AnalyticProperty(space, name)
     if not shipped and "/" not in name and not Path(name).is_dir():
         _check_known(name, space, analytic)
-    return PropertyPredictor.from_pretrained(name, search_space=space)
+    predictor = PropertyPredictor.from_pretrained(name, search_space=space)
+    given = {
+        name: space.conditions.get(name, value) for name, value in predictor.conditions.items()
+    }
+    return predictor.under(**given) if given else predictor
 
 
 def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:

@@ -14,7 +14,7 @@ from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
 from diffusionnag.generation.generator import Generator, open_generator
 from diffusionnag.generation.metrics import generation_quality
-from diffusionnag.generation.request import Request, parse_request
+from diffusionnag.generation.request import Request, parse_request, space_under
 from diffusionnag.generation.resampled import sample_resampled
 from diffusionnag.generation.result import DatasetDescription, GenerationResult
 from diffusionnag.generation.samples import Samples
@@ -22,7 +22,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.generation.streamed import check_count
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
-from diffusionnag.spaces import SearchSpace, fix_nodes, get_search_space
+from diffusionnag.spaces import SearchSpace, fix_nodes
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
@@ -41,6 +41,7 @@ def generate(
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
     fixed: Mapping[str, str] | None = None,
+    conditions: Sequence[str] = (),
     method: str | None = None,
     distinct: bool = False,
     seconds: float = 1.0,
@@ -55,19 +56,19 @@ def generate(
 
     A guide is `NAME` or `NAME=WEIGHT`, NAME being a shipped predictor, an analytic property, or the
     folder or hub id of a predictor; or it is a property. A limit reads like `params<=1.0M`, or is a
-    `Bound`. What is `fixed`, operations by node, every architecture has, and the rest goes with it
-    (in-painting). `method` is one of METHODS: `best` where there is a guide and `sample` where there is
-    none, unless another is named. `seconds`, `diverse` and `cautious` belong to the best and are
-    those of `find_best`, `distinct` is that of `Generator.sample`. `generator` is the shipped one of
-    the space unless another is named or given; the best need none. With `compare_unguided` as many
-    are generated without guides and limits. Raises DiffusionNAGError for whatever cannot be
-    generated.
+    `Bound`. A condition such as `resolution=192` is what properties are asked for under. What is
+    `fixed`, operations by node, every architecture has, and the rest goes with it (in-painting).
+    `method` is one of METHODS: `best` where there is a guide and `sample` where there is none, unless
+    another is named. `seconds`, `diverse` and `cautious` belong to the best and are those of
+    `find_best`, `distinct` is that of `Generator.sample`. `generator` is the shipped one of the space
+    unless another is named or given; the best need none. With `compare_unguided` as many are
+    generated without guides and limits. Raises DiffusionNAGError for whatever cannot be generated.
     """
     method = method or ("best" if guides else "sample")
     if method not in METHODS:
         raise DiffusionNAGError(f"no method {method!r}; known: {', '.join(METHODS)}")
     check_count(count)
-    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    space = space_under(search_space, conditions)
     request = parse_request(guides, limits, limit_probability, space.whole)
     if fixed:
         space = fix_nodes(space, fixed)
@@ -110,6 +111,7 @@ def transfer(
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
     fixed: Mapping[str, str] | None = None,
+    conditions: Sequence[str] = (),
     method: str = "best",
     distinct: bool = False,
     seconds: float = 1.0,
@@ -130,7 +132,7 @@ def transfer(
     moved. `report` is told how many images have been read, of how many. The rest is as `generate`
     has it. Raises DiffusionNAGError for images or a predictor that cannot be read.
     """
-    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    space = space_under(search_space, conditions)
     aware = DatasetAwarePredictor.from_pretrained(
         predictor or space.name, search_space=space, image_encoder=encoder
     )
@@ -144,6 +146,7 @@ def transfer(
         limits=limits,
         limit_probability=limit_probability,
         fixed=fixed,
+        conditions=conditions,
         method=method,
         distinct=distinct,
         seconds=seconds,

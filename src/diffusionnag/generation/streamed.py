@@ -12,11 +12,11 @@ from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.generation._collection import FRUITLESS_BATCHES, sift
 from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.generator import BATCH, Generator, open_generator
-from diffusionnag.generation.request import Request, parse_request
+from diffusionnag.generation.request import Request, parse_request, space_under
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.guidance.feasibility import limits_of
-from diffusionnag.spaces import SearchSpace, fix_nodes, get_search_space
+from diffusionnag.spaces import SearchSpace, fix_nodes
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 MOST_AT_ONCE = 100_000
@@ -54,6 +54,7 @@ def stream_samples(
     limits: Sequence[str | Bound] = (),
     limit_probability: float = 0.5,
     fixed: Mapping[str, str] | None = None,
+    conditions: Sequence[str] = (),
     sampling: Sampling = Sampling(),
     generator: str | Path | Generator | None = None,
     device: str = "cpu",
@@ -65,7 +66,7 @@ def stream_samples(
     `report` is told how many are written. Raises DiffusionNAGError as `generate` does;
     nothing is left of a file that was not finished.
     """
-    space = get_search_space(search_space) if isinstance(search_space, str) else search_space
+    space = space_under(search_space, conditions)
     request = parse_request(guides, limits, limit_probability, space.whole)
     space = fix_nodes(space, fixed) if fixed else space
     model = open_generator(generator, space, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,11 @@ class Property(ABC):
     def noise_aware(self) -> bool:
         """Whether it judges noised architectures A_t, given their noise level."""
         return False
+
+    @property
+    def conditions(self) -> Mapping[str, float]:
+        """What else it depends on, such as the resolution, by name, and for which it is asked."""
+        return {}
 
     @abstractmethod
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +92,11 @@ class PropertyPredictor(Property, ModelHubMixin):
     def noise_aware(self) -> bool:
         """Whether it judges noised architectures A_t, given their noise level."""
         return self._ensemble_config.noise_aware
+
+    @property
+    def conditions(self) -> Mapping[str, float]:
+        """What else it depends on, such as the resolution, by name, and for which it predicts."""
+        return {} if self._fitted is None else self._fitted.predicts_under
 
     # -- fitting ----------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor, ProcessExecutor, new_executor
 from diffusionnag.generation.bounds import parse_bound
 from diffusionnag.generation.generator import Generator
-from diffusionnag.generation.request import parse_request, read_property
+from diffusionnag.generation.request import parse_request, read_property, space_under
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
 from diffusionnag.search._pruners import new_pruner
@@ -29,7 +29,7 @@ from diffusionnag.search.search_result import SearchResult
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.storages import shared_storage
 from diffusionnag.search.study import Search, check_trials, note_origin, open_study
-from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
@@ -73,6 +73,8 @@ class SearchTask:
     limits: Sequence[str | Bound] = ()
     """Limits on properties known before measuring, which every proposal keeps."""
     limit_probability: float = 0.5
+    conditions: Sequence[str] = ()
+    """What limits, the property to start from and analytic ones are asked for under: `resolution=192`."""
     fixed: Mapping[str, str] | None = None
     """Operation by node that every proposal has."""
     generator: str | Path | Generator | None = None
@@ -140,7 +142,7 @@ class SearchTask:
 
         Raises DiffusionNAGError as `run` does.
         """
-        space = get_search_space(self.space) if isinstance(self.space, str) else self.space
+        space = space_under(self.space, self.conditions)
         sampler = self._sampler(space)
         check_trials(space, self.trials)
         problem = self._problem(space)
@@ -158,16 +160,19 @@ class SearchTask:
         generator = self.generator
         if generator is not None and not isinstance(generator, Generator):
             generator = Generator.from_pretrained(generator, search_space=space)
+        start = self._start(space)
+        asked = () if start is None else (start,)
+        limits = parse_request(asked, self.limits, self.limit_probability, space).limits
         return new_searcher(
             self.searcher,
             space,
             fixed=self.fixed,
             seed=self.seed,
-            limits=parse_request([], self.limits, self.limit_probability, space).limits or None,
+            limits=limits or None,
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
-            start_from=self._start(space),
+            start_from=start,
             generator=generator,
         )
 

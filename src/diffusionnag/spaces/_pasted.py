@@ -13,11 +13,11 @@ def without_whitespace(text: str) -> str:
 
 
 def pasted_object(text: str) -> Mapping[str, Any] | None:
-    """Return the object that a text is in JSON, or in Python with single quotes; None if it is none."""
+    """Return the object that a text is in JSON, or as Python writes one; None if it is none."""
     if not text.lstrip().startswith("{"):
         return None
     try:
-        return json.loads(text.replace("'", '"'))
+        return json.loads(text.replace("'", '"').replace("None", "null"))
     except (ValueError, RecursionError):
         return None
 

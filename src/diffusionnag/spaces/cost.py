@@ -132,11 +132,28 @@ WEIGHTS_ONLY = Counter()
 """One MAC for each weight that a convolution or a linear layer applies at each position."""
 
 
+def peak_memory(shape: InvertedResidualShape, size: int) -> int:
+    """Return the most numbers that a block holds in memory at once, `size` being its input's.
+
+    They are the input, the output and the weights of one of its convolutions, and the block's own
+    input as long as it is still to be added. Gates take less.
+
+    Source: the count of Cai et al., "TinyTL", NeurIPS 2020, and of memory-optimized Once-for-All.
+    """
+    inputs, hidden, outputs, kernel, stride, _ = shape
+    area, strided_area = size**2, strided(size, stride) ** 2
+    waiting = inputs * area if stride == 1 and inputs == outputs else 0
+    expanding = (inputs + hidden) * area + inputs * hidden if hidden != inputs else 0
+    depthwise = hidden * (area + strided_area + kernel**2) + waiting
+    projecting = (hidden + outputs) * strided_area + hidden * outputs + waiting
+    return max(expanding, depthwise, projecting)
+
+
 def strided(size: int, stride: int) -> int:
     """Return the size of a map behind a padded layer of this stride."""
     return -(-size // stride)
 
 
 def unit(property_name: str) -> str:
-    """Return what to write behind an analytic property: parameters and MACs come in millions."""
-    return " M" if property_name in ("params", "macs") else ""
+    """Return what to write behind an analytic property: those that count come in millions."""
+    return " M" if property_name in ("params", "macs", "peak_memory") else ""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces._pasted import pasted_object, whole_numbers, without_whitespace
 from diffusionnag.spaces.architecture import Architecture
-from diffusionnag.spaces.cost import WEIGHTS_ONLY, Cost, InvertedResidualShape, strided
+from diffusionnag.spaces.cost import (
+    WEIGHTS_ONLY,
+    Cost,
+    InvertedResidualShape,
+    peak_memory,
+    strided,
+)
 from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace
 
@@ -63,6 +70,7 @@ class MobileNetV3(SearchSpace):
     operations = (*LAYERS, ABSENT)
     edges = tuple((i, i + 1) for i in range(STAGES * SLOTS - 1))
     networks = NetworkFamily(224, 1000, smallest=32, widths=(1.0, 1.2))
+    analytic_conditions = ("resolution",)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the nine layers, and `none` from a stage's third slot on."""
@@ -145,10 +153,30 @@ class MobileNetV3(SearchSpace):
         drawn = np.where(np.arange(SLOTS) < depths, layers, self.operations.index(ABSENT))
         return drawn.reshape(count, STAGES * SLOTS)
 
+    def under(self, **conditions: float) -> Self:
+        """Return this space with properties under these conditions, such as `resolution=192`.
+
+        Raises DiffusionNAGError for a resolution that is no whole number of at least 32 pixels.
+        """
+        resolution = conditions.get("resolution", self.networks.resolution)
+        if resolution != int(resolution) or resolution < self.networks.smallest:
+            raise DiffusionNAGError(
+                f"a resolution of {resolution:g} is none of {self.name}: whole pixels, at least "
+                f"{self.networks.smallest}"
+            )
+        return super().under(**conditions)
+
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
-        """Return parameters and multiply-adds in millions (width 1.0, 224x224, 1,000 classes)."""
-        cost = mobilenetv3_cost(self.stages(architecture))
-        return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6}
+        """Return parameters, multiply-adds and peak memory in millions (width 1.0, 1,000 classes).
+
+        The resolution is 224 unless `under` has set another. The peak memory is in numbers, of
+        activations and of one convolution's weights (see `mobilenetv3_peak_memory`).
+        """
+        stages = self.stages(architecture)
+        resolution = int(self.conditions.get("resolution", self.networks.resolution))
+        cost = mobilenetv3_cost(stages, resolution=resolution)
+        peak = mobilenetv3_peak_memory(stages, resolution=resolution)
+        return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6, "peak_memory": peak / 1e6}
 
     def stages(self, architecture: Architecture) -> list[list[tuple[int, int]]]:
         """Return the (kernel, expand) pairs of the layers that are present, stage by stage."""
@@ -212,6 +240,21 @@ def mobilenetv3_cost(
         + WEIGHTS_ONLY.linear(expanded, mixed, bias=False)
         + WEIGHTS_ONLY.linear(mixed, classes)
     )
+
+
+def mobilenetv3_peak_memory(
+    stages: Sequence[Layers], *, resolution: int = 224, width: float = 1.0
+) -> int:
+    """Return the most numbers that a sub-network holds in memory at once, for one image.
+
+    The layers outside of its blocks take less. Equal to the last digit to what memory-optimized
+    Once-for-All lists for 2,610 sub-networks.
+    """
+    size, peaks = strided(resolution, 2), []
+    for shape, _ in _blocks(stages, width):
+        peaks.append(peak_memory(shape, size))
+        size = strided(size, shape.stride)
+    return max(peaks)
 
 
 def _fixed_channels(width: float) -> tuple[int, int, int]:

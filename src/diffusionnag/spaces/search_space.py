@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from abc import ABC
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -48,6 +50,10 @@ class SearchSpace(ABC):
     """Operations that let nothing through, so that every path through their node is cut."""
     networks: ClassVar[NetworkFamily] = NetworkFamily()
     """The setting that networks are built in if nothing else is said."""
+    analytic_conditions: ClassVar[tuple[str, ...]] = ()
+    """Names of what analytic properties depend on besides the architecture, such as `resolution`."""
+    conditions: Mapping[str, float] = MappingProxyType({})
+    """Under which conditions, by name, properties are asked for; set by `under`."""
 
     # -- what a subclass may override -------------------------------------------------------------
 
@@ -102,7 +108,8 @@ class SearchSpace(ABC):
     def interactions(self) -> tuple[tuple[int, ...], ...]:
         """Return groups of nodes whose operations count together in the analytic properties.
 
-        Each analytic property must be a sum over these groups; by default over single nodes.
+        Each analytic property must be a sum over these groups, by default over single nodes; or the
+        maximum over single nodes.
         """
         return tuple((node,) for node in range(len(self.nodes)))
 
@@ -117,6 +124,16 @@ class SearchSpace(ABC):
     def whole(self) -> SearchSpace:
         """The space of which this is a part: itself, unless nodes are fixed (see `fix_nodes`)."""
         return self
+
+    def under(self, **conditions: float) -> Self:
+        """Return this space with properties under these conditions, such as `resolution=192`.
+
+        Analytic properties are computed for them, and predictors that are read for the space predict
+        for them. The architectures stay the same.
+        """
+        space = copy.copy(self)
+        space.conditions = {**self.conditions, **conditions}
+        return space
 
     # -- rules ------------------------------------------------------------------------------------
 

@@ -18,10 +18,12 @@ from diffusionnag.tables.nasbench_graph import (
     nas_bench_graph_folder,
     read_nas_bench_graph,
 )
-from diffusionnag.tables.table import Table, read_table
+from diffusionnag.tables.once_for_all import read_dataset_accuracies
+from diffusionnag.tables.table import RESOLUTION, Table, read_table
 
 __all__ = [
     "DATA_FOLDER_VARIABLE",
+    "RESOLUTION",
     "TABLES",
     "KnownTable",
     "Measurements",
@@ -37,6 +39,7 @@ __all__ = [
 
 DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
 """The environment variable that names the folder of measured tables."""
+OFA_DATASETS = "mobilenetv3_ofa_datasets"
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,16 @@ class KnownTable:
         path = Path(folder or "", f"{self.name}.parquet")
         if not folder or not path.is_file():
             return None
+        if self.name == OFA_DATASETS:
+            return functools.partial(read_dataset_accuracies, path)
         return functools.partial(self._read, path)
 
     def _read(self, path: Path) -> Table:
         table = read_table(path)
-        columns = {self.prefix + name: values for name, values in table.columns.items()}
+        columns = {
+            name if name == RESOLUTION else self.prefix + name: values
+            for name, values in table.columns.items()
+        }
         table = Table(table.name, table.architectures, columns)
         return shared_by_isomorphic_cells(table) if self.one_of_each_class else table
 
@@ -113,6 +121,18 @@ TABLES = (
         "HELP (Lee et al. 2021)",
         "export it as mobilenetv3_ofa_latency_ms.parquet",
         "latency:",
+    ),
+    KnownTable(
+        "mobilenetv3_ofa_imagenet",
+        "mobilenetv3",
+        "DyNAS-T, memory-optimized OFA",
+        "diffusionnag import ofa FILE.csv --out mobilenetv3_ofa_imagenet.parquet",
+    ),
+    KnownTable(
+        OFA_DATASETS,
+        "mobilenetv3",
+        "CNAS, EDANAS, MSuNAS archives",
+        f"export it as {OFA_DATASETS}.parquet",
     ),
     KnownTable(
         "mnasnet_imagenet",

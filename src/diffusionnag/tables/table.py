@@ -15,6 +15,9 @@ from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.tables._cells import listed, numbers_of, read_cells
 
+RESOLUTION = "resolution"
+"""The column that says at which input resolution, in pixels, the others of a row were measured."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -40,9 +43,15 @@ class Table:
         object.__setattr__(self, "columns", columns)
 
     def column(self, name: str) -> np.ndarray:
-        """Return the column of that name, shape (N,); DiffusionNAGError names the nearest ones."""
+        """Return the column of that name, shape (N,); DiffusionNAGError names the nearest ones.
+
+        `NAME@192` is what of the column NAME was measured at a `resolution` of 192 pixels.
+        """
         if name in self.columns:
             return self.columns[name]
+        column, _, resolution = name.rpartition("@")
+        if column in self.columns and RESOLUTION in self.columns:
+            return self._at(column, resolution)
         if name in self.unreadable:
             row, cell = next(iter(self.unreadable[name].items()))
             raise DiffusionNAGError(
@@ -51,6 +60,33 @@ class Table:
         nearest = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.4)
         choice = f"nearest: {', '.join(nearest)}" if nearest else f"it has {listed(self.columns)}"
         raise DiffusionNAGError(f"the table {self.name} has no column {name!r}; {choice}")
+
+    @cached_property
+    def resolutions(self) -> tuple[float, ...]:
+        """The input resolutions of the measurements, in pixels, where they have any."""
+        at = self.columns.get(RESOLUTION, np.zeros(0))
+        return tuple(np.unique(at[np.isfinite(at)]).tolist())
+
+    @cached_property
+    def measured_names(self) -> tuple[str, ...]:
+        """What can be looked up: the columns, or `NAME@192` and so on where resolutions differ."""
+        if not self.resolutions:
+            return tuple(self.columns)
+        return tuple(
+            f"{name}@{resolution:g}"
+            for name in self.columns
+            if name != RESOLUTION
+            for resolution in self.resolutions
+        )
+
+    def _at(self, column: str, resolution: str) -> np.ndarray:
+        for known in self.resolutions:
+            if resolution == f"{known:g}":
+                return np.where(self.columns[RESOLUTION] == known, self.columns[column], np.nan)
+        raise DiffusionNAGError(
+            f"nothing of the table {self.name} was measured at a resolution of {resolution!r}; "
+            f"it has {listed([f'{known:g}' for known in self.resolutions])}"
+        )
 
     def lookup(self, column: str, architectures: Sequence[str]) -> np.ndarray:
         """Return the measured value of each architecture, NaN where the table has none.

@@ -1,0 +1,128 @@
+"""Functions of architectures, relaxed to operation probabilities: multilinear, exact at one-hot input."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffusionnag.spaces import SearchSpace
+
+SMALLEST_VARIANCE = 1e-12
+"""The square root has no slope at 0."""
+
+
+class Relaxation(Protocol):
+    """A function of independent operations whose probabilities are `batch x N x F`."""
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the expected value, `batch`."""
+        ...
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the expected value and the variance, each `batch`; at one-hot input it is 0."""
+        ...
+
+
+class GroupSum:
+    """A sum over groups of nodes: each combination of a group's operations contributes a number."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        """Note the nodes and operations of every combination, and the group that each is of.
+
+        Groups of one size go together: `size x columns` indices each; then `columns x groups`.
+        """
+        self._factors: list[tuple[Tensor, Tensor]] = []
+        numbers = []
+        groups = sorted(space.interactions(), key=len)
+        for _, same in itertools.groupby(enumerate(groups), key=lambda numbered: len(numbered[1])):
+            nodes, operations = [], []
+            for number, group in same:
+                allowed = [np.flatnonzero(space.allowed[node]).tolist() for node in group]
+                combinations = list(itertools.product(*allowed))
+                operations += combinations
+                nodes += [group] * len(combinations)
+                numbers += [number] * len(combinations)
+            self._factors.append((torch.tensor(nodes).T, torch.tensor(operations).T))
+        self._of_group = torch.eye(len(groups), dtype=torch.float64)[numbers]
+        self._contributions = torch.zeros(len(numbers), dtype=torch.float64)
+
+    @property
+    def combinations(self) -> int:
+        """How many combinations there are in all groups."""
+        return len(self._contributions)
+
+    def fit(self, x: Tensor, values: np.ndarray) -> GroupSum:
+        """Find the contributions by least squares, from one-hot x and its values `count`."""
+        solved = np.linalg.lstsq(self._expand(x).numpy(), values, rcond=None)[0]
+        self._contributions = torch.from_numpy(solved)
+        return self
+
+    def _expand(self, x: Tensor) -> Tensor:
+        """Return the probability of each combination of each group, `batch x columns`."""
+        columns = []
+        for nodes, operations in self._factors:
+            each = [x[:, nodes[place], operations[place]] for place in range(len(nodes))]
+            columns.append(functools.reduce(torch.mul, each))
+        return torch.cat(columns, dim=1)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the expected sum, `batch`."""
+        return self._expand(x) @ self._contributions.to(x)
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the expected sum and the sum of the groups' variances, each `batch`."""
+        contributions, of_group = self._contributions.to(x), self._of_group.to(x)
+        probability = self._expand(x)
+        mean = (probability * contributions) @ of_group
+        variance = (probability * contributions**2) @ of_group - mean**2
+        return mean.sum(1), variance.clamp(min=SMALLEST_VARIANCE).sum(1)
+
+
+class NodeMaximum:
+    """The greatest of one number a node, which depends on the node's operation."""
+
+    def __init__(self, levels: Tensor, within: Tensor) -> None:
+        """Keep the values it may have, rising, and which `N x F` stay within each, `levels x N x F`."""
+        self._levels, self._within = levels, within
+
+    @classmethod
+    def fit(cls, x: Tensor, values: np.ndarray) -> NodeMaximum:
+        """Find the numbers from one-hot x, `count x N x F`, and its values `count`.
+
+        An operation's number is the least value of what has it: no greater one shows.
+        """
+        had = x.bool().numpy()
+        least = np.full(had.shape[1:], values.max())
+        for row, value in zip(had, values, strict=True):
+            least[row] = np.minimum(least[row], value)
+        levels = np.unique(np.maximum(least, values.min()))
+        within = torch.from_numpy((least <= levels[:, None, None]).astype(np.float64))
+        return cls(torch.from_numpy(levels), within)
+
+    def _reached(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield each rise to the next level, and the probability that it is reached, `batch`."""
+        for level, rise in enumerate(self._levels.diff().to(x)):
+            yield rise, 1 - (x * self._within[level].to(x)).sum(2).prod(1)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the expected maximum, `batch`."""
+        mean = x.new_zeros(len(x)) + self._levels[0].to(x)
+        for rise, reached in self._reached(x):
+            mean = mean + rise * reached
+        return mean
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the expected maximum and its variance, each `batch`."""
+        above, square = x.new_zeros(len(x)), x.new_zeros(len(x))
+        so_far = x.new_zeros(())
+        for rise, reached in self._reached(x):
+            square = square + reached * rise * (2 * so_far + rise)
+            above = above + reached * rise
+            so_far = so_far + rise
+        return above + self._levels[0].to(x), (square - above**2).clamp(min=SMALLEST_VARIANCE)
