@@ -21,7 +21,7 @@ WHOLE = 30_000
 """A space of so many combinations, for each second, is ranked as a whole."""
 DRAWN = 1_000
 """Uniform draws from which a climb starts."""
-WIDTH = 32
+WIDTH = 64
 """Architectures that a climb improves side by side, so that one bad start does not decide.
 
 The best of so many are also compared with every single change of theirs.
@@ -71,9 +71,9 @@ def find_best(
     differ in at least that share (0 to 1) of the nodes that have a choice.
 
     A space of up to 30,000 combinations for each of the `seconds` is ranked as a whole. In a larger
-    one each second buys a climb: from 1,000 draws, the best 32 (`count`, if that is more) are
+    one each second buys a climb: from 1,000 draws, the best 64 (`count`, if that is more) are
     changed at one node or two, where the gradients promise most, until none gets better; then the
-    best 32 by every single change of theirs, until none helps. So the same seed finds the same, on a
+    best 64 by every single change of theirs, until none helps. So the same seed finds the same, on a
     slow machine too: only a search that needs three times the `seconds` of computing (the more, the
     more are wanted above 200) is broken off, and then `details.complete` is False.
 
