@@ -24,7 +24,7 @@ DRAWN = 1_000
 WIDTH = 64
 """Architectures that a climb improves side by side, so that one bad start does not decide.
 
-The best of so many are also compared with every single change of theirs.
+No more than so many of the best are compared with every single change of theirs.
 """
 TOGETHER = 64
 """Parents whose gradients are asked for at once."""
@@ -73,9 +73,10 @@ def find_best(
     A space of up to 30,000 combinations for each of the `seconds` is ranked as a whole. In a larger
     one each second buys a climb: from 1,000 draws, the best 64 (`count`, if that is more) are
     changed at one node or two, where the gradients promise most, until none gets better; then the
-    best 64 by every single change of theirs, until none helps. So the same seed finds the same, on a
-    slow machine too: only a search that needs three times the `seconds` of computing (the more, the
-    more are wanted above 200) is broken off, and then `details.complete` is False.
+    best `count` (64 at most) by every single change of theirs, until none helps. So the same seed
+    finds the same, on a slow machine too: only a search that needs three times the `seconds` of
+    computing (the more, the more are wanted above 200) is broken off, and then `details.complete`
+    is False.
 
     Raises DiffusionNAGError for a count below 1, seconds that are not above 0, `diverse` outside
     of [0, 1], a negative `cautious`, a guide of another space or of limits alone, limits that
