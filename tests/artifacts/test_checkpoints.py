@@ -71,7 +71,9 @@ def test_weights_that_are_no_numbers_are_refused(kind: str, tmp_path: Path) -> N
     config = read_config(SHIPPED_FOLDER / shipped)
     weights = read_weights(SHIPPED_FOLDER / shipped, config)
     del config["sha256"]
-    name = next(name for name, one in weights.items() if one.is_floating_point() and one.numel())
+    name = next(
+        name for name, weight in weights.items() if weight.is_floating_point() and weight.numel()
+    )
     weights[name] = torch.full_like(weights[name], torch.nan)
     write_checkpoint(tmp_path / "m", config, weights, "")
     with pytest.raises(DiffusionNAGError, match="is not finite"):

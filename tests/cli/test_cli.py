@@ -139,7 +139,7 @@ def test_a_written_file_is_replaced_whole(run_cli: RunCli, tmp_path: Path) -> No
 
 def test_train_predictor_learns_from_a_users_table(run_main: RunCli, tmp_path: Path) -> None:
     cells = SPACE.sample(80, seed=0)
-    rows = [f"{SPACE.format(one)},{SPACE.analytic_properties(one)['params']}" for one in cells]
+    rows = [f"{SPACE.format(cell)},{SPACE.analytic_properties(cell)['params']}" for cell in cells]
     (tmp_path / "mine.csv").write_text("\n".join(["arch,size", *rows, f"{CELL},"]))
     table = ("--data", "mine.csv", "--property", "size")
     fitted = run_main("train-predictor", "nasbench201", *table, "--out", "size", "--folds", 2)

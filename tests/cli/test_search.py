@@ -16,7 +16,7 @@ from test_sampler import SPACE, agreement
 def table(tmp_path: Path) -> Path:
     """A table of the agreement of half of the cells."""
     path = tmp_path / "measured.csv"
-    rows = [f"{SPACE.format(one)},{agreement(one)}" for one in list(SPACE.enumerate())[::2]]
+    rows = [f"{SPACE.format(cell)},{agreement(cell)}" for cell in list(SPACE.enumerate())[::2]]
     path.write_text("\n".join(["arch,score", *rows]) + "\n")
     return path
 
@@ -124,9 +124,9 @@ def test_an_unusable_storage_is_a_failure_of_the_world(run_main: RunCli, table: 
 
 
 def test_a_missing_optuna_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name)
+        importlib.util, "find_spec", lambda name: None if name == "optuna" else find_spec(name)
     )
     result = run_main("search", "nasbench201", "--objective", "table:measured.csv:score")
     assert_fails(result, 2, "pip install 'diffusionnag[search]'")

@@ -45,19 +45,26 @@ def test_what_is_broken_differs_from_a_valid_one_in_one_operation(name: str) -> 
     torch.manual_seed(0)
     broken, whole = pairs.draw(500)
     assert ((broken != whole).sum(1) == 1).all()
-    assert all(space.is_valid(one) for one in space.architectures(whole.numpy()))
-    assert not any(space.is_valid(one) for one in space.architectures(broken.numpy()))
+    assert all(space.is_valid(architecture) for architecture in space.architectures(whole.numpy()))
+    assert not any(
+        space.is_valid(architecture) for architecture in space.architectures(broken.numpy())
+    )
 
 
 def test_every_reason_is_shown_equally_often() -> None:
     space = Forbidding()
     pairs = broken_of(space)
-    reasons = [space.is_valid(one).reason for one in space.architectures(pairs.broken.numpy())]
-    found = Counter(reasons)
-    assert found[ONE_AND_TWO] > 5 * found[THREE_AND_FOUR] > 5 * FEWEST_BROKEN
+    reasons = [
+        space.is_valid(architecture).reason
+        for architecture in space.architectures(pairs.broken.numpy())
+    ]
+    counted = Counter(reasons)
+    assert counted[ONE_AND_TWO] > 5 * counted[THREE_AND_FOUR] > 5 * FEWEST_BROKEN
     torch.manual_seed(0)
     drawn, _ = pairs.draw(10_000)
-    shown = Counter(space.is_valid(one).reason for one in space.architectures(drawn.numpy()))
+    shown = Counter(
+        space.is_valid(architecture).reason for architecture in space.architectures(drawn.numpy())
+    )
     assert shown[THREE_AND_FOUR] == pytest.approx(5_000, abs=250)
 
 
@@ -65,4 +72,4 @@ def test_every_reason_is_shown_equally_often() -> None:
 def test_where_nothing_breaks_nothing_is_shown(name: str) -> None:
     space = get_search_space(name)
     pairs = Broken.of(space, space.sample_operations(1_000, np.random.default_rng(0)), 0)
-    assert [len(one) for one in pairs.draw(26)] == [0, 0]
+    assert [len(part) for part in pairs.draw(26)] == [0, 0]

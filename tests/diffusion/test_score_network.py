@@ -86,9 +86,9 @@ def test_positions_tell_nodes_apart(embedding, period: int | None) -> None:
 
 def test_a_denoiser_of_probabilities_gives_probabilities() -> None:
     denoiser = Denoiser(NASBENCH201, VESDE(), ScoreNetworkConfig())
-    found = denoiser(torch.randn(6, 8, 7), torch.tensor(0.3))
-    torch.testing.assert_close(found.sum(-1), torch.ones(6, 8))
-    assert (found >= 0).all()
+    probabilities = denoiser(torch.randn(6, 8, 7), torch.tensor(0.3))
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(6, 8))
+    assert (probabilities >= 0).all()
 
 
 @each_process

@@ -50,8 +50,8 @@ def solve(solver: str, sde: SDE, denoise, shape: tuple[int, ...], steps: int) ->
 @each_solver
 @each_wide_process
 def test_solvers_draw_from_a_known_distribution_of_operations(solver: str, sde: SDE) -> None:
-    found = solve(solver, sde, exact_operations, (1000, 4, 4), steps=400)
-    chosen = found > 0.5
+    drawn = solve(solver, sde, exact_operations, (1000, 4, 4), steps=400)
+    chosen = drawn > 0.5
     assert (chosen.sum(-1) == 1).all()
     counts = chosen.sum((0, 1))
     assert chisquare(counts, PROBABILITIES * counts.sum()).pvalue > 1e-4
@@ -60,19 +60,19 @@ def test_solvers_draw_from_a_known_distribution_of_operations(solver: str, sde: 
 @each_solver
 @each_wide_process
 def test_solvers_draw_from_a_known_gaussian(solver: str, sde: SDE) -> None:
-    found = solve(solver, sde, exact_gaussian, (2000, 5, 2), steps=400)
-    assert float(found.mean()) == pytest.approx(CENTRE, abs=0.02)
-    assert float(found.std()) == pytest.approx(SPREAD, rel=0.05)
+    drawn = solve(solver, sde, exact_gaussian, (2000, 5, 2), steps=400)
+    assert float(drawn.mean()) == pytest.approx(CENTRE, abs=0.02)
+    assert float(drawn.std()) == pytest.approx(SPREAD, rel=0.05)
 
 
 @each_solver
 @each_process
 @pytest.mark.parametrize("steps", [1, 2, 3000])
 def test_any_number_of_steps_ends_at_operations(solver: str, sde: SDE, steps: int) -> None:
-    found = solve(solver, sde, exact_operations, (8, 5, 4), steps)
-    torch.testing.assert_close(found.sum(-1), torch.ones(8, 5))
+    drawn = solve(solver, sde, exact_operations, (8, 5, 4), steps)
+    torch.testing.assert_close(drawn.sum(-1), torch.ones(8, 5))
     if steps > 2:
-        assert ((found > 0.5).sum(-1) == 1).all()
+        assert ((drawn > 0.5).sum(-1) == 1).all()
 
 
 @each_process
@@ -94,17 +94,19 @@ def test_what_ends_between_operations_is_decided_by_a_restart(sde: SDE) -> None:
     tied = decided[:1000].clone()
     tied[:, 1] = torch.tensor([0.5, 0.5, 0.0, 0.0])
     randn = partial(torch.randn, generator=rng)
-    found = restart_undecided(
+    restarted = restart_undecided(
         lambda rows: exact_operations,
         torch.cat([tied, decided[1000:]]),
         sde,
         lambda like: randn(like.shape),
     )
-    assert ((found > 0.5).sum(-1) == 1).float().mean() > 0.995
-    torch.testing.assert_close(found[1000:], decided[1000:])
+    assert ((restarted > 0.5).sum(-1) == 1).float().mean() > 0.995
+    torch.testing.assert_close(restarted[1000:], decided[1000:])
     # The neighbours stand where noise of 0.6 leaves them the likelier choice, which it mostly does.
-    stays = (found[:1000, [0, 2]].argmax(-1) == decided[:1000, [0, 2]].argmax(-1)).float().mean()
+    stays = (
+        (restarted[:1000, [0, 2]].argmax(-1) == decided[:1000, [0, 2]].argmax(-1)).float().mean()
+    )
     assert stays > 0.6
-    first, second, *rest = (found[:1000, 1] > 0.5).float().mean(0).tolist()
+    first, second, *rest = (restarted[:1000, 1] > 0.5).float().mean(0).tolist()
     assert first + second > 0.8
     assert first > second > max(rest)

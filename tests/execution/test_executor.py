@@ -92,9 +92,9 @@ def test_errors_arrive_as_they_are(tmp_path: Path) -> None:
 
 
 def test_what_is_left_stops_with_the_iterator(tmp_path: Path) -> None:
-    found = new_executor("process", 1).map_unordered(note, tasks(tmp_path, 3))
-    next(found)
-    found.close()  # type: ignore[attr-defined]
+    results = new_executor("process", 1).map_unordered(note, tasks(tmp_path, 3))
+    next(results)
+    results.close()  # type: ignore[attr-defined]
     (process,) = {line.split()[1] for line in (tmp_path / "calls.txt").read_text().splitlines()}
     assert not Path(f"/proc/{process}").exists()
 

@@ -33,13 +33,19 @@ def best_by_brute_force(
     space: SearchSpace, score: PropertyPredictor, bound: Bound, count: int
 ) -> np.ndarray:
     everything = list(space.enumerate())
-    kept = [one for one, keeps in zip(everything, bound.keeps(everything), strict=True) if keeps]
+    kept = [
+        architecture
+        for architecture, keeps in zip(everything, bound.keeps(everything), strict=True)
+        if keeps
+    ]
     return np.sort(score.normal_score(kept))[::-1][:count]
 
 
 def random_best(score: PropertyPredictor | AnalyticProperty, bound: Bound, count: int) -> float:
     drawn = list(dict.fromkeys(score.search_space.sample(5_000, 3)))
-    kept = [one for one, keeps in zip(drawn, bound.keeps(drawn), strict=True) if keeps]
+    kept = [
+        architecture for architecture, keeps in zip(drawn, bound.keeps(drawn), strict=True) if keeps
+    ]
     return float(np.sort(score.normal_score(kept))[-count:].mean())
 
 
@@ -55,12 +61,12 @@ def differing(space: SearchSpace, a: Architecture, b: Architecture) -> float:
 def test_a_small_space_is_ranked_as_a_whole(count: int) -> None:
     accuracy = predictor(NASBENCH201, "cifar10")
     bound = at_quantile(predictor(NASBENCH201, "latency:pixel3"), 0.3)
-    found = find_best(NASBENCH201, count, guide=maximize(accuracy) + bound)
+    best = find_best(NASBENCH201, count, guide=maximize(accuracy) + bound)
     expected = best_by_brute_force(NASBENCH201, accuracy, bound, count)
-    assert isinstance(found.details, Best)
-    assert found.details.whole
-    assert found.details.predicted == NASBENCH201.size
-    np.testing.assert_allclose(accuracy.normal_score(found), expected, atol=1e-5)
+    assert isinstance(best.details, Best)
+    assert best.details.whole
+    assert best.details.predicted == NASBENCH201.size
+    np.testing.assert_allclose(accuracy.normal_score(best), expected, atol=1e-5)
 
 
 @settings(max_examples=6)
@@ -75,12 +81,12 @@ def test_a_search_finds_nearly_what_ranking_all_does(
     accuracy = predictor(NASBENCH201, "cifar10")
     bound = at_quantile(predictor(NASBENCH201, device), quantile)
     assert NASBENCH201.combinations > 0.4 * WHOLE
-    found = find_best(NASBENCH201, 10, guide=maximize(accuracy) + bound, seconds=0.4, seed=seed)
+    best = find_best(NASBENCH201, 10, guide=maximize(accuracy) + bound, seconds=0.4, seed=seed)
     expected = best_by_brute_force(NASBENCH201, accuracy, bound, 10)
-    assert isinstance(found.details, Best)
-    assert not found.details.whole
-    assert bound.keeps(found).all()
-    assert accuracy.normal_score(found).mean() > expected.mean() - 0.1
+    assert isinstance(best.details, Best)
+    assert not best.details.whole
+    assert bound.keeps(best).all()
+    assert accuracy.normal_score(best).mean() > expected.mean() - 0.1
 
 
 def test_the_best_of_a_declared_space_with_stages_and_rules_are_found() -> None:
@@ -92,12 +98,15 @@ def test_the_best_of_a_declared_space_with_stages_and_rules_are_found() -> None:
     )
     space = declared_space(declaration)()
     everything = list(space.enumerate())
-    values = [sum(one.operations) + one.operations[0] * one.operations[-1] for one in everything]
+    values = [
+        sum(architecture.operations) + architecture.operations[0] * architecture.operations[-1]
+        for architecture in everything
+    ]
     learnt = PropertyPredictor(space, "value").fit(everything, np.array(values, dtype=float))
     ranked = np.sort(learnt.normal_score(everything))[::-1]
     for seconds in (1.0, len(everything) / WHOLE / 2):
-        found = find_best(space, 3, guide=learnt, seconds=seconds)
-        np.testing.assert_allclose(learnt.normal_score(found), ranked[:3], atol=1e-4)
+        best = find_best(space, 3, guide=learnt, seconds=seconds)
+        np.testing.assert_allclose(learnt.normal_score(best), ranked[:3], atol=1e-4)
 
 
 def test_a_space_too_large_to_enumerate_is_searched_however_long(
@@ -109,9 +118,9 @@ def test_a_space_too_large_to_enumerate_is_searched_however_long(
     values = np.array([float(sum(architecture.operations)) for architecture in seen])
     learnt = PropertyPredictor(space, "ones").fit(seen, values)
     monkeypatch.setattr("diffusionnag.generation.best.WHOLE", 2 * space.combinations)
-    found = find_best(space, 1, guide=learnt)
-    assert isinstance(found.details, Best)
-    assert not found.details.whole
+    best = find_best(space, 1, guide=learnt)
+    assert isinstance(best.details, Best)
+    assert not best.details.whole
 
 
 # -- large spaces ---------------------------------------------------------------------------------
@@ -131,11 +140,11 @@ def test_limits_are_kept_and_draws_are_beaten(
     analytic = raised in space.analytic_properties(space.sample(1, 0)[0])
     score = AnalyticProperty(space, raised) if analytic else predictor(space, raised)
     bound = at_quantile(predictor(space, limited), quantile)
-    found = find_best(space, 20, guide=maximize(score) + bound)
-    assert len(set(found)) == 20
-    assert all(map(space.is_valid, found))
-    assert bound.keeps(found).all()
-    ranked = score.normal_score(found)
+    best = find_best(space, 20, guide=maximize(score) + bound)
+    assert len(set(best)) == 20
+    assert all(map(space.is_valid, best))
+    assert bound.keeps(best).all()
+    ranked = score.normal_score(best)
     assert (np.diff(ranked) <= 1e-5).all()
     assert ranked[-1] > random_best(score, bound, 1)
 
@@ -143,18 +152,20 @@ def test_limits_are_kept_and_draws_are_beaten(
 def test_no_single_change_of_what_is_handed_out_helps() -> None:
     accuracy = predictor(MNASNET, "imagenet_top1")
     bound = at_quantile(predictor(MNASNET, "zcu102_latency_ms"), 0.2)
-    found = find_best(MNASNET, 5, guide=maximize(accuracy) + bound)
-    worst = accuracy.normal_score(found).min()
-    around = {other for one in found for other in MNASNET.neighbours(one)} - set(found)
-    allowed = [one for one in around if bound.keeps([one]).all()]
+    best = find_best(MNASNET, 5, guide=maximize(accuracy) + bound)
+    worst = accuracy.normal_score(best).min()
+    around = {other for architecture in best for other in MNASNET.neighbours(architecture)} - set(
+        best
+    )
+    allowed = [architecture for architecture in around if bound.keeps([architecture]).all()]
     assert accuracy.normal_score(allowed).max() <= worst + 1e-5
 
 
 def test_an_exactly_known_limit_is_kept_to_the_last_digit() -> None:
     macs = AnalyticProperty(MOBILENETV3, "macs")
     (reached,) = macs.predict(MOBILENETV3.sample(1, 5))[0]
-    found = find_best(MOBILENETV3, 10, guide=maximize(macs) + limit(macs, at_most=float(reached)))
-    values, _ = macs.predict(found)
+    best = find_best(MOBILENETV3, 10, guide=maximize(macs) + limit(macs, at_most=float(reached)))
+    values, _ = macs.predict(best)
     assert (values <= reached).all()
     assert values.max() > 0.999 * reached
 
@@ -164,15 +175,15 @@ def test_an_exactly_known_limit_is_kept_to_the_last_digit() -> None:
 def test_weights_never_break_a_limit(weight: float) -> None:
     accuracy = predictor(MNASNET, "imagenet_top1")
     bound = at_quantile(predictor(MNASNET, "zcu102_latency_ms"), 0.05)
-    found = find_best(MNASNET, 4, guide=maximize(accuracy, weight) + bound)
-    assert bound.keeps(found).all()
-    assert found.architectures == find_best(MNASNET, 4, guide=accuracy + bound).architectures
+    best = find_best(MNASNET, 4, guide=maximize(accuracy, weight) + bound)
+    assert bound.keeps(best).all()
+    assert best.architectures == find_best(MNASNET, 4, guide=accuracy + bound).architectures
 
 
 def test_a_lowered_property_becomes_low() -> None:
     latency = predictor(MNASNET, "zcu102_latency_ms")
-    found = find_best(MNASNET, 3, guide=minimize(latency))
-    assert latency.predict(found)[0].max() < latency.predict(MNASNET.sample(2_000, 1))[0].min()
+    best = find_best(MNASNET, 3, guide=minimize(latency))
+    assert latency.predict(best)[0].max() < latency.predict(MNASNET.sample(2_000, 1))[0].min()
 
 
 def test_a_seed_decides() -> None:
@@ -187,11 +198,11 @@ def test_a_seed_decides() -> None:
 @pytest.mark.parametrize("space", [NASBENCH201, MNASNET])
 def test_diverse_ones_differ_in_their_share_of_nodes(space: SearchSpace) -> None:
     guide = predictor(space, "cifar10" if space is NASBENCH201 else "imagenet_top1")
-    found = find_best(space, 8, guide=guide, diverse=0.3)
+    best = find_best(space, 8, guide=guide, diverse=0.3)
     free = find_best(space, 8, guide=guide)
-    assert all(differing(space, a, b) >= 0.3 for a, b in itertools.combinations(found, 2))
-    assert found[0] == free[0]
-    assert guide.normal_score(found).mean() < guide.normal_score(free).mean()
+    assert all(differing(space, a, b) >= 0.3 for a, b in itertools.combinations(best, 2))
+    assert best[0] == free[0]
+    assert guide.normal_score(best).mean() < guide.normal_score(free).mean()
 
 
 def test_caution_prefers_what_the_predictor_is_sure_of() -> None:
@@ -205,8 +216,8 @@ def test_caution_prefers_what_the_predictor_is_sure_of() -> None:
 
 def test_a_generator_hands_out_the_same() -> None:
     guide = predictor(NASBENCH201, "cifar10")
-    found = Generator.from_pretrained("nasbench201").best(5, guide=guide, seed=3)
-    assert found.architectures == find_best(NASBENCH201, 5, guide=guide, seed=3).architectures
+    best = Generator.from_pretrained("nasbench201").best(5, guide=guide, seed=3)
+    assert best.architectures == find_best(NASBENCH201, 5, guide=guide, seed=3).architectures
 
 
 # -- what cannot be -------------------------------------------------------------------------------

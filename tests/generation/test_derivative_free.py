@@ -25,13 +25,16 @@ SEEDED = Sampling(seed=1)
 
 
 def convolutions(architectures: Sequence[Architecture]) -> list[float]:
-    return [SPACE.operation_names(one).count("nor_conv_3x3") for one in architectures]
+    return [
+        SPACE.operation_names(architecture).count("nor_conv_3x3") for architecture in architectures
+    ]
 
 
 def symmetry(architectures: Sequence[Architecture]) -> list[float]:
     """How many pairs of edges agree, of which no edge alone knows anything."""
     return [
-        sum(one.operations[i] == one.operations[j] for i, j in MIRRORED) for one in architectures
+        sum(architecture.operations[i] == architecture.operations[j] for i, j in MIRRORED)
+        for architecture in architectures
     ]
 
 
@@ -67,13 +70,13 @@ def test_larger_spaces_are_guided_too() -> None:
     space = generator.search_space
 
     def params(architectures: Sequence[Architecture]) -> list[float]:
-        return [space.analytic_properties(one)["params"] for one in architectures]
+        return [space.analytic_properties(architecture)["params"] for architecture in architectures]
 
     free = params(generator.sample(256, sampling=SEEDED))
-    found = sample_derivative_free(generator, 256, params, sampling=SEEDED)
-    assert np.mean(found.details.fitness) > np.mean(free) + 1.5 * np.std(free)
-    assert all(map(space.is_valid, found.architectures))
-    assert len(set(found.architectures)) > 200
+    samples = sample_derivative_free(generator, 256, params, sampling=SEEDED)
+    assert np.mean(samples.details.fitness) > np.mean(free) + 1.5 * np.std(free)
+    assert all(map(space.is_valid, samples.architectures))
+    assert len(set(samples.architectures)) > 200
 
 
 def test_nothing_is_asked_twice(generator: Generator) -> None:
@@ -83,13 +86,13 @@ def test_nothing_is_asked_twice(generator: Generator) -> None:
         asked.update(architectures)
         return convolutions(architectures)
 
-    found = sample_derivative_free(
+    samples = sample_derivative_free(
         generator, 100, counted, population=64, sampling=Sampling(steps=8)
     )
-    assert len(found.architectures) == 100
+    assert len(samples.architectures) == 100
     assert set(asked.values()) == {1}
-    assert dict(zip(asked, convolutions(list(asked)), strict=True)) == found.details.asked
-    assert set(found.architectures) <= set(asked)
+    assert dict(zip(asked, convolutions(list(asked)), strict=True)) == samples.details.asked
+    assert set(samples.architectures) <= set(asked)
     assert all(map(SPACE.is_valid, asked))
     assert len(asked) <= 100 * 9
 
@@ -101,8 +104,8 @@ def test_without_scale_or_differences_it_samples_freely(
         (convolutions, 0.0),
         (lambda architectures: [7] * len(architectures), 4.0),
     ):
-        found = sample_derivative_free(generator, 256, fitness, scale=scale, sampling=SEEDED)
-        assert np.mean([a == b for a, b in zip(found, unguided, strict=True)]) > 0.97
+        guided = sample_derivative_free(generator, 256, fitness, scale=scale, sampling=SEEDED)
+        assert np.mean([a == b for a, b in zip(guided, unguided, strict=True)]) > 0.97
 
 
 def test_a_seed_decides_the_architectures(generator: Generator) -> None:

@@ -35,20 +35,20 @@ points = hnp.arrays(
 )
 
 
-def dominates(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool((one >= other).all() and (one > other).any())
+def dominates(point: np.ndarray, other: np.ndarray) -> bool:
+    return bool((point >= other).all() and (point > other).any())
 
 
 def undominated(values: np.ndarray) -> list[bool]:
-    return [not any(dominates(other, one) for other in values) for one in values]
+    return [not any(dominates(other, point) for other in values) for point in values]
 
 
 def depth(space_cell: str) -> float:
     """A property that no analytic one gives away: how far convolutions stand from the input."""
     operations = SPACE.operation_names(SPACE.parse(space_cell))
-    return sum(node * ("conv" in one) for node, one in enumerate(operations)) + 0.1 * len(
-        set(operations)
-    )
+    return sum(
+        node * ("conv" in operation) for node, operation in enumerate(operations)
+    ) + 0.1 * len(set(operations))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def depth_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predictor") / "depth"
     cells = SPACE.sample(60, seed=0)
     predictor = PropertyPredictor(SPACE, "depth")
-    predictor.fit(cells, [depth(SPACE.format(one)) for one in cells]).save_pretrained(folder)
+    predictor.fit(cells, [depth(SPACE.format(cell)) for cell in cells]).save_pretrained(folder)
     return folder
 
 
@@ -143,7 +143,7 @@ def test_three_properties_with_limits(generator: Generator, depth_predictor: Pat
     limits = [PARAMS <= 0.8, MACS >= 20]
     front = generate_front(generator, 40, objectives, limits=limits)
     assert len(front.architectures) == len(set(front.architectures)) == 40
-    assert all(SPACE.is_valid(one) for one in front.architectures)
+    assert all(SPACE.is_valid(architecture) for architecture in front.architectures)
     assert all(limit.keeps(front.architectures).all() for limit in limits)
     values = objectives.values(front.architectures) * objectives.directions
     assert front.details.on_front.tolist() == undominated(values)
@@ -205,7 +205,9 @@ def test_the_command_hands_out_a_front(
     assert len({record["architecture"] for record in records}) == 48
     assert all(record["valid"] for record in records)
     assert all(record["properties"]["params"] <= 1.0 for record in records)
-    values = np.array([[one["properties"]["depth"], -one["properties"]["macs"]] for one in records])
+    values = np.array(
+        [[record["properties"]["depth"], -record["properties"]["macs"]] for record in records]
+    )
     assert [record["front"] for record in records] == undominated(values)
     assert (np.diff(values[:, 0]) <= 0).all()
 
@@ -222,14 +224,14 @@ def test_the_command_hands_out_a_front(
 
 
 def test_the_same_seed_gives_the_same_front(run_main: RunCli, tmp_path: Path) -> None:
-    found = []
+    outputs = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         outputs = ("--out", f"{name}.jsonl", "--plot", f"{name}.svg", "--top", 0)
         guides = ("--guide", "params", "--guide", "macs=-2")
         result = run_main(*PARETO, "-n", 8, *guides, "--seed", seed, *outputs)
         assert result.returncode == 0, result.stderr
-        found.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("jsonl", "svg")])
-    first, again, other = found
+        outputs.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("jsonl", "svg")])
+    first, again, other = outputs
     assert first == again
     assert first != other
     assert b"macs (M), lower is better" in first[1]
@@ -258,9 +260,9 @@ def test_wrong_requests_are_one_line(run_main: RunCli, tmp_path: Path, case: str
 
 
 def test_a_missing_botorch_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "botorch" else found(name)
+        importlib.util, "find_spec", lambda name: None if name == "botorch" else find_spec(name)
     )
     result = run_main(*PARETO, "-n", 4, "--guide", "params", "--guide", "macs=-1")
     assert_fails(result, 2, "pip install 'diffusionnag[pareto]'")

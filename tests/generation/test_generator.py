@@ -54,7 +54,7 @@ def unguided(generator: Generator) -> list[Architecture]:
 
 
 def accuracy(table: Table, architectures: Sequence[Architecture]) -> np.ndarray:
-    return table.lookup("cifar10", [SPACE.format(one) for one in architectures])
+    return table.lookup("cifar10", [SPACE.format(architecture) for architecture in architectures])
 
 
 def measured_cells(table: Table, count: int, seed: int) -> tuple[list[Architecture], np.ndarray]:
@@ -71,7 +71,7 @@ def measured_cells(table: Table, count: int, seed: int) -> tuple[list[Architectu
 def test_the_network_itself_makes_valid_architectures_only(name: str) -> None:
     generator = Generator.from_pretrained(name)
     drawn = generator.draw(2_000, sampling=Sampling(seed=11))
-    reasons = [generator.search_space.is_valid(one).reason for one in drawn]
+    reasons = [generator.search_space.is_valid(architecture).reason for architecture in drawn]
     assert reasons == [""] * 2_000
 
 
@@ -79,16 +79,16 @@ def test_the_network_itself_makes_valid_architectures_only(name: str) -> None:
 def test_a_seed_decides_the_architectures_in_every_process(name: str, run_cli: RunCli) -> None:
     generator = Generator.from_pretrained(name)
     here = [
-        generator.search_space.format(one)
-        for one in generator.sample(100, sampling=Sampling(seed=7))
+        generator.search_space.format(architecture)
+        for architecture in generator.sample(100, sampling=Sampling(seed=7))
     ]
     done = run_cli("generate", name, "-n", 100, "--seed", 7, "--top", 0, "--out", "/dev/stdout")
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [record["architecture"] for record in records] == here
     assert [
-        generator.search_space.format(one)
-        for one in generator.sample(100, sampling=Sampling(seed=8))
+        generator.search_space.format(architecture)
+        for architecture in generator.sample(100, sampling=Sampling(seed=8))
     ] != here
 
 

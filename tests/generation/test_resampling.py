@@ -49,7 +49,7 @@ class Alternating(Chain):
     name = "alternating"
 
     def rule(self, operations: Sequence[str]) -> str | None:
-        twice = any(one == other for one, other in pairwise(operations))
+        twice = any(operation == other for operation, other in pairwise(operations))
         return "an operation stands twice in a row" if twice else None
 
 
@@ -104,16 +104,16 @@ def plainly_guided(sde: SDE) -> list[Architecture]:
     randn = partial(torch.randn, generator=torch.Generator().manual_seed(0))
     x = sde.prior_std() * randn((SAMPLES, 3, 4))
     times = time_grid(sde, STEPS, "karras")
-    found = ancestral(guided(exact, Reward()), x, sde, times, lambda like: randn(like.shape))
-    return CHAIN.decode(found.numpy())
+    drawn = ancestral(guided(exact, Reward()), x, sde, times, lambda like: randn(like.shape))
+    return CHAIN.decode(drawn.numpy())
 
 
 def total_variation(drawn: list[Architecture], space: SearchSpace = CHAIN) -> float:
     """Half the sum of absolute differences to prior times exp(reward), within the space."""
-    valid = torch.tensor([bool(space.is_valid(one)) for one in EVERYTHING])
+    valid = torch.tensor([bool(space.is_valid(architecture)) for architecture in EVERYTHING])
     tilted = (LOG_PRIOR + REWARD).masked_fill(~valid, -torch.inf).softmax(0)
     counts = Counter(drawn)
-    share = torch.tensor([counts[one] / len(drawn) for one in EVERYTHING])
+    share = torch.tensor([counts[architecture] / len(drawn) for architecture in EVERYTHING])
     return 0.5 * float((share - tilted).abs().sum())
 
 
@@ -138,7 +138,9 @@ def test_strength_does_not_move_the_distribution(strength: Strength) -> None:
 def test_what_is_invalid_has_no_weight() -> None:
     alternating = Alternating()
     particles = walked(VESDE(), space=alternating)
-    valid = torch.tensor([bool(alternating.is_valid(one)) for one in particles.architectures])
+    valid = torch.tensor(
+        [bool(alternating.is_valid(architecture)) for architecture in particles.architectures]
+    )
     assert 0 < int(valid.sum()) < SAMPLES
     assert torch.equal(particles.log_weights.isneginf(), ~valid)
     drawn = particles.draw(SAMPLES, torch.Generator().manual_seed(1))
@@ -199,18 +201,18 @@ def test_a_shipped_generator_follows_the_tilted_distribution(
     everything = params.normal_score(list(generator.search_space.enumerate()))
     tilt = np.exp(everything - everything.max())  # over a generator that draws nearly uniformly
     expected = float((tilt * everything).sum() / tilt.sum())
-    found = sample_resampled(
+    samples = sample_resampled(
         generator, 512, guide=maximize(params, 0.25), particles=512, sampling=Sampling(steps=32)
     )
-    assert len(found.architectures) == 512
-    assert len(found.details.effective_sample_size) == 33
-    assert min(found.details.effective_sample_size) > 0.2
+    assert len(samples.architectures) == 512
+    assert len(samples.details.effective_sample_size) == 33
+    assert min(samples.details.effective_sample_size) > 0.2
     # The standard error is about 0.08.
-    assert params.normal_score(found.architectures).mean() == pytest.approx(expected, abs=0.35)
+    assert params.normal_score(samples.architectures).mean() == pytest.approx(expected, abs=0.35)
     again = sample_resampled(
         generator, 512, guide=maximize(params, 0.25), particles=512, sampling=Sampling(steps=32)
     )
-    assert again == found
+    assert again == samples
 
 
 def test_limits_are_kept(generator: Generator, params: AnalyticProperty) -> None:
@@ -218,11 +220,11 @@ def test_limits_are_kept(generator: Generator, params: AnalyticProperty) -> None
     free = sample_resampled(generator, 300, guide=up, particles=128, sampling=Sampling(steps=16))
     assert (params.predict(free.architectures)[0] > 0.6).mean() > 0.1
     guide = up + limit(params, at_most=0.6)
-    found = sample_resampled(
+    samples = sample_resampled(
         generator, 300, guide=guide, particles=128, sampling=Sampling(steps=16)
     )
-    assert len(found.architectures) == 300
-    assert params.predict(found.architectures)[0].max() <= 0.6
+    assert len(samples.architectures) == 300
+    assert params.predict(samples.architectures)[0].max() <= 0.6
 
 
 class Broken(Guidance):

@@ -103,11 +103,11 @@ def test_every_shipped_predictor_has_a_card_and_ranks_what_was_measured(data_fol
         if space.name == "mobilenetv3":
             continue  # measured at resolutions other than the one the predictor ships set to
         tables = [read() for read in known_tables(space.name).values()]
-        table = next(one for one in tables if predictor.property_name in one.columns)
+        table = next(table for table in tables if predictor.property_name in table.columns)
         texts = [table.architectures[row] for row in rows[space.name]]
         true = table.column(predictor.property_name)[rows[space.name]]
-        found, _ = predictor.predict([space.parse(text) for text in texts])
+        predicted, _ = predictor.predict([space.parse(text) for text in texts])
         measured = np.isfinite(true)
         # Accuracy under attack was measured once, with deviations of 1 to 2 points.
         least = 0.8 if name.startswith("nasbench201-robustness") else 0.88
-        assert spearman(found[measured], true[measured]) > least, name
+        assert spearman(predicted[measured], true[measured]) > least, name

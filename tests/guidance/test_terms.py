@@ -97,19 +97,19 @@ def test_guidance_behind_the_denoiser_is_differentiated_through_it() -> None:
 def test_a_property_guides_by_its_slope(weight: float, noise_aware: bool) -> None:
     through = 1.0 if noise_aware else float(SPREAD**2 / (SPREAD**2 + SIGMA**2))
     expected = float(SIGMA) ** 2 * 4 * weight * 1.5 * through
-    found = pull(maximize(Linear(1.5, noise_aware), weight))
-    torch.testing.assert_close(found, torch.full_like(X, expected))
+    pulled = pull(maximize(Linear(1.5, noise_aware), weight))
+    torch.testing.assert_close(pulled, torch.full_like(X, expected))
 
 
 def test_guidances_add_and_scale_as_numbers_do() -> None:
-    one, other = Quadratic(0.2, 3.0), Quadratic(-1.0, 0.5)
-    torch.testing.assert_close(pull(2 * one + other * 0.5), 2 * pull(one) + 0.5 * pull(other))
+    left, right = Quadratic(0.2, 3.0), Quadratic(-1.0, 0.5)
+    torch.testing.assert_close(pull(2 * left + right * 0.5), 2 * pull(left) + 0.5 * pull(right))
     first, second = Linear(1.0), Linear(-0.3)
     torch.testing.assert_close(
         pull(first * 3 + second), 3 * pull(maximize(first)) + pull(maximize(second))
     )
     torch.testing.assert_close(pull(-first), pull(minimize(first)))
-    torch.testing.assert_close(pull(one + first), pull(one) + pull(maximize(first)))
+    torch.testing.assert_close(pull(left + first), pull(left) + pull(maximize(first)))
 
 
 def test_a_limit_pulls_where_it_is_broken_and_not_where_it_is_kept() -> None:
@@ -125,9 +125,9 @@ def test_a_limit_pulls_where_it_is_broken_and_not_where_it_is_kept() -> None:
 
 def test_a_target_pulls_from_both_sides() -> None:
     low, high = X.sum((1, 2)).tolist()
-    found = pull(target(Linear(1.0, noise_aware=True), (low + high) / 2))
-    assert (found[0] > 0).all()
-    assert (found[1] < 0).all()
+    pulled = pull(target(Linear(1.0, noise_aware=True), (low + high) / 2))
+    assert (pulled[0] > 0).all()
+    assert (pulled[1] < 0).all()
 
 
 def test_nothing_is_gained_above_a_ceiling() -> None:
@@ -209,7 +209,9 @@ def test_a_relaxation_is_exact_at_one_hot_input(space_name: str, name: str) -> N
     space = get_search_space(space_name)
     judged = AnalyticProperty(space, name)
     architectures = space.sample(500, 123)
-    exact = np.array([space.analytic_properties(one)[name] for one in architectures])
+    exact = np.array(
+        [space.analytic_properties(architecture)[name] for architecture in architectures]
+    )
     x = torch.from_numpy(space.encode(architectures)).double()
     expected = [judged.to_standard(value) for value in exact]
     np.testing.assert_allclose(judged.distribution(x)[0].numpy(), expected, atol=1e-6)
@@ -222,12 +224,12 @@ def test_a_relaxation_is_the_expected_value_under_independent_operations(seed: i
     space = get_search_space("mnasnet")
     judged = RELAXED
     rng = np.random.default_rng(seed)
-    one, other = space.encode(space.sample(2, int(rng.integers(1 << 30))))
+    start, end = space.encode(space.sample(2, int(rng.integers(1 << 30))))
     node = int(rng.integers(len(space.nodes)))
-    mixed, low, high = one.copy(), one.copy(), one.copy()
+    mixed, low, high = start.copy(), start.copy(), start.copy()
     share = rng.random()
-    high[node] = other[node]
-    mixed[node] = (1 - share) * one[node] + share * other[node]
+    high[node] = end[node]
+    mixed[node] = (1 - share) * start[node] + share * end[node]
     x = torch.from_numpy(np.stack([low, high, mixed])).double()
     first, second, between = judged.distribution(x)[0].tolist()
     assert between == pytest.approx((1 - share) * first + share * second, abs=1e-6)
@@ -300,9 +302,9 @@ def test_an_analytic_limit_is_kept_exactly(generator: Generator, params: Analyti
 
 
 def test_a_target_is_met(generator: Generator, params: AnalyticProperty) -> None:
-    found = params.predict(generator.sample(200, guide=target(params, 0.6)).architectures)[0]
+    reached = params.predict(generator.sample(200, guide=target(params, 0.6)).architectures)[0]
     random = params.predict(NASBENCH201.sample(200, 0))[0]
-    assert np.abs(found - 0.6).mean() < 0.3 * np.abs(random - 0.6).mean()
+    assert np.abs(reached - 0.6).mean() < 0.3 * np.abs(random - 0.6).mean()
 
 
 def test_a_predicted_limit_is_kept_with_the_probability_asked_for(generator: Generator) -> None:

@@ -45,7 +45,7 @@ def test_a_data_set_of_the_hub_is_read_by_split(hub_folder: Path) -> None:
     assert training.classes == ("apple", "pear")
     assert training.labels.tolist() == [1, 0, 1, 0]
     tested = read_images(f"hf:{hub_folder}:test")
-    assert [int(one[0, 0, 0]) for one in read_pixels(tested, 6).values] == [50, 60]
+    assert [int(image[0, 0, 0]) for image in read_pixels(tested, 6).values] == [50, 60]
     with pytest.raises(DiffusionNAGError, match="no split 'other'; it has train, test"):
         read_images(f"hf:{hub_folder}:other")
 

@@ -81,10 +81,10 @@ def test_a_function_of_a_file_gives_the_data_set(tmp_path: Path) -> None:
 
 
 def test_joined_data_sets_keep_their_images_and_classes_apart() -> None:
-    one, other = images_of_dataset(Shades("array")), images_of_dataset(Shades("grey"))
-    joined = join_image_sets([one, other])
+    coloured, grey = images_of_dataset(Shades("array")), images_of_dataset(Shades("grey"))
+    joined = join_image_sets([coloured, grey])
     assert joined.classes == ("0", "2", "0", "2")
     assert joined.labels.tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
     assert [joined.encoded(row) for row in range(8)] == [
-        part.encoded(row) for part in (one, other) for row in range(4)
+        part.encoded(row) for part in (coloured, grey) for row in range(4)
     ]

@@ -205,8 +205,8 @@ def test_damage_of_any_kind_never_raises(noise: bytes, place: int) -> None:
 
     content = encoded()
     damaged = content[:place] + noise + content[place + len(noise) :]
-    found = decode_square(damaged, 8)
-    assert found is None or found.shape == (8, 8, 3)
+    decoded = decode_square(damaged, 8)
+    assert decoded is None or decoded.shape == (8, 8, 3)
 
 
 def test_only_corrupt_images_is_one_line(tmp_path: Path) -> None:

@@ -63,14 +63,14 @@ def settings(epochs: int = 2, **others: object) -> TrainingSettings:
 
 
 def weights(network: TrainedNetwork) -> torch.Tensor:
-    return torch.cat([one.flatten() for one in network.network.state_dict().values()])
+    return torch.cat([tensor.flatten() for tensor in network.network.state_dict().values()])
 
 
 def test_a_network_learns_and_is_kept(tmp_path: Path) -> None:
     trained, history = train_architecture(
         SPACE, SPACE.parse(CELL), TASK, settings(epochs=8), tmp_path
     )
-    assert [one.epoch for one in history] == list(range(1, 9))
+    assert [record.epoch for record in history] == list(range(1, 9))
     assert history[-1].loss < 0.5 * history[0].loss
     assert history[-1].accuracy >= 90
     rows = (tmp_path / "history.csv").read_text().splitlines()
@@ -240,9 +240,9 @@ def test_crops_and_flips_keep_what_they_do_not_cut_off() -> None:
     assert cropped.shape == images.shape
     # A shift of up to two pixels leaves every image at one of 25 places.
     padded = torch.nn.functional.pad(images, (2,) * 4)
-    for image, found in zip(padded[:20], cropped[:20], strict=True):
+    for image, crop in zip(padded[:20], cropped[:20], strict=True):
         places = [image[:, y : y + 16, x : x + 16] for y in range(5) for x in range(5)]
-        assert any(torch.equal(found, place) for place in places)
+        assert any(torch.equal(crop, place) for place in places)
 
 
 def test_cutout_blanks_one_square() -> None:

@@ -23,15 +23,15 @@ def write_group(path: Path, count: int = 3) -> Path:
 
 
 def test_statistics() -> None:
-    found = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
-    largest, mean, smallest = accuracy_intervals(found)
+    accuracies = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
+    largest, mean, smallest = accuracy_intervals(accuracies)
     assert (largest.mean, mean.mean, smallest.mean) == (6.0, 4.0, 2.0)
     # The t distribution with two degrees of freedom has its 97.5th percentile at 4.303.
     assert smallest.half == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
-    assert np.isnan(accuracy_intervals(found[:, :1])[0].half)
-    assert welch_p_value(found, found) == pytest.approx(1)
-    assert welch_p_value(found, found + 100) < 0.001
-    assert np.isnan(welch_p_value(found[:1], found))
+    assert np.isnan(accuracy_intervals(accuracies[:, :1])[0].half)
+    assert welch_p_value(accuracies, accuracies) == pytest.approx(1)
+    assert welch_p_value(accuracies, accuracies + 100) < 0.001
+    assert np.isnan(welch_p_value(accuracies[:1], accuracies))
 
 
 def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
     assert steps == sorted(steps)
     assert steps[-1] == 4
     once = train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "once")
-    assert [one.tolist() for one in again] == [one.tolist() for one in once]
+    assert [values.tolist() for values in again] == [values.tolist() for values in once]
     assert again[0].shape == (2, 2)
     elsewhere = train_groups(
         SPACE,
@@ -68,7 +68,7 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
         tmp_path / "elsewhere",
         executor=new_executor("process", 2),
     )
-    assert [one.tolist() for one in elsewhere] == [one.tolist() for one in once]
+    assert [values.tolist() for values in elsewhere] == [values.tolist() for values in once]
     assert again[0][1].tolist() == again[1][0].tolist()
 
 

@@ -41,8 +41,8 @@ def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
     assert session.get_outputs()[0].shape == ["batch", 5]
     for batch in (1, 7):
         x = torch.randn(batch, 3, 32, 32)
-        (found,) = session.run(["logits"], {"images": x.numpy()})
-        np.testing.assert_allclose(np.asarray(found), network(x).detach().numpy(), atol=1e-4)
+        (logits,) = session.run(["logits"], {"images": x.numpy()})
+        np.testing.assert_allclose(np.asarray(logits), network(x).detach().numpy(), atol=1e-4)
 
 
 def test_an_exported_program_takes_any_batch(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_export_takes_the_weights_of_a_training(tmp_path: Path, run_main: RunCli
     assert "mean 0.5000, 0.5000, 0.5000" in result.stderr
     session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
     x = torch.randn(2, 3, 16, 16)
-    found = session.run(None, {"images": x.numpy()})[0]
-    np.testing.assert_allclose(np.asarray(found), network.eval()(x).detach().numpy(), atol=1e-4)
+    logits = session.run(None, {"images": x.numpy()})[0]
+    np.testing.assert_allclose(np.asarray(logits), network.eval()(x).detach().numpy(), atol=1e-4)
     other = CELL.replace("nor_conv_1x1", "nor_conv_3x3")
     result = run_main("export", "nasbench201", other, "--weights", "trained", "--to", "o.onnx")
     assert_fails(result, 2, "weights of another architecture")
@@ -87,11 +87,11 @@ def test_latency_is_measured(run_main: RunCli, backend: str) -> None:
     chosen = ("--backend", backend, "--repeats", 5, "--resolution", 16)
     result = run_main("measure", "nasbench201", CELL, *chosen)
     assert result.returncode == 0, result.stderr
-    found = re.search(
+    match = re.search(
         r"latency: ([\d.]+) ms, the middle half ([\d.]+) to ([\d.]+) ms", result.stdout
     )
-    assert found is not None
-    median, lower, upper = map(float, found.groups())
+    assert match is not None
+    median, lower, upper = map(float, match.groups())
     assert 0 < lower <= median <= upper
     cost = SPACE.analytic_properties(SPACE.parse(CELL))
     assert f"params: {cost['params']:.6f} M" in result.stdout

@@ -71,9 +71,9 @@ def test_a_limit_on_the_own_latency_is_kept(run_main: RunCli, own_models: Path) 
     result = run_main("generate", "nasbench201", "-n", 10, *request)
     assert result.returncode == 0, result.stderr
     lines = Path("cells.jsonl").read_text().splitlines()
-    found = [json.loads(line)["properties"]["latency:here"] for line in lines]
-    assert len(found) == 10
-    assert max(found) <= most
+    latencies = [json.loads(line)["properties"]["latency:here"] for line in lines]
+    assert len(latencies) == 10
+    assert max(latencies) <= most
 
 
 def test_a_killed_profile_goes_on(run_main: RunCli, own_models: Path, tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ def test_no_part_is_seen_by_what_predicts_it() -> None:
         assert sorted([*seen, *part]) == list(range(30))
         return -values[part], np.full(len(part), len(seen))
 
-    found = predict_held_out(predict, values, parts)
-    assert sorted(found.true.tolist()) == values.tolist()
-    np.testing.assert_array_equal(found.mean, -found.true)
-    assert set(found.std.tolist()) == {22, 23}
+    held_out = predict_held_out(predict, values, parts)
+    assert sorted(held_out.true.tolist()) == values.tolist()
+    np.testing.assert_array_equal(held_out.mean, -held_out.true)
+    assert set(held_out.std.tolist()) == {22, 23}
 
 
 def test_where_all_others_are_the_same_their_value_is_predicted() -> None:
@@ -65,21 +65,21 @@ def test_where_all_others_are_the_same_their_value_is_predicted() -> None:
         return np.zeros(len(part)), np.ones(len(part))
 
     values = np.append(np.full(19, 2.0), 5.0)
-    found = predict_held_out(predict, values, held_out_parts(20, 5, seed=0))
-    np.testing.assert_array_equal(found.mean[found.true == 5], [2])
-    assert sorted(set(found.mean.tolist())) == [0, 2]
+    held_out = predict_held_out(predict, values, held_out_parts(20, 5, seed=0))
+    np.testing.assert_array_equal(held_out.mean[held_out.true == 5], [2])
+    assert sorted(set(held_out.mean.tolist())) == [0, 2]
 
 
 def test_quality_of_known_predictions() -> None:
     true, mean = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 7.0])
-    found = prediction_quality(mean, np.array([0.0, 0.0, 0.5, 1.0]), true)
-    assert tuple(found) == MEASURES
+    quality = prediction_quality(mean, np.array([0.0, 0.0, 0.5, 1.0]), true)
+    assert tuple(quality) == MEASURES
     expected = [1.0, np.sqrt(2.5), 1.0, 1.0, 0.5, 0.75]
-    np.testing.assert_allclose(list(found.values()), expected)
+    np.testing.assert_allclose(list(quality.values()), expected)
 
 
 @pytest.mark.filterwarnings("error")
 def test_ranks_of_equal_predictions_are_undefined() -> None:
-    found = prediction_quality(np.full(4, 2.0), np.ones(4), np.arange(4.0))
-    undefined = {name for name, value in found.items() if np.isnan(value)}
+    quality = prediction_quality(np.full(4, 2.0), np.ones(4), np.arange(4.0))
+    undefined = {name for name, value in quality.items() if np.isnan(value)}
     assert undefined == {"Spearman", "Kendall"}

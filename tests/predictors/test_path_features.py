@@ -27,13 +27,13 @@ def all_paths(space: SearchSpace) -> list[list[int]]:
     """Return the nodes of each path from end to end, by trying every subset of the nodes."""
     last = len(space.nodes) - 1
     edges = set(space.edges)
-    found = []
+    paths = []
     for between in range(last):
         for inner in itertools.combinations(range(1, last), between):
             path = [0, *inner, last]
             if edges.issuperset(itertools.pairwise(path)):
-                found.append(path)
-    return found
+                paths.append(path)
+    return paths
 
 
 def open_paths(space: SearchSpace, architecture: Architecture) -> list[list[str] | None]:
@@ -76,11 +76,11 @@ def test_what_feeds_what_does_not_depend_on_how_nodes_are_numbered(seed: int) ->
     )
     *_, feeding = groups(space, network)
     table = feeding.reshape(len(space.operations), len(space.operations))
-    found = {
+    counted = {
         (space.operations[source], space.operations[target]): table[source, target]
         for source, target in zip(*table.nonzero(), strict=True)
     }
-    assert found == expected
+    assert counted == expected
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3", "mnasnet", "nasbench_graph"])

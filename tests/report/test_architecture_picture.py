@@ -148,12 +148,12 @@ def test_a_picture_has_every_operation_and_the_string(
 ) -> None:
     picture, architecture = tmp_path / "a.svg", space.parse(string)
     draw_picture(space, architecture, picture)
-    found = texts(picture)
+    shown = texts(picture)
     for operation in set(space.operation_names(architecture)):
         wanted = space.operation_names(architecture).count(operation)
-        assert found.count(operation) >= wanted
-    assert string in "".join(found)
-    assert space.name in found
+        assert shown.count(operation) >= wanted
+    assert string in "".join(shown)
+    assert space.name in shown
 
 
 def test_the_size_is_in_the_title(tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_what_is_not_valid_is_drawn_with_the_reason(tmp_path: Path) -> None:
     network = space.parse(MOBILE)
     undecided = Architecture((UNDECIDED, *network.operations[1:]), network.edges)
     draw_picture(space, undecided, tmp_path / "network.svg")
-    found = texts(tmp_path / "network.svg")
-    assert {"?", "not valid", "node stage1.layer1 has no operation"} <= set(found)
+    shown = texts(tmp_path / "network.svg")
+    assert {"?", "not valid", "node stage1.layer1 has no operation"} <= set(shown)
 
 
 @pytest.mark.parametrize("edges", [(), ((0, 2),), ((0, 1), (0, 2), (1, 2))])

@@ -35,22 +35,22 @@ def plot(groups: dict[str, np.ndarray], path: Path) -> list[str]:
 def test_groups_are_named_with_mean_and_count(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     groups = {"random": rng.normal(90, 1, 1_000), "top $1,000": np.linspace(93, 94, 500)}
-    found = plot(groups, tmp_path / "accuracies.svg")
-    assert {"random", "top $1,000", "accuracy (%)", "Accuracies"} <= set(found)
-    assert "mean 93.500, n = 500" in found
-    assert not any("below" in text or "above" in text for text in found)
+    shown = plot(groups, tmp_path / "accuracies.svg")
+    assert {"random", "top $1,000", "accuracy (%)", "Accuracies"} <= set(shown)
+    assert "mean 93.500, n = 500" in shown
+    assert not any("below" in text or "above" in text for text in shown)
 
 
 def test_a_heavy_tail_is_cut_and_counted(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     body = rng.normal(90, 1, 1_000)
-    found = plot({"random": np.append(body, [10.0] * 30), "good": body + 3}, tmp_path / "a.svg")
-    (note,) = (text for text in found if "below" in text)
+    shown = plot({"random": np.append(body, [10.0] * 30), "good": body + 3}, tmp_path / "a.svg")
+    (note,) = (text for text in shown if "below" in text)
     assert 30 <= int(note.strip("\u2190 below")) <= 0.05 * 1_030
-    ticks = [float(text) for text in found if text.replace(".", "").isdigit()]
+    ticks = [float(text) for text in shown if text.replace(".", "").isdigit()]
     assert min(ticks) > 80
-    found = plot({"latency": np.append(body, [1e3] * 7)}, tmp_path / "b.svg")
-    assert "7 above \u2192" in found
+    shown = plot({"latency": np.append(body, [1e3] * 7)}, tmp_path / "b.svg")
+    assert "7 above \u2192" in shown
 
 
 def test_odd_groups_are_drawn(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_odd_groups_are_drawn(tmp_path: Path) -> None:
         "empty": np.array([]),
         "integers": np.arange(20),
     }
-    found = plot(groups, tmp_path / "odd.svg")
-    assert {"few", "same", "nearly", "gaps", "mostly one", "integers"} <= set(found)
-    assert not {"nothing", "empty"} & set(found)
-    assert any(text.endswith("n = 1") for text in found)
+    shown = plot(groups, tmp_path / "odd.svg")
+    assert {"few", "same", "nearly", "gaps", "mostly one", "integers"} <= set(shown)
+    assert not {"nothing", "empty"} & set(shown)
+    assert any(text.endswith("n = 1") for text in shown)
 
 
 @pytest.mark.parametrize("value", [0.0, -7.0, 1e12, 1e-12])

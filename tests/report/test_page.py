@@ -74,7 +74,7 @@ class Page(HTMLParser):
 
 def pictures(page: Page) -> list[str]:
     """Return what the pictures say to those who cannot see them."""
-    return [str(one["aria-label"]) for one in page.all("svg") if one["role"] == "img"]
+    return [str(picture["aria-label"]) for picture in page.all("svg") if picture["role"] == "img"]
 
 
 def write_set(folder: Path, name: str = "cells.jsonl", count: int = 20, **more: object) -> Path:
@@ -137,7 +137,7 @@ def test_it_shows_what_was_asked_and_what_came_out(shown: Path) -> None:
     assert any(alt.startswith("8 measured values of count") for alt in alts)
     drawn = [alt.removeprefix("Architecture ") for alt in alts if alt.startswith("Architecture ")]
     assert len(drawn) == 6 + 6 + 6
-    assert all(SPACE.is_valid(SPACE.parse(one)) for one in drawn)
+    assert all(SPACE.is_valid(SPACE.parse(text)) for text in drawn)
     best = json.loads((shown / "guided.jsonl").read_text().splitlines()[0])["architecture"]
     assert drawn[0] == best
 
@@ -156,7 +156,9 @@ def test_pictures_are_drawn_narrow_and_long_galleries_are_folded(tmp_path: Path)
     write_page(read_run_folder(tmp_path), tmp_path / "report.html", top=5)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     styles = [
-        str(one["style"]) for one in page.all("svg") if "Architecture" not in str(one["aria-label"])
+        str(picture["style"])
+        for picture in page.all("svg")
+        if "Architecture" not in str(picture["aria-label"])
     ]
     assert styles
     widths = [float(style.removeprefix("--width: ").removesuffix("pt")) / 72 for style in styles]
@@ -171,7 +173,10 @@ def test_it_needs_nothing_but_itself(shown: Path) -> None:
     assert not page.all("script")
     assert not page.all("img")
     links = [
-        one for _, given in page.elements for one in (given.get("href"), given.get("src")) if one
+        address
+        for _, given in page.elements
+        for address in (given.get("href"), given.get("src"))
+        if address
     ]
     assert links
     assert all(link.startswith(("#", "data:,")) for link in links)
@@ -396,9 +401,9 @@ onload = () => {{
 @pytest.fixture(scope="session")
 def browser() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
+        browser = shutil.which(name)
+        if browser:
+            return browser
     pytest.skip("needs a browser: install Chromium, on Debian by `apt-get install chromium`")
 
 
@@ -419,7 +424,7 @@ def test_a_browser_draws_all_of_it_without_complaint(
     assert "CONSOLE" not in result.stderr
     match = re.search(r"<body>(\{.*?\})</body>", result.stdout)
     assert match, result.stdout[-500:]
-    found = json.loads(match[1])
-    assert len(found["boxes"]) == len(pictures(Page(text)))
-    assert all(wide > 200 and high > 100 for wide, high in found["boxes"])
-    assert found["wide"] <= width, "nothing makes the page itself scroll sideways"
+    measured = json.loads(match[1])
+    assert len(measured["boxes"]) == len(pictures(Page(text)))
+    assert all(wide > 200 and high > 100 for wide, high in measured["boxes"])
+    assert measured["wide"] <= width, "nothing makes the page itself scroll sideways"

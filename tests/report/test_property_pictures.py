@@ -57,10 +57,10 @@ def pareto(path: Path, properties: int = 2, **options: Any) -> None:
 
 def test_a_scatter_plot_says_what_it_shows(tmp_path: Path) -> None:
     scatter(tmp_path / "a.svg", std=np.full(60, 0.3))
-    found = texts(tmp_path / "a.svg")
+    shown = texts(tmp_path / "a.svg")
     labels = {"$accuracy$, measured", "$accuracy$, predicted"}
-    assert {"Accuracies", "Spearman 0.9", *labels} <= set(found)
-    assert "line: predicted as measured; bars: one standard deviation" in found
+    assert {"Accuracies", "Spearman 0.9", *labels} <= set(shown)
+    assert "line: predicted as measured; bars: one standard deviation" in shown
     scatter(tmp_path / "b.svg")
     assert "line: predicted as measured" in texts(tmp_path / "b.svg")
 
@@ -104,21 +104,21 @@ def test_a_bad_first_measurement_does_not_stretch_the_axis(tmp_path: Path) -> No
 def test_two_properties_say_what_is_better(tmp_path: Path) -> None:
     options = {"units": ["%", ""], "random": POINTS[:, :2] + 0.5, "hypervolume": 0.81234}
     pareto(tmp_path / "a.svg", **options)
-    found = texts(tmp_path / "a.svg")
-    assert {"accuracy (%), higher is better", "latency, lower is better"} <= set(found)
-    assert {"random", "generated", "chosen", "Compromises"} <= set(found)
-    assert "3 chosen of 50 generated architectures, hypervolume 0.8123" in found
+    shown = texts(tmp_path / "a.svg")
+    assert {"accuracy (%), higher is better", "latency, lower is better"} <= set(shown)
+    assert {"random", "generated", "chosen", "Compromises"} <= set(shown)
+    assert "3 chosen of 50 generated architectures, hypervolume 0.8123" in shown
     pareto(tmp_path / "b.svg")
-    found = texts(tmp_path / "b.svg")
-    assert "random" not in found
-    assert "3 chosen of 50 generated architectures" in found
+    shown = texts(tmp_path / "b.svg")
+    assert "random" not in shown
+    assert "3 chosen of 50 generated architectures" in shown
 
 
 def test_three_properties_are_drawn_by_pairs(tmp_path: Path) -> None:
     pareto(tmp_path / "a.svg", 3)
-    found = texts(tmp_path / "a.svg")
+    shown = texts(tmp_path / "a.svg")
     for label in ("accuracy, higher", "latency, lower", "params, lower"):
-        assert found.count(f"{label} is better") == 2
+        assert shown.count(f"{label} is better") == 2
     pareto(tmp_path / "b.svg", 2)
     assert marks(tmp_path / "a.svg") > 2 * marks(tmp_path / "b.svg")
 
@@ -150,9 +150,9 @@ def test_the_staircase_bounds_what_is_no_better(
 def test_the_chosen_are_always_shown(tmp_path: Path) -> None:
     points = np.append(RNG.normal(0, 1, (500, 2)), [[100, -100], [1e4, -1e4]], axis=0)
     pareto(tmp_path / "a.svg", points=points, chosen=[500])
-    found = texts(tmp_path / "a.svg")
-    assert {"100", "\u2212100"} <= set(found)
-    assert "1 further out, not shown" in found
+    shown = texts(tmp_path / "a.svg")
+    assert {"100", "\u2212100"} <= set(shown)
+    assert "1 further out, not shown" in shown
 
 
 def test_odd_points_are_drawn(tmp_path: Path) -> None:

@@ -52,8 +52,14 @@ def test_what_was_measured_before_is_learnt_from() -> None:
     study = optuna.create_study(sampler=DiffusionNAGSampler(SPACE), direction="minimize")
     measure(study, 12)
     study.sampler = PartialFixedSampler(FIXED, DiffusionNAGSampler(SPACE))
-    sizes = [SPACE.analytic_properties(one)["params"] for one in measure(study, 3, expected=FIXED)]
-    drawn = [SPACE.analytic_properties(one)["params"] for one in fix_nodes(SPACE, FIXED).sample(99)]
+    sizes = [
+        SPACE.analytic_properties(architecture)["params"]
+        for architecture in measure(study, 3, expected=FIXED)
+    ]
+    drawn = [
+        SPACE.analytic_properties(architecture)["params"]
+        for architecture in fix_nodes(SPACE, FIXED).sample(99)
+    ]
     assert max(sizes) < sum(drawn) / len(drawn)
 
 

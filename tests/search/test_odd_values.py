@@ -62,7 +62,7 @@ def test_infinite_values_are_told_of_once() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         run(DiffusionNAGSampler(SPACE, strategy="mutation"), [math.inf, math.inf])
-    told = [str(one.message) for one in caught if "infinite" in str(one.message)]
+    told = [str(warning.message) for warning in caught if "infinite" in str(warning.message)]
     assert len(told) == 1
 
 

@@ -48,7 +48,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 def agreement(architecture: Architecture) -> float:
     """How many of six operations are those of a hidden cell; a random cell has one or two."""
     pairs = zip(architecture.operations, HIDDEN.operations, strict=True)
-    return float(sum(one == other for one, other in pairs) - 2)
+    return float(sum(operation == other for operation, other in pairs) - 2)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_the_search_beats_random_by_far(generator: Generator) -> None:
 
 def test_less_is_found_when_less_is_better(generator: Generator) -> None:
     sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=64)
-    study = studied(sampler, 16, lambda one: -agreement(one), "minimize")
+    study = studied(sampler, 16, lambda architecture: -agreement(architecture), "minimize")
     upwards = studied(sampler, 16)
     assert names(study.trials) == names(upwards.trials)
     assert study.best_value == -upwards.best_value
@@ -120,7 +120,7 @@ def test_every_strategy_and_acquisition_function(
     proposed = proposer.propose(measured, set(cells), np.random.default_rng(0))
     assert SPACE.is_valid(proposed)
     assert proposed not in cells
-    assert agreement(proposed) > np.mean([one.values[0] for one in measured])
+    assert agreement(proposed) > np.mean([trial.values[0] for trial in measured])
     assert proposer.propose(measured, set(cells), np.random.default_rng(0)) == proposed
 
 
@@ -148,15 +148,15 @@ def test_networks_of_a_space_with_a_rule_are_valid() -> None:
     sampler = DiffusionNAGSampler(PHONE, candidates=64)
     measure = read_params(PHONE)
     study = studied(sampler, 14, measure, "minimize")
-    found = [PHONE.parse(name) for name in names(study.trials)]
-    assert len(set(found)) == 14
-    assert [architecture_of(PHONE, trial.params) for trial in study.trials] == found
+    architectures = [PHONE.parse(name) for name in names(study.trials)]
+    assert len(set(architectures)) == 14
+    assert [architecture_of(PHONE, trial.params) for trial in study.trials] == architectures
     warm_up, proposed = np.split(np.array([trial.value for trial in study.trials]), [WARM_UP])
     assert proposed.mean() < warm_up.min()
 
 
 def read_params(space) -> Callable[[Architecture], float]:
-    return lambda one: space.analytic_properties(one)["params"]
+    return lambda architecture: space.analytic_properties(architecture)["params"]
 
 
 def test_what_failed_or_was_pruned_is_left_alone(generator: Generator) -> None:
@@ -182,8 +182,8 @@ def test_trials_that_run_at_once_get_different_architectures() -> None:
     sampler = DiffusionNAGSampler(SPACE, strategy="mutation")
     study = studied(sampler, 12)
     running = [study.ask() for _ in range(8)]
-    found = [suggest_architecture(trial, SPACE) for trial in running]
-    assert len({*found, *map(SPACE.parse, names(study.trials[:12]))}) == 20
+    suggested = [suggest_architecture(trial, SPACE) for trial in running]
+    assert len({*suggested, *map(SPACE.parse, names(study.trials[:12]))}) == 20
 
 
 def test_a_whole_small_space_can_be_searched(generator: Generator) -> None:

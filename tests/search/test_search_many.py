@@ -27,10 +27,10 @@ def test_a_front_of_two_objectives_within_a_limit(run_main: RunCli, tmp_path: Pa
     result = run_main("search", "nasbench201", *options, "--strategy", "mutation+random")
     assert result.returncode == 0, result.stderr
     records = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
-    found = [record["properties"] for record in records]
+    rows = [record["properties"] for record in records]
     assert len({record["architecture"] for record in records}) == 12
-    assert all(one["params"] <= 0.8 for one in found)
-    values = np.array([(one["cifar10_test_200ep"], -one["latency:pixel3"]) for one in found])
+    assert all(row["params"] <= 0.8 for row in rows)
+    values = np.array([(row["cifar10_test_200ep"], -row["latency:pixel3"]) for row in rows])
     front = non_dominated(values)
     assert f"on the front: {front.sum()} of 12 measured" in result.stdout
     # The front is handed out first.
@@ -43,10 +43,10 @@ def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return measured accuracies and latencies of uniformly drawn cells."""
     accuracy, latency = (read_objective(text, SPACE) for text in (ACCURACY, LATENCY))
     pairs = []
-    for one in SPACE.sample(count, 0):
+    for architecture in SPACE.sample(count, 0):
         # A few cells without any operation have no latency.
         with contextlib.suppress(MeasurementError):
-            pairs.append((accuracy(one), latency(one)))
+            pairs.append((accuracy(architecture), latency(architecture)))
     accuracies, latencies = np.array(pairs).T
     return accuracies, latencies
 
@@ -74,8 +74,8 @@ def test_a_front_is_wider_than_any_of_as_many_random_ones(run_main: RunCli, tmp_
     accuracies, latencies = drawn(40 * 40)
     rows = np.array_split(np.arange(len(accuracies)), 40)
     random = [dominated(accuracies[row], latencies[row]) for row in rows]
-    found = measured(tmp_path / "found.jsonl", "cifar10_test_200ep", "latency:pixel3")
-    assert dominated(*found) > max(random)
+    front = measured(tmp_path / "found.jsonl", "cifar10_test_200ep", "latency:pixel3")
+    assert dominated(*front) > max(random)
 
 
 @pytest.mark.usefixtures("data_folder")
@@ -86,16 +86,18 @@ def test_what_keeps_a_learnt_constraint_is_better_than_random(
     result = run_main("search", "nasbench201", *options, "--out", "found.jsonl")
     assert result.returncode == 0, result.stderr
     accuracies, latencies = drawn(40 * 30)
-    found, took = measured(tmp_path / "found.jsonl", "cifar10_test_200ep", "latency:pixel3")
+    reached, took = measured(tmp_path / "found.jsonl", "cifar10_test_200ep", "latency:pixel3")
     # Without what is learnt, every fifth keeps it.
     assert (took[5:] <= 5).mean() > 1.2 * (latencies <= 5).mean()
-    assert found[took <= 5].max() > np.quantile(accuracies[latencies <= 5], 0.97)
+    assert reached[took <= 5].max() > np.quantile(accuracies[latencies <= 5], 0.97)
 
 
 def measured(path: Path, *names: str) -> list[np.ndarray]:
     """Return the measured values of a search by name, in the order of its trials."""
-    records = sorted(map(json.loads, path.read_text().splitlines()), key=lambda one: one["trial"])
-    return [np.array([one["properties"][name] for one in records]) for name in names]
+    records = sorted(
+        map(json.loads, path.read_text().splitlines()), key=lambda record: record["trial"]
+    )
+    return [np.array([record["properties"][name] for record in records]) for name in names]
 
 
 def test_a_limit_that_nothing_keeps_is_one_line(run_main: RunCli, tmp_path: Path) -> None:
@@ -153,10 +155,10 @@ def test_a_search_ends_where_the_limits_leave_nothing(run_main: RunCli, tmp_path
 def test_the_seed_alone_decides_a_front(run_main: RunCli, tmp_path: Path) -> None:
     options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 20)
     options += ("--strategy", "mutation+random")
-    found = []
+    outputs = []
     for name in ("one.jsonl", "two.jsonl"):
         result = run_main("search", "nasbench201", *options, "--out", name)
         assert result.returncode == 0, result.stderr
-        found.append((tmp_path / name).read_text())
+        outputs.append((tmp_path / name).read_text())
         torch.rand(3)
-    assert found[0] == found[1]
+    assert outputs[0] == outputs[1]

@@ -72,12 +72,14 @@ def front() -> SearchResult:
 
 def test_a_function_measures_several_objectives_within_limits(front: SearchResult) -> None:
     assert len(front.measured) == len(set(front.architectures)) == 14
-    sizes = [SPACE.analytic_properties(one)["params"] for one in front.architectures]
+    sizes = [
+        SPACE.analytic_properties(architecture)["params"] for architecture in front.architectures
+    ]
     assert max(sizes) <= 1
-    measured = [convolutions(one) for one in front.architectures]
-    np.testing.assert_array_equal(front.values, [[*one.values()] for one in measured])
-    assert front.cost == sum(one["pools"] for one in measured)
-    assert front.allowed.tolist() == [one["pools"] <= 3 for one in measured]
+    measured = [convolutions(architecture) for architecture in front.architectures]
+    np.testing.assert_array_equal(front.values, [[*values.values()] for values in measured])
+    assert front.cost == sum(values["pools"] for values in measured)
+    assert front.allowed.tolist() == [values["pools"] <= 3 for values in measured]
     best = front.values[front.best]
     for values in front.values[front.allowed]:
         assert not ((values >= best).all(1) & (values > best).any(1)).all()

@@ -86,8 +86,8 @@ def proposed(study: optuna.Study, space: SearchSpace = SPACE) -> list[Architectu
     return [space.parse(trial.user_attrs[ARCHITECTURE]) for trial in study.trials]
 
 
-def differences(one: Architecture, other: Architecture) -> int:
-    return sum(a != b for a, b in zip(one.operations, other.operations, strict=True))
+def differences(cell: Architecture, other: Architecture) -> int:
+    return sum(a != b for a, b in zip(cell.operations, other.operations, strict=True))
 
 
 # -- what all of them keep to ---------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_nothing_is_proposed_twice_and_the_seed_decides(name: str) -> None:
 
 @every_searcher
 def test_less_of_the_opposite_is_more(name: str) -> None:
-    downwards = studied(name, TRIALS, lambda one: -convolutions(one), direction="minimize")
+    downwards = studied(name, TRIALS, lambda cell: -convolutions(cell), direction="minimize")
     assert proposed(downwards) == proposed(usual(name))
 
 
@@ -147,7 +147,7 @@ def test_trials_that_run_at_once_get_different_architectures(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SEARCHERS if name != "diffusionnag"])
 def test_a_space_with_a_rule_is_searched_to_its_end(name: str) -> None:
     space = Tiny()
-    study = studied(name, 26, lambda one: float(sum(one.operations)), space=space)
+    study = studied(name, 26, lambda architecture: float(sum(architecture.operations)), space=space)
     assert set(proposed(study, space)) == set(space.enumerate())
     with pytest.raises(SpaceExhaustedError, match="every architecture of tiny"):
         study.optimize(optuna_objective(space, lambda _: 0.0), 1)
@@ -172,31 +172,31 @@ def test_a_model_beats_random_search_at_equal_budget(
     everything = np.array(list(accuracies.values()))
     rng = np.random.default_rng(0)
     random = np.array([rng.choice(everything, trials, replace=False) for _ in range(2_000)])
-    found = [
-        np.array([accuracies[one] for one in proposed(study)])
+    searches = [
+        np.array([accuracies[cell] for cell in proposed(study)])
         for study in (studied(name, trials, accuracies.__getitem__, seed=seed) for seed in seeds)
     ]
-    assert np.mean([values.max() for values in found]) > random.max(1).mean()
+    assert np.mean([values.max() for values in searches]) > random.max(1).mean()
     # What it proposes is better by three standard errors of what random search proposes.
     chance = random[:, WARM_UP:].mean(1)
     margin = 3 * chance.std() / len(seeds) ** 0.5
-    assert np.mean([values[WARM_UP:].mean() for values in found]) > chance.mean() + margin
+    assert np.mean([values[WARM_UP:].mean() for values in searches]) > chance.mean() + margin
 
 
 # -- what each of them does -------------------------------------------------------------------------
 
 
 def test_regularised_evolution_mutates_its_living_population() -> None:
-    found = proposed(studied("rea", 40))
+    proposals = proposed(studied("rea", 40))
     for place in range(WARM_UP, 40):
-        living = found[place - WARM_UP : place]
-        assert min(differences(found[place], one) for one in living) == 1
+        living = proposals[place - WARM_UP : place]
+        assert min(differences(proposals[place], parent) for parent in living) == 1
 
 
 def test_regularised_evolution_lets_the_oldest_die() -> None:
     best = SPACE.build(["input", *["nor_conv_3x3"] * 6, "output"])
-    far = [one for one in SPACE.sample(100, seed=0) if differences(one, best) > 4]
-    later = [Measured(one, (0.0,)) for one in far[:WARM_UP]]
+    far = [cell for cell in SPACE.sample(100, seed=0) if differences(cell, best) > 4]
+    later = [Measured(cell, (0.0,)) for cell in far[:WARM_UP]]
     evolution = RegularisedEvolution(SPACE)
 
     def nearest(measured: list[Measured]) -> int:
@@ -212,14 +212,14 @@ def test_regularised_evolution_lets_the_oldest_die() -> None:
 
 def test_local_search_walks_to_a_local_optimum(accuracies: dict[Architecture, float]) -> None:
     study = studied("local-search", 150, accuracies.__getitem__)
-    found = proposed(study)
-    centre = max(found[:WARM_UP], key=accuracies.__getitem__)
+    proposals = proposed(study)
+    centre = max(proposals[:WARM_UP], key=accuracies.__getitem__)
     place = WARM_UP
     while True:
         around = list(SPACE.neighbours(centre))
-        new = [one for one in around if one not in found[:place]]
+        new = [cell for cell in around if cell not in proposals[:place]]
         # All neighbours are measured before it moves, and to the best of them.
-        assert set(found[place : place + len(new)]) == set(new)
+        assert set(proposals[place : place + len(new)]) == set(new)
         place += len(new)
         best = max(around, key=accuracies.__getitem__)
         if accuracies[best] <= accuracies[centre]:
@@ -227,13 +227,13 @@ def test_local_search_walks_to_a_local_optimum(accuracies: dict[Architecture, fl
         centre = best
     # No neighbour of where it stands is better; from there it starts anew, with a uniform draw.
     assert place < 150
-    assert differences(found[place], centre) > 1
+    assert differences(proposals[place], centre) > 1
 
 
 def test_the_policy_of_reinforce_shifts_to_what_is_rewarded() -> None:
     study = studied("reinforce", 200)
-    found = proposed(study)
-    measured = [Measured(one, (convolutions(one),)) for one in found]
+    proposals = proposed(study)
+    measured = [Measured(cell, (convolutions(cell),)) for cell in proposals]
     policy = Reinforce(SPACE)
     rewarded, poor = (SPACE.operations.index(name) for name in ("nor_conv_3x3", "avg_pool_3x3"))
     free = SPACE.allowed.sum(1) > 1
@@ -242,7 +242,7 @@ def test_the_policy_of_reinforce_shifts_to_what_is_rewarded() -> None:
     np.testing.assert_allclose(learnt.sum(1), 1)
     assert (learnt[free][:, rewarded] > 1 / 5).all()
     assert learnt[free][:, poor].mean() < 1 / 5 < 0.4 < learnt[free][:, rewarded].mean()
-    values = [one.value for one in measured]
+    values = [trial.value for trial in measured]
     # Of six operations; the spread of a mean of 50 is a sixth.
     assert np.mean(values[-50:]) > np.mean(values[:50]) + 0.5
 
@@ -252,14 +252,14 @@ def open_paths(cell: Architecture) -> set[tuple[str, ...]]:
     edge = dict(zip(SPACE.nodes, SPACE.operation_names(cell), strict=True))
     ways = (("0>3",), ("0>1", "1>3"), ("0>2", "2>3"), ("0>1", "1>2", "2>3"))
     sequences = {tuple(edge[name] for name in way) for way in ways}
-    return {one for one in sequences if "none" not in one}
+    return {sequence for sequence in sequences if "none" not in sequence}
 
 
 @settings(max_examples=50)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
-def test_the_path_encoding_is_the_set_of_open_paths(one: int, other: int) -> None:
-    cells = [SPACE.sample(1, one)[0], SPACE.sample(1, other)[0]]
-    cells.append(SPACE.mutate(cells[0], other))
+def test_the_path_encoding_is_the_set_of_open_paths(seed: int, change: int) -> None:
+    cells = [SPACE.sample(1, seed)[0], SPACE.sample(1, change)[0]]
+    cells.append(SPACE.mutate(cells[0], change))
     encoded = PathEncoding(SPACE)(torch.from_numpy(SPACE.encode(cells)))
     # Four operations let something through, along one, two or three edges.
     assert encoded.shape == (3, 4 + 4**2 + 4**3)

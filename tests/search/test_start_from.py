@@ -55,25 +55,25 @@ def warmed_up(
     failing: Sequence[int] = (),
 ) -> list[Architecture]:
     study = optuna.create_study(sampler=sampler, direction=direction)
-    found: list[Architecture] = []
+    architectures: list[Architecture] = []
 
     def measure(architecture: Architecture) -> float:
-        found.append(architecture)
-        if len(found) in failing:
+        architectures.append(architecture)
+        if len(architectures) in failing:
             raise MeasurementError("it did not train")
         return params(architecture)
 
     objective = optuna_objective(SPACE, measure)
     study.optimize(objective, WARM_UP + len(failing), catch=(MeasurementError,))
-    return found
+    return architectures
 
 
 def test_the_best_predicted_are_measured_first(
     generator: Generator, predictor: PropertyPredictor
 ) -> None:
-    found = warmed_up(DiffusionNAGSampler(SPACE, generator=generator, start_from=predictor))
-    predicted = predictor.predict(found)[0]
-    assert len(set(found)) == WARM_UP
+    architectures = warmed_up(DiffusionNAGSampler(SPACE, generator=generator, start_from=predictor))
+    predicted = predictor.predict(architectures)[0]
+    assert len(set(architectures)) == WARM_UP
     assert (np.diff(predicted) <= 0).all()
     everything = predictor.predict(SPACE.sample(2_000, seed=1))[0]
     assert predicted.min() > np.quantile(everything, 0.95)
@@ -82,9 +82,11 @@ def test_the_best_predicted_are_measured_first(
 def test_less_is_predicted_where_less_is_better(generator: Generator) -> None:
     sampler = DiffusionNAGSampler(SPACE, generator=generator, start_from=PARAMS)
     smallest = warmed_up(sampler, direction="minimize")
-    sizes = [params(one) for one in smallest]
+    sizes = [params(architecture) for architecture in smallest]
     assert sizes == sorted(sizes)
-    assert max(sizes) < np.quantile([params(one) for one in SPACE.sample(500, seed=0)], 0.1)
+    assert max(sizes) < np.quantile(
+        [params(architecture) for architecture in SPACE.sample(500, seed=0)], 0.1
+    )
 
 
 def test_limits_are_kept_from_the_first_measurement(
@@ -93,7 +95,7 @@ def test_limits_are_kept_from_the_first_measurement(
     sampler = DiffusionNAGSampler(
         SPACE, generator=generator, start_from=predictor, limits=[limit(PARAMS, at_most=0.6)]
     )
-    assert max(params(one) for one in warmed_up(sampler)) <= 0.6
+    assert max(params(architecture) for architecture in warmed_up(sampler)) <= 0.6
 
 
 def test_the_next_best_takes_the_place_of_what_failed(
@@ -135,8 +137,10 @@ def test_a_property_is_corrected_by_what_is_measured(sign: int) -> None:
     macs = AnalyticProperty(SPACE, "macs")
     known, others = cells[:12], cells[12:]
     # In another unit, more being better: the property itself, and an effect that it does not know.
-    pools = np.array([SPACE.operation_names(one).count("avg_pool_3x3") for one in cells])
-    true = sign * np.array([SPACE.analytic_properties(one)["macs"] for one in cells]) - 40.0 * pools
+    pools = np.array([SPACE.operation_names(cell).count("avg_pool_3x3") for cell in cells])
+    true = (
+        sign * np.array([SPACE.analytic_properties(cell)["macs"] for cell in cells]) - 40.0 * pools
+    )
     corrected = Corrected(macs, sign).fit(known, true[:12], seed=0)
 
     def score(architectures: list[Architecture]) -> np.ndarray:

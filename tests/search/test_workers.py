@@ -185,9 +185,9 @@ def test_workers_end_with_their_parent_and_another_search_goes_on(
     )
     run_study(study, sampler, optuna_objective(SPACE, lambda _: 0.0), len(before) + 4)
     after = finished(folder, "journal:study.log")
-    assert len(after) == len(before) + 4 == len({one.user_attrs[ARCHITECTURE] for one in after})
-    assert {one.number: one.value for one in after}.items() >= {
-        one.number: one.value for one in before
+    assert len(after) == len(before) + 4 == len({trial.user_attrs[ARCHITECTURE] for trial in after})
+    assert {trial.number: trial.value for trial in after}.items() >= {
+        trial.number: trial.value for trial in before
     }.items()
 
 
@@ -214,7 +214,7 @@ def test_what_keeps_killing_its_process_counts_as_failed(tmp_path: Path) -> None
         suggest_architecture(trial, SPACE)
         study._storage.set_trial_system_attr(trial._trial_id, PROCESS, f"{host} {pid} 1")
         queue_dead(study, SPACE)
-    assert len({one.user_attrs[ARCHITECTURE] for one in study.trials}) == 1
+    assert len({trial.user_attrs[ARCHITECTURE] for trial in study.trials}) == 1
     assert count_finished(study) == 1
     assert "died, 3 times" in last_failure(study)
 
@@ -229,11 +229,11 @@ def test_what_a_replaced_worker_of_another_machine_measured_is_queued_again(
     claim(study, "run-0", driver)
     suggest_architecture(study.ask(), SPACE)
     queue_dead(study, SPACE)
-    assert [one.state for one in study.trials] == [TrialState.RUNNING], "it may be alive"
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING], "it may be alive"
     monkeypatch.setattr(f"{SIGNS}.this_process", lambda: "elsewhere 8 5")
     claim(study, "run-0", driver)
     queue_dead(study, SPACE)
-    assert [one.state for one in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
     suggest_architecture(study.ask(), SPACE)
     first, again = study.trials
     assert again.user_attrs[ARCHITECTURE] == first.user_attrs[ARCHITECTURE]

@@ -29,7 +29,7 @@ def test_a_genotype_lists_two_operations_on_distinct_earlier_sources(seed: int) 
     assert SPACE.parse(text) == architecture
     assert SPACE.decode(SPACE.encode([architecture])) == [architecture]
     for cell in re.findall(r"\[(.*?)\]", text):
-        sources = [int(one) for one in re.findall(r",(\d)\)", cell)]
+        sources = [int(digit) for digit in re.findall(r",(\d)\)", cell)]
         assert len(sources) == 8
         for step in range(4):
             first, second = sources[2 * step : 2 * step + 2]
@@ -78,5 +78,5 @@ def test_a_wrong_genotype_is_refused_by_its_wrong_part(text: str, message: str) 
 
 def test_the_shipped_generator_draws_distinct_valid_cells() -> None:
     drawn = Generator.from_pretrained("darts").draw(256, sampling=Sampling(seed=1))
-    assert all(SPACE.is_valid(one) for one in drawn)
+    assert all(SPACE.is_valid(architecture) for architecture in drawn)
     assert len(set(drawn)) == 256

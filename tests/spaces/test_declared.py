@@ -70,9 +70,9 @@ def placed(declaration: Declaration) -> Iterator[dict[str, str]]:
     parts: list[list[dict[str, str]]] = []
     for name, value in declaration.nodes.items():
         if not isinstance(value, Stage):
-            parts.append([{name: one} for one in value])
+            parts.append([{name: operation} for operation in value])
             continue
-        found = []
+        ways = []
         for depth in value.depths:
             there = [
                 (f"{name}{i}.{n}", o) for i in range(1, depth + 1) for n, o in value.layer.items()
@@ -83,10 +83,10 @@ def placed(declaration: Declaration) -> Iterator[dict[str, str]]:
                 for n in value.layer
             }
             for row in itertools.product(*(operations for _, operations in there)):
-                found.append(dict(zip((node for node, _ in there), row, strict=True)) | rest)
-        parts.append(found)
+                ways.append(dict(zip((node for node, _ in there), row, strict=True)) | rest)
+        parts.append(ways)
     for combination in itertools.product(*parts):
-        yield {node: one for part in combination for node, one in part.items()}
+        yield {node: operation for part in combination for node, operation in part.items()}
 
 
 def wirings(declaration: Declaration) -> Iterator[frozenset[tuple[str, str]]]:
@@ -101,8 +101,10 @@ def wirings(declaration: Declaration) -> Iterator[frozenset[tuple[str, str]]]:
             for i in range(len(inner))
         ]
         for chosen in itertools.product(*choices):
-            links = {(one, node) for node, way in zip(inner, chosen, strict=True) for one in way}
-            fed = {one for one, _ in links}
+            links = {
+                (source, node) for node, way in zip(inner, chosen, strict=True) for source in way
+            }
+            fed = {source for source, _ in links}
             yield frozenset(links | {(node, names[-1]) for node in names[:-1] if node not in fed})
         return
     free = set(itertools.combinations(names, 2)) if edges.free == "all" else set(edges.free)
@@ -137,18 +139,20 @@ def test_a_space_holds_what_its_declaration_means(declaration: Declaration) -> N
     assume(space.combinations <= MOST_COMBINATIONS)
     everything = list(space.enumerate())
     count = len(next(expected(declaration))[0])
-    found = [
+    enumerated = [
         (
-            tuple(space.operation_names(one)[:count]),
-            frozenset((space.nodes[i], space.nodes[j]) for i, j in one.edges),
+            tuple(space.operation_names(architecture)[:count]),
+            frozenset((space.nodes[i], space.nodes[j]) for i, j in architecture.edges),
         )
-        for one in everything
+        for architecture in everything
     ]
-    assert Counter(found) == Counter(expected(declaration))
+    assert Counter(enumerated) == Counter(expected(declaration))
     assert space.size == len(everything)
     options = (np.flatnonzero(row).tolist() for row in space.allowed)
     combined = space.architectures(np.array(list(itertools.product(*options))))
-    assert {one for one in combined if space.is_valid(one)} == set(everything)
+    assert {architecture for architecture in combined if space.is_valid(architecture)} == set(
+        everything
+    )
 
 
 @settings(max_examples=60)
@@ -156,9 +160,9 @@ def test_a_space_holds_what_its_declaration_means(declaration: Declaration) -> N
 def test_draws_are_valid_and_are_read_back(declaration: Declaration, seed: int) -> None:
     space = space_of(declaration)
     drawn = space.sample(20, seed)
-    assert all(space.is_valid(one) for one in drawn)
+    assert all(space.is_valid(architecture) for architecture in drawn)
     assert space.decode(space.encode(drawn)) == drawn
-    assert [space.parse(space.format(one)) for one in drawn] == drawn
+    assert [space.parse(space.format(architecture)) for architecture in drawn] == drawn
 
 
 @settings(max_examples=60)
@@ -178,7 +182,10 @@ def test_a_mutation_is_valid_and_different(declaration: Declaration, seed: int) 
 def test_a_mutation_may_add_or_remove_a_layer() -> None:
     stage = Stage({"x": ["a", "b"], "y": ["c", "d"]}, depths=[1, 3, 2])
     space = space_of(Declaration("deep-of-the-tests", {"in": ["a"], "body": stage}))
-    near = {space.format(one) for one in space.neighbours(space.parse("a|a|c|b|d|none|none"))}
+    near = {
+        space.format(architecture)
+        for architecture in space.neighbours(space.parse("a|a|c|b|d|none|none"))
+    }
     assert {"a|a|c|none|none|none|none", "a|a|c|b|d|b|d"} <= near
     assert len(near) == 2 + 4
 
@@ -190,7 +197,7 @@ def test_depths_are_drawn_uniformly_and_counted_exactly() -> None:
     assert space.size == 2 * sum(6**depth for depth in range(1, 13))
     drawn = space.sample(6_000, 0)
     absent = space.operations.index("none")
-    depths = Counter(12 - one.operations.count(absent) // 2 for one in drawn)
+    depths = Counter(12 - architecture.operations.count(absent) // 2 for architecture in drawn)
     assert chisquare([depths[depth] for depth in range(1, 13)]).pvalue > SMALLEST_P
 
 
@@ -312,7 +319,7 @@ def test_examples_are_what_they_say(
 ) -> None:
     space = get_search_space(str(EXAMPLES / f"{name}.yaml"))
     assert space.size == pytest.approx(size, rel=tolerance)
-    assert all(space.is_valid(one) for one in space.sample(200, 0))
+    assert all(space.is_valid(architecture) for architecture in space.sample(200, 0))
     if broken:
         with pytest.raises(DiffusionNAGError, match=message):
             space.parse(broken)

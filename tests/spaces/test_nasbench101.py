@@ -26,9 +26,9 @@ def graph_of(cell: Architecture) -> networkx.DiGraph:
     return graph
 
 
-def are_isomorphic(one: Architecture, other: Architecture) -> bool:
+def are_isomorphic(cell: Architecture, other: Architecture) -> bool:
     match = networkx.algorithms.isomorphism.categorical_node_match("op", None)
-    return networkx.is_isomorphic(graph_of(one), graph_of(other), node_match=match)
+    return networkx.is_isomorphic(graph_of(cell), graph_of(other), node_match=match)
 
 
 def renumbered(cell: Architecture, rng: np.random.Generator) -> str:
@@ -72,8 +72,8 @@ def test_any_numbering_of_the_nodes_is_the_same_cell(seed: int) -> None:
 
 def test_equal_means_isomorphic() -> None:
     small = [cell for cell in SPACE.sample(3_000, 0) if len(graph_of(cell)) <= 5]
-    for one, other in itertools.combinations(small[:40], 2):
-        assert (one == other) == are_isomorphic(one, other)
+    for cell, other in itertools.combinations(small[:40], 2):
+        assert (cell == other) == are_isomorphic(cell, other)
 
 
 def test_draws_are_uniform() -> None:
@@ -92,8 +92,8 @@ def test_neighbours_differ_in_an_operation_or_an_edge(seed: int) -> None:
     (cell,) = SPACE.sample(1, seed)
     neighbours = list(SPACE.neighbours(cell))
     assert cell not in neighbours
-    assert all(SPACE.is_valid(one) for one in neighbours)
-    assert {abs(len(one.edges) - len(cell.edges)) for one in neighbours} <= {0, 1}
+    assert all(SPACE.is_valid(neighbour) for neighbour in neighbours)
+    assert {abs(len(neighbour.edges) - len(cell.edges)) for neighbour in neighbours} <= {0, 1}
 
 
 @pytest.mark.parametrize(

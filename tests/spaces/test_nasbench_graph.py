@@ -31,7 +31,7 @@ texts = st.builds(
 
 def benchmark_hash(text: str) -> int:
     sources, layers = (part.split(",") for part in text.split("|"))
-    return Arch([int(one) for one in sources], layers).valid_hash()
+    return Arch([int(source) for source in sources], layers).valid_hash()
 
 
 def test_two_networks_are_one_exactly_if_the_benchmark_says_so() -> None:
@@ -56,7 +56,9 @@ def test_two_networks_are_one_exactly_if_the_benchmark_says_so() -> None:
         known = form_of_hash.setdefault(Arch(list(sources), list(layers)).valid_hash(), form)
         assert known == form
     assert len(form_of_hash) == len(set(form_of_hash.values())) == SPACE.size == 26_206
-    assert set(form_of_hash.values()) == {SPACE.format(one) for one in SPACE.enumerate()}
+    assert set(form_of_hash.values()) == {
+        SPACE.format(architecture) for architecture in SPACE.enumerate()
+    }
 
 
 @given(text=texts)
@@ -70,7 +72,7 @@ def test_a_string_keeps_its_hash_through_parsing_and_encoding(text: str) -> None
 @given(text=texts)
 def test_edges_are_those_of_the_sources(text: str) -> None:
     architecture = SPACE.parse(text)
-    sources = [int(one) for one in SPACE.format(architecture).split("|")[0].split(",")]
+    sources = [int(source) for source in SPACE.format(architecture).split("|")[0].split(",")]
     wired = {(source, layer) for layer, source in enumerate(sources, start=1)}
     leaves = {1, 2, 3, 4} - set(sources)
     assert set(architecture.edges) == wired | {(leaf, 5) for leaf in leaves}
@@ -83,7 +85,10 @@ def test_mutants_are_other_networks_of_the_space(seed: int) -> None:
     neighbours = list(SPACE.neighbours(parent))
     assert parent not in neighbours
     assert len(set(neighbours)) == len(neighbours)
-    assert all(SPACE.is_valid(one) and SPACE.parse(SPACE.format(one)) == one for one in neighbours)
+    assert all(
+        SPACE.is_valid(neighbour) and SPACE.parse(SPACE.format(neighbour)) == neighbour
+        for neighbour in neighbours
+    )
     assert SPACE.mutate(parent, seed) in neighbours
 
 
@@ -104,7 +109,9 @@ def test_a_wrong_string_is_refused_by_its_wrong_part(text: str, message: str) ->
 
 def test_the_table_holds_every_network_with_the_packages_own_numbers() -> None:
     table = read_nas_bench_graph()
-    assert set(table.architectures) == {SPACE.format(one) for one in SPACE.enumerate()}
+    assert set(table.architectures) == {
+        SPACE.format(architecture) for architecture in SPACE.enumerate()
+    }
     assert np.isfinite(table.column("proteins")).sum() == 2_021
     assert all(np.isfinite(table.column(name)).all() for name in ("cora", "arxiv_latency_ms"))
     folder = nasbench_graph.nas_bench_graph_folder()

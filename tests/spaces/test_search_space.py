@@ -108,7 +108,9 @@ def test_neighbours_are_all_single_changes_that_stay_valid(space: SearchSpace, s
         for node in range(len(space.nodes))
         for new in range(len(space.operations))
     )
-    expected = {one for one in changed if one != parent and space.is_valid(one)}
+    expected = {
+        candidate for candidate in changed if candidate != parent and space.is_valid(candidate)
+    }
     neighbours = list(space.neighbours(parent))
     assert set(neighbours) == expected
     assert len(neighbours) == len(expected)
@@ -193,7 +195,7 @@ def test_sizes() -> None:
 
 
 def test_enumeration_is_the_table(data_folder: Path) -> None:
-    cells = [NASBENCH201.format(one) for one in NASBENCH201.enumerate()]
+    cells = [NASBENCH201.format(cell) for cell in NASBENCH201.enumerate()]
     table = pq.read_table(data_folder / "nasbench201_accuracy.parquet", columns=["arch"])
     assert len(cells) == 15_625
     assert set(cells) == set(table["arch"].to_pylist())
@@ -238,11 +240,11 @@ def test_nasbench201_has_as_many_isomorphism_classes_as_its_authors_count() -> N
 def test_draws_of_nasbench201_are_uniform() -> None:
     count = 4 * 15_625
     drawn = Counter(NASBENCH201.sample(count, seed=3))
-    assert_uniform([drawn[one] for one in NASBENCH201.enumerate()])
+    assert_uniform([drawn[cell] for cell in NASBENCH201.enumerate()])
 
 
 def test_draws_of_mobilenetv3_have_uniform_depths_and_layers() -> None:
-    drawn = [MOBILENETV3.operation_names(one) for one in MOBILENETV3.sample(20_000, seed=4)]
+    drawn = [MOBILENETV3.operation_names(network) for network in MOBILENETV3.sample(20_000, seed=4)]
     for start in range(0, 20, 4):
         depths = Counter(4 - names[start : start + 4].count("none") for names in drawn)
         assert sorted(depths) == [2, 3, 4]
@@ -255,7 +257,7 @@ def test_draws_of_mobilenetv3_have_uniform_depths_and_layers() -> None:
 
 
 def test_draws_of_mnasnet_are_uniform_in_every_choice() -> None:
-    drawn = np.array([one.operations for one in MNASNET.sample(20_000, seed=5)])
+    drawn = np.array([network.operations for network in MNASNET.sample(20_000, seed=5)])
     options = 0
     for node in range(drawn.shape[1]):
         _, counts = np.unique(drawn[:, node], return_counts=True)

@@ -62,7 +62,9 @@ def test_everything_follows_from_the_declaration(pipeline: str, tmp_path: Path) 
     space = get_search_space(str(tmp_path / pipeline))
     everything = list(space.enumerate())
     assert space.size == len(everything) == len(set(everything)) == SIZE
-    assert all(space.parse(space.format(one)) == one for one in everything)
+    assert all(
+        space.parse(space.format(architecture)) == architecture for architecture in everything
+    )
     assert set(space.sample(500)) == set(everything)
     assert space.mutate(everything[0]) in everything
     with pytest.raises(DiffusionNAGError, match="left equals right"):
@@ -91,8 +93,11 @@ def test_it_is_learnt_generated_and_guided(
 
     space = get_search_space(str(tmp_path / pipeline))
     rows = [
-        {"arch": space.format(one), "cost": one.operations.count(2) + one.operations[0] / 10}
-        for one in space.enumerate()
+        {
+            "arch": space.format(architecture),
+            "cost": architecture.operations.count(2) + architecture.operations[0] / 10,
+        }
+        for architecture in space.enumerate()
     ]
     (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     table = ("--data", "table.jsonl", "--property", "cost", "--folds", 2)
@@ -112,7 +117,7 @@ def test_it_is_learnt_generated_and_guided(
         lines = (tmp_path / f"{name}.jsonl").read_text().splitlines()
         drawn = [space.parse(json.loads(line)["architecture"]) for line in lines]
         assert len(drawn) == 40
-        costs[name] = sum(one.operations.count(2) for one in drawn) / 40
+        costs[name] = sum(architecture.operations.count(2) for architecture in drawn) / 40
     assert costs["low"] < costs["free"] < costs["high"]
 
 

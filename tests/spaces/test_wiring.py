@@ -65,31 +65,31 @@ def open_paths(architecture: Architecture) -> list[tuple[int, ...]]:
     graph = networkx.DiGraph([*architecture.edges])
     graph.add_nodes_from(range(5))
     names = SPACE.operation_names(architecture)
-    found = networkx.all_simple_paths(graph, 0, 4)
-    return [tuple(path) for path in found if not any(names[node] == "stop" for node in path)]
+    paths = networkx.all_simple_paths(graph, 0, 4)
+    return [tuple(path) for path in paths if not any(names[node] == "stop" for node in path)]
 
 
 def test_edges_follow_their_nodes() -> None:
     everything = list(SPACE.enumerate())
     assert len(set(everything)) == SPACE.size == 2 * 2 * 3 * 2**7
-    for one in everything[::7]:
-        names = dict(zip(SPACE.nodes, SPACE.operation_names(one), strict=True))
+    for architecture in everything[::7]:
+        names = dict(zip(SPACE.nodes, SPACE.operation_names(architecture), strict=True))
         for edge in SPACE.edges:
             switch = ">".join(SPACE.nodes[node] for node in edge)
-            assert (edge in one.edges) == (names.get(switch, "edge") == "edge")
+            assert (edge in architecture.edges) == (names.get(switch, "edge") == "edge")
     assert SPACE.decode(SPACE.encode(everything)) == everything
     other = Architecture(everything[0].operations, SPACE.edges[1:])
     assert "wiring" in SPACE.is_valid(other).reason
-    assert all(SPACE.is_valid(one) for one in SPACE.neighbours(everything[0]))
+    assert all(SPACE.is_valid(architecture) for architecture in SPACE.neighbours(everything[0]))
 
 
 def test_path_features_count_along_the_paths_that_are_there() -> None:
     features = PathFeatures(SPACE)
-    for one in SPACE.sample(60, 0):
-        _, along, counts, *_ = features(torch.from_numpy(SPACE.encode([one])))
-        paths = open_paths(one)
+    for architecture in SPACE.sample(60, 0):
+        _, along, counts, *_ = features(torch.from_numpy(SPACE.encode([architecture])))
+        paths = open_paths(architecture)
         assert float(along[0, : len(features.paths)].sum()) == len(paths)
-        names = SPACE.operation_names(one)
+        names = SPACE.operation_names(architecture)
         passed = Counter(names[node] for path in paths for node in path)
         assert counts[0].tolist() == [passed["conv"], passed["pool"]]
 
@@ -98,10 +98,10 @@ def test_relabelled_neighbourhoods_see_the_wiring() -> None:
     architectures = SPACE.sample(40, 1)
     x = torch.from_numpy(SPACE.encode(architectures))
     graphs = []
-    for one in architectures:
-        kept = {node for path in open_paths(one) for node in path}
-        edges = [edge for edge in one.edges if set(edge) <= kept]
-        names = SPACE.operation_names(one)
+    for architecture in architectures:
+        kept = {node for path in open_paths(architecture) for node in path}
+        edges = [edge for edge in architecture.edges if set(edge) <= kept]
+        names = SPACE.operation_names(architecture)
         graph = networkx.DiGraph(edges)
         graph.add_nodes_from((node, {"label": names[node]}) for node in kept)
         graphs.append(graph)
@@ -165,7 +165,7 @@ class Ordered(SearchSpace):
     edges = ((0, 1), (1, 2), (2, 3))
 
     def rule(self, operations: Sequence[str]) -> str | None:
-        numbers = [int(one) for one in operations]
+        numbers = [int(operation) for operation in operations]
         return None if numbers == sorted(numbers) and sum(numbers) % 2 == 0 else "not in order"
 
 
@@ -190,8 +190,8 @@ def test_what_a_bad_network_draws_is_handed_out_mended() -> None:
     run = TrainingRun.start(space, get_recipe("fast", space), seed=0)
     generator = Generator(space, run.averaged_denoiser(), "ancestral", Origin("fast", 0, 0))
     samples = generator.sample(100, sampling=Sampling(seed=0))
-    assert all(space.is_valid(one) for one in samples)
-    assert not all(space.is_valid(one) for one in samples.drawn)
+    assert all(space.is_valid(architecture) for architecture in samples)
+    assert not all(space.is_valid(architecture) for architecture in samples.drawn)
     assert len(samples.drawn) == 100
 
 

@@ -30,36 +30,36 @@ def refusal(texts: list[str], values: list[float], space: SearchSpace = SPACE) -
 
 
 def test_a_clean_table_is_kept_as_it_is() -> None:
-    found = clean_measurements(table(TEXTS[:10], list(range(10))), SPACE, "latency")
-    assert found.architectures == tuple(CELLS[:10])
-    np.testing.assert_array_equal(found.values, range(10))
-    assert found.report == ()
+    cleaned = clean_measurements(table(TEXTS[:10], list(range(10))), SPACE, "latency")
+    assert cleaned.architectures == tuple(CELLS[:10])
+    np.testing.assert_array_equal(cleaned.values, range(10))
+    assert cleaned.report == ()
 
 
 def test_strings_of_no_architecture_are_left_out_and_their_rows_named() -> None:
     texts = ["[red]cell", *TEXTS[:12], *["resnet"] * 6]
-    found = clean_measurements(table(texts, list(range(19))), SPACE, "latency")
-    assert found.architectures == tuple(CELLS[:12])
-    np.testing.assert_array_equal(found.values, range(1, 13))
-    (line,) = found.report
+    cleaned = clean_measurements(table(texts, list(range(19))), SPACE, "latency")
+    assert cleaned.architectures == tuple(CELLS[:12])
+    np.testing.assert_array_equal(cleaned.values, range(1, 13))
+    (line,) = cleaned.report
     assert line.startswith("left out 7 rows (rows 1, 14, 15, 16, 17 and 2 more): no nasbench201")
     assert "the first: '[red]cell' is no nasbench201 architecture: 3 parts" in line
 
 
 def test_values_that_are_not_finite_are_left_out_and_their_rows_named() -> None:
     values = [np.nan, *range(11), np.inf, -np.inf]
-    found = clean_measurements(table(TEXTS[:14], values), SPACE, "latency")
-    np.testing.assert_array_equal(found.values, range(11))
-    assert found.report == ("left out 3 rows (rows 1, 13, 14): no finite value of latency",)
+    cleaned = clean_measurements(table(TEXTS[:14], values), SPACE, "latency")
+    np.testing.assert_array_equal(cleaned.values, range(11))
+    assert cleaned.report == ("left out 3 rows (rows 1, 13, 14): no finite value of latency",)
 
 
 def test_repeats_are_merged_and_averaged_and_the_worst_is_shown() -> None:
     texts = [*TEXTS[:12], TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[1]]
     values = [*range(12), 0.0, 2.0, 2.5, 6.0]
-    found = clean_measurements(table(texts, values), SPACE, "latency")
-    assert found.architectures == tuple(CELLS[:12])
-    np.testing.assert_array_equal(found.values, [0, 3, 2.25, *range(3, 12)])
-    assert found.report == (
+    cleaned = clean_measurements(table(texts, values), SPACE, "latency")
+    assert cleaned.architectures == tuple(CELLS[:12])
+    np.testing.assert_array_equal(cleaned.values, [0, 3, 2.25, *range(3, 12)])
+    assert cleaned.report == (
         "merged 1 architecture measured more than once, latency being the same "
         "(for example rows 1, 13)",
         "averaged 2 architectures measured more than once with different latency; "
@@ -89,7 +89,7 @@ def test_too_few_says_how_many_were_lost_to_what() -> None:
 @pytest.mark.parametrize("name", ["mobilenetv3", "mnasnet"])
 def test_architectures_of_another_space_are_recognised(name: str) -> None:
     other = get_search_space(name)
-    texts = ["typing error", *(other.format(one) for one in other.sample(20, seed=0))]
+    texts = ["typing error", *(other.format(cell) for cell in other.sample(20, seed=0))]
     message = refusal(texts, list(range(21)))
     assert message.startswith("no row of mine is of the space nasbench201: 'typing error' is no")
     assert message.endswith(f"; row 2 is a {name} architecture: did you mean that search space?")
@@ -124,18 +124,18 @@ def test_every_row_is_in_a_mean_or_reported(rows: list[tuple[str, float]]) -> No
             known.setdefault(text, []).append(value)
     texts, values = [text for text, _ in rows], [value for _, value in rows]
     try:
-        found = clean_measurements(table(texts, values), SPACE, "latency")
+        cleaned = clean_measurements(table(texts, values), SPACE, "latency")
     except DiffusionNAGError:
         distinct = {np.mean(values) for values in known.values()}
         assert len(known) < 10 or len(distinct) == 1
         return
-    assert [SPACE.format(one) for one in found.architectures] == list(known)
-    np.testing.assert_allclose(found.values, [np.mean(values) for values in known.values()])
-    assert any("no nasbench201" in line for line in found.report) == ("resnet" in texts)
-    assert any("finite" in line for line in found.report) == any(
+    assert [SPACE.format(cell) for cell in cleaned.architectures] == list(known)
+    np.testing.assert_allclose(cleaned.values, [np.mean(values) for values in known.values()])
+    assert any("no nasbench201" in line for line in cleaned.report) == ("resnet" in texts)
+    assert any("finite" in line for line in cleaned.report) == any(
         text != "resnet" and not np.isfinite(value) for text, value in rows
     )
     groups = [values for values in known.values() if len(values) > 1]
     conflicting = sum(len(set(values)) > 1 for values in groups)
-    assert any("merged" in line for line in found.report) == (conflicting < len(groups))
-    assert any("averaged" in line for line in found.report) == (conflicting > 0)
+    assert any("merged" in line for line in cleaned.report) == (conflicting < len(groups))
+    assert any("averaged" in line for line in cleaned.report) == (conflicting > 0)

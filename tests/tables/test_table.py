@@ -51,8 +51,8 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def test_lookup_averages_repeats_and_marks_the_unknown(table: Table) -> None:
-    found = table.lookup("accuracy", ["c", "b", "unknown", "a", "d", "b"])
-    np.testing.assert_array_equal(found, [np.nan, 3, np.nan, 1, 5, 3])
+    values = table.lookup("accuracy", ["c", "b", "unknown", "a", "d", "b"])
+    np.testing.assert_array_equal(values, [np.nan, 3, np.nan, 1, 5, 3])
     assert table.lookup("accuracy", []).shape == (0,)
 
 

@@ -87,5 +87,5 @@ def test_interrupted_it_goes_on_but_not_with_other_data(tmp_path: Path) -> None:
         train_on(state, stop_at=7)
     with pytest.raises(DiffusionNAGError, match="unfinished training with other settings"):
         train_on(state, level=0.5)
-    found, whole = train_on(state), train_on(other)
-    assert all(torch.equal(found[name], value) for name, value in whole.items())
+    resumed, whole = train_on(state), train_on(other)
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())

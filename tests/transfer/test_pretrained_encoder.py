@@ -79,14 +79,14 @@ def test_a_predictor_keeps_to_its_image_encoder(
     assert learnt.returncode == 0, learnt.stderr
 
     transfer = ("transfer", "nasbench201", "--data", "images", "--predictor", "predictor", "-n", 8)
-    found = run_main(*transfer)
-    assert found.returncode == 0, found.stderr
+    done = run_main(*transfer)
+    assert done.returncode == 0, done.stderr
     assert_fails(run_main(*transfer, "--encoder", "other"), 2, "another image encoder than other")
     assert_fails(run_main(*transfer, "--encoder", "small"), 2, "another image encoder than small")
     encoder.rename(tmp_path / "moved")
     assert_fails(run_main(*transfer), 2, "no image encoder 'encoder'")
     moved = run_main(*transfer, "--encoder", "moved")
-    assert moved.stdout == found.stdout
+    assert moved.stdout == done.stdout
     predictor = DatasetAwarePredictor.from_pretrained(
         tmp_path / "predictor", image_encoder=str(tmp_path / "moved")
     )

@@ -48,14 +48,14 @@ def draw_images(folder: Path, classes: tuple[str, ...] = CLASSES, each: int = 4)
 
 
 def test_encoding_depends_neither_on_names_nor_on_order(tmp_path: Path) -> None:
-    one = draw_images(tmp_path / "one")
+    drawn = draw_images(tmp_path / "one")
     other = tmp_path / "other"
     for name, renamed in zip(CLASSES, ("z", "y", "x"), strict=True):
         (other / renamed).mkdir(parents=True)
-        for number, file in enumerate(sorted((one / name).iterdir(), reverse=True)):
+        for number, file in enumerate(sorted((drawn / name).iterdir(), reverse=True)):
             (other / renamed / f"{number}{file.suffix}").write_bytes(file.read_bytes())
     encoder = ImageEncoder.from_pretrained()
-    first, second = (encode_dataset(read_images(path), encoder) for path in (one, other))
+    first, second = (encode_dataset(read_images(path), encoder) for path in (drawn, other))
     assert first.present.sum() == 12
     assert torch.equal(first.codes, second.codes)
     predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
@@ -145,7 +145,9 @@ def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_awa
     images = read_images(draw_images(tmp_path / "images", names, each=2))
     rng = np.random.default_rng(0)
     architectures = space.sample(240, 0)
-    size = np.array([space.analytic_properties(one)["params"] for one in architectures])
+    size = np.array(
+        [space.analytic_properties(architecture)["params"] for architecture in architectures]
+    )
     encoder = ImageEncoder.from_pretrained()
     encoding = encode_dataset(images, encoder, most_classes=None)
     accuracies = 60 + 10 * (size - size.mean()) / size.std() + rng.normal(0, 1, 240)
@@ -156,7 +158,8 @@ def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_awa
     predictor.save_pretrained(tmp_path / "saved")
     again = DatasetAwarePredictor.from_pretrained(tmp_path / "saved")
     first, second = (
-        predict_triplets(one, triplets, triplets.held_out, encoding) for one in (predictor, again)
+        predict_triplets(learnt, triplets, triplets.held_out, encoding)
+        for learnt in (predictor, again)
     )
     assert np.array_equal(first, second)
     assert spearman(first, triplets.accuracies[triplets.held_out]) > 0.5
@@ -169,17 +172,22 @@ def test_architectures_and_data_sets_are_told_apart_by_one_triplet_of_each() -> 
     architectures = [distinct[row] for row in rng.integers(len(distinct), size=300)]
     classes = [tuple(rng.permutation(40)[:8].tolist()) for _ in architectures]
     ease = rng.normal(0, 1, 40)
-    levels = np.array([ease[list(one)].sum() / 3 for one in classes])
-    size = {one: space.analytic_properties(one)["params"] for one in distinct}
+    levels = np.array([ease[list(members)].sum() / 3 for members in classes])
+    size = {
+        architecture: space.analytic_properties(architecture)["params"] for architecture in distinct
+    }
     spread = np.std(list(size.values()))
-    normal = np.array([size[one] / spread for one in architectures]) + levels
+    normal = np.array([size[architecture] / spread for architecture in architectures]) + levels
     effects = separate_effects(
         space, architectures, classes, normal, seed=0, report=lambda step, of: None
     )
     assert np.corrcoef(effects.levels, levels)[0, 1] > 0.9
     x = torch.from_numpy(space.encode(effects.distinct)).double()
-    found = effects.process.standardised(x).numpy()
-    assert np.corrcoef(found, [size[one] for one in effects.distinct])[0, 1] > 0.9
+    standardised = effects.process.standardised(x).numpy()
+    assert (
+        np.corrcoef(standardised, [size[architecture] for architecture in effects.distinct])[0, 1]
+        > 0.9
+    )
 
 
 def test_repeats_of_an_architecture_count_as_so_many_measurements() -> None:
@@ -231,7 +239,7 @@ def test_a_finished_study_is_learnt_from(run_main: RunCli, tmp_path: Path) -> No
     assert "10 held out" in followed.stdout
     space = get_search_space("nasbench201")
     triplets = read_triplets(tmp_path / "a.parquet", space, CLASSES, 0)
-    sums = [50.0 + sum(one.operations) for one in triplets.architectures]
+    sums = [50.0 + sum(architecture.operations) for architecture in triplets.architectures]
     assert triplets.accuracies.tolist() == sums
     assert set(triplets.classes) == {(0, 1, 2)}
 

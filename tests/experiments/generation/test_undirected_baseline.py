@@ -128,7 +128,9 @@ def test_a_valid_architecture_is_read_under_any_numbering(name: str) -> None:
 
 def test_a_cell_has_one_reading() -> None:
     space = get_search_space("nasbench201")
-    assert all(canonical(space, one) == one for one in space.sample(50, 2))
+    assert all(
+        canonical(space, architecture) == architecture for architecture in space.sample(50, 2)
+    )
 
 
 def test_a_chain_is_read_in_either_direction() -> None:

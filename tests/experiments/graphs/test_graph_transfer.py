@@ -18,10 +18,10 @@ NETWORKS = SPACE.sample(400, 0)
 
 
 def test_similar_data_sets_count_more() -> None:
-    others = [one for one in COMPLETE_DATASETS if one != "cora"]
+    others = [dataset for dataset in COMPLETE_DATASETS if dataset != "cora"]
     weights = similarity("cora", others, 1.0)
     assert sum(weights.values()) == pytest.approx(1)
-    assert max(weights, key=lambda one: weights[one]) == "citeseer"
+    assert max(weights, key=lambda dataset: weights[dataset]) == "citeseer"
     assert weights["arxiv"] < 0.01
     assert set(similarity("cora", others, math.inf).values()) == {1 / 7}
 
@@ -31,11 +31,11 @@ def test_the_length_is_the_one_that_predicts_known_data_sets() -> None:
     alike, other = rng.normal(size=(2, 300))
     citations = {"cora", "citeseer", "pubmed"}
     scores = {
-        one: (alike if one in citations else other) + 0.1 * rng.normal(size=300)
-        for one in COMPLETE_DATASETS[:-1]
+        dataset: (alike if dataset in citations else other) + 0.1 * rng.normal(size=300)
+        for dataset in COMPLETE_DATASETS[:-1]
     }
     assert best_length(COMPLETE_DATASETS[:-1], scores) <= 2
-    same = {one: alike + rng.normal(size=300) for one in COMPLETE_DATASETS[:-1]}
+    same = {dataset: alike + rng.normal(size=300) for dataset in COMPLETE_DATASETS[:-1]}
     assert best_length(COMPLETE_DATASETS[:-1], same) >= 4
 
 

@@ -70,22 +70,22 @@ def test_the_features_tell_cells_apart_exactly_where_they_are_not_isomorphic() -
         return drawn
 
     cells = SPACE.sample(60, 4)
-    cells += [SPACE.mutate(one, 1) for one in cells[:20]]
+    cells += [SPACE.mutate(architecture, 1) for architecture in cells[:20]]
     # Swapping the maps 1 and 2 where nothing lies between them gives the same graph.
     swapped = [2, 1, 3, 4, 6, 5]
-    for one in cells[:20]:
-        inner = list(one.operations[1:-1])
+    for architecture in cells[:20]:
+        inner = list(architecture.operations[1:-1])
         inner[2] = SPACE.operations.index("none")
         twin = [inner[row - 1] for row in swapped]
         cells += [Architecture((0, *ops, 6), SPACE.edges) for ops in (inner, twin)]
-    graphs, rows = [graph(one) for one in cells], features(cells)
+    graphs, rows = [graph(architecture) for architecture in cells], features(cells)
     same = [(row, other) for other in range(len(cells)) for row in range(other)]
-    found = [bool((rows[a] == rows[b]).all()) for a, b in same]
+    equal = [bool((rows[a] == rows[b]).all()) for a, b in same]
     expected = [
         networkx.is_isomorphic(graphs[a], graphs[b], lambda p, q: p["is"] == q["is"])
         for a, b in same
     ]
-    assert found == expected
+    assert equal == expected
     assert sum(expected) >= 20
 
 
@@ -112,7 +112,7 @@ def make_ranker(name: str) -> Ranker:
 @pytest.mark.parametrize("name", ["transformers", "one-hot", "Weisfeiler-Lehman"])
 def test_a_baseline_ranks_by_a_property_that_it_learnt(name: str) -> None:
     cells = SPACE.sample(560, 0)
-    sizes = np.array([SPACE.analytic_properties(one)["params"] for one in cells])
+    sizes = np.array([SPACE.analytic_properties(architecture)["params"] for architecture in cells])
     ranker = make_ranker(name)
     ranker.fit(cells[:60], sizes[:60], seed=0)
     x = torch.from_numpy(SPACE.encode(cells[60:]))
@@ -123,7 +123,7 @@ def test_a_baseline_ranks_by_a_property_that_it_learnt(name: str) -> None:
 
 def test_the_same_seed_trains_the_same_transformers_and_leaves_other_randomness_alone() -> None:
     cells = SPACE.sample(20, 0)
-    sizes = np.array([SPACE.analytic_properties(one)["params"] for one in cells])
+    sizes = np.array([SPACE.analytic_properties(architecture)["params"] for architecture in cells])
     x = torch.from_numpy(SPACE.encode(cells))
     torch.manual_seed(1)
     after = torch.rand(1)
@@ -142,7 +142,7 @@ def test_the_same_seed_trains_the_same_transformers_and_leaves_other_randomness_
 def test_every_predictor_is_measured_on_every_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("experiments.predictors.few_labels")
     cells = SPACE.sample(80, 0)
-    sizes = np.array([SPACE.analytic_properties(one)["params"] for one in cells])
+    sizes = np.array([SPACE.analytic_properties(architecture)["params"] for architecture in cells])
     columns = {column: sizes**power for power, column in enumerate(module.DATASETS, 1)}
     table = Table(module.TABLE, tuple(map(SPACE.format, cells)), columns)
     monkeypatch.setattr(module, "required_table", lambda space_name, table_name: table)

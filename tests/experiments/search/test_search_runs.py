@@ -35,7 +35,7 @@ def test_searches_are_kept_and_go_on_after_a_line_was_cut(
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
     first = run_searches(RUNS, said.append)
-    assert [one.split(" searches")[0] for one in said] == [f"{at} of 4" for at in (1, 2, 3, 4)]
+    assert [line.split(" searches")[0] for line in said] == [f"{at} of 4" for at in (1, 2, 3, 4)]
     (kept,) = (tmp_path / "runs" / "searches").iterdir()
     text = kept.read_text()
     kept.write_text(text[:-20])
