@@ -53,7 +53,7 @@ def train_predictor(
     table = installed[data]() if data in installed else read_table(Path(data))
     folders = _folders(list(dict.fromkeys(columns)), out)
     measured = {column: clean_measurements(table, search_space, column) for column in folders}
-    counts = {column: len(one.values) for column, one in measured.items()}
+    counts = {column: len(cleaned.values) for column, cleaned in measured.items()}
     parts = {column: held_out_parts(count, folds, seed) for column, count in counts.items()}
     if plot is not None:
         if len(folders) > 1:
@@ -71,7 +71,7 @@ def train_predictor(
             check_writable(plot)
     for folder in folders.values():
         prepare_folder(folder)
-    for line in dict.fromkeys(line for one in measured.values() for line in one.report):
+    for line in dict.fromkeys(line for cleaned in measured.values() for line in cleaned.report):
         messages.print(line, markup=False)
 
     quality: dict[str, Mapping[str, float]] = {}
