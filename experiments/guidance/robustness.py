@@ -41,8 +41,8 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
             share: functools.partial(labelled_predictor, generator.search_space, truth, count)
             for share, count in LABELLED.items()
         }
-        found = quality.rows(truth, predictors, lambda text, name=name: report(f"{name}, {text}"))
-        rows += [(name, *row) for row in found]
+        judged = quality.rows(truth, predictors, lambda text, name=name: report(f"{name}, {text}"))
+        rows += [(name, *row) for row in judged]
     report("the front of clean accuracy and pgd_1")
     notes, picture = _trade_off(generator, table)
     return ResultTable(

@@ -55,10 +55,10 @@ def table3(report: Callable[[str], None]) -> ResultTable:
     for dataset, column in NASBENCH201_DATASETS.items():
         truth = Truth.of(table, column)
         predictors = _predictors(space, dataset, truth)
-        found = quality.rows(
+        judged = quality.rows(
             truth, predictors, lambda text, dataset=dataset: report(f"{dataset}, {text}")
         )
-        rows += [(dataset, *row) for row in found]
+        rows += [(dataset, *row) for row in judged]
         if dataset == DRAWN[0]:
             groups = {
                 "random": quality.first["-", "random"],
