@@ -1,4 +1,4 @@
-"""Profiles of this machine: interrupted, gone on with, learnt from, and used as limits."""
+"""Profiles of this machine: interrupted, resumed, learnt from, and used as limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training as what a search measures: pruned by epoch, gone on with, and paid for in seconds."""
+"""Training as what a search measures: pruned by epoch, resumed, and paid for in seconds."""
 
 from __future__ import annotations
 
