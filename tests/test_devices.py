@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diffusionnag import DiffusionNAGError
-from diffusionnag._devices import check_device, device_names, torch_defaults
+from diffusionnag._devices import check_device, check_devices, device_names, torch_defaults
 
 
 def test_every_device_that_is_named_can_be_used() -> None:
@@ -22,6 +22,14 @@ def test_every_device_that_is_named_can_be_used() -> None:
 def test_other_devices_are_refused(name: str) -> None:
     with pytest.raises(DiffusionNAGError, match=f"no device '{name}' here; there is cpu"):
         check_device(name)
+
+
+def test_more_devices_than_there_are_are_refused() -> None:
+    check_devices("cpu", 1)
+    with pytest.raises(DiffusionNAGError, match="--devices is 1000000, and cpu has "):
+        check_devices("cpu", 1_000_000)
+    with pytest.raises(DiffusionNAGError, match="at least 1"):
+        check_devices("cpu", 0)
 
 
 def test_the_defaults_of_the_user_come_back() -> None:

@@ -175,6 +175,12 @@ def test_what_does_not_fit_is_refused_or_streamed(
     streamed = read_records(tmp_path / "cells.jsonl")
     assert len(streamed) == 700
     assert max(record.properties["macs"] for record in streamed) <= 60
+    monkeypatch.setattr("diffusionnag.artifacts.record_files.TOGETHER", 300)
+    for name in ("cells.csv", "cells.parquet"):
+        assert run_main(*wanted[:-1], name, "-n", 700).returncode == 0
+        table = read_table(tmp_path / name)
+        assert list(table.architectures) == [record.architecture for record in streamed]
+        assert table.columns["macs"].tolist() == [record.properties["macs"] for record in streamed]
     monkeypatch.undo()
     assert run_main(*wanted, "-n", 700, "--sample").returncode == 0
     assert {record.architecture for record in read_records(tmp_path / "cells.jsonl")} == {

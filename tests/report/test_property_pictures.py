@@ -102,22 +102,22 @@ def test_a_bad_first_measurement_does_not_stretch_the_axis(tmp_path: Path) -> No
 
 
 def test_two_properties_say_what_is_better(tmp_path: Path) -> None:
-    options = {"units": ["%", ""], "random": POINTS[:, :2] + 0.5, "hypervolume": 0.81234}
+    options = {"random": POINTS[:, :2] + 0.5, "hypervolume": 0.81234}
     pareto(tmp_path / "a.svg", **options)
     shown = texts(tmp_path / "a.svg")
     assert {"accuracy (%), higher is better", "latency, lower is better"} <= set(shown)
     assert {"random", "generated", "chosen", "Compromises"} <= set(shown)
-    assert "3 chosen of 50 generated architectures, hypervolume 0.8123" in shown
+    assert "3 chosen, of 50 generated architectures, hypervolume 0.8123" in shown
     pareto(tmp_path / "b.svg")
     shown = texts(tmp_path / "b.svg")
     assert "random" not in shown
-    assert "3 chosen of 50 generated architectures" in shown
+    assert "3 chosen, of 50 generated architectures" in shown
 
 
 def test_three_properties_are_drawn_by_pairs(tmp_path: Path) -> None:
     pareto(tmp_path / "a.svg", 3)
     shown = texts(tmp_path / "a.svg")
-    for label in ("accuracy, higher", "latency, lower", "params, lower"):
+    for label in ("accuracy (%), higher", "latency, lower", "params (M), lower"):
         assert shown.count(f"{label} is better") == 2
     pareto(tmp_path / "b.svg", 2)
     assert marks(tmp_path / "a.svg") > 2 * marks(tmp_path / "b.svg")
@@ -158,7 +158,7 @@ def test_the_chosen_are_always_shown(tmp_path: Path) -> None:
 def test_odd_points_are_drawn(tmp_path: Path) -> None:
     nan = np.array([[1.0, np.nan], [2.0, 3.0], [np.inf, 1.0]])
     pareto(tmp_path / "a.svg", points=nan, chosen=[0, 1, 2], random=np.zeros((0, 2)))
-    assert "1 chosen of 1 generated architectures" in texts(tmp_path / "a.svg")
+    assert "1 chosen, of 1 generated architectures" in texts(tmp_path / "a.svg")
     pareto(tmp_path / "b.svg", points=np.ones((4, 2)), chosen=[])
     assert "chosen" not in texts(tmp_path / "b.svg")
 
@@ -172,7 +172,6 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     wrong: list[dict[str, Any]] = [
         {"directions": (1,)},
         {"directions": (1, 0)},
-        {"units": ["%"]},
         {"points": POINTS},
         {"random": POINTS},
         {"chosen": [50]},

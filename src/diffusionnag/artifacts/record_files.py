@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
@@ -14,22 +16,36 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def _write_csv(table: pa.Table, path: str) -> None:
+def _csv_writer(path: str, schema: pa.Schema) -> TableWriter:
     from pyarrow import csv
 
-    csv.write_csv(table, path)
+    return csv.CSVWriter(path, schema)
 
 
-def _write_parquet(table: pa.Table, path: str) -> None:
+def _parquet_writer(path: str, schema: pa.Schema) -> TableWriter:
     from pyarrow import parquet
 
-    parquet.write_table(table, path)
+    return parquet.ParquetWriter(path, schema)
 
 
-WRITERS: dict[str, Callable[[pa.Table, str], None]] = {
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
+class TableWriter(Protocol):
+    """What appends tables of one schema to a file until it is closed."""
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append a table."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+
+WRITERS: dict[str, Callable[[str, pa.Schema], TableWriter]] = {
+    ".csv": _csv_writer,
+    ".parquet": _parquet_writer,
 }
+TOGETHER = 20_000
+"""Records of which a table is made at a time, so that all of them need not fit into memory."""
 JSON_LINES = ".jsonl"
 
 
@@ -45,8 +61,9 @@ def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None
     """Write records as the path's ending says, each property in a column of a table.
 
     The columns of a table are `architecture`, the properties by name, `NAME std` and `NAME true`,
-    and `front`, `trial`, `allowed` where known. Raises DiffusionNAGError for an unknown ending,
-    EnvironmentFailureError where the file cannot be written.
+    and `front`, `trial`, `allowed` where known: those of which one of the first 20,000 records knows
+    something. Memory stays bounded if the records are not held. Raises DiffusionNAGError for an
+    unknown ending, EnvironmentFailureError where the file cannot be written.
     """
     check_record_path(path)
     if path.suffix not in WRITERS:
@@ -54,12 +71,17 @@ def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None
         return
     import pyarrow as pa
 
-    rows = list(map(table_row, records))
+    remaining = iter(records)
+    rows = list(map(table_row, itertools.islice(remaining, TOGETHER)))
     # Arrow takes the columns of the first row; another one may know more.
     names = dict.fromkeys(name for row in rows for name in row)
     table = pa.table({name: [row.get(name) for row in rows] for name in names})
     with write_atomically(path) as temporary:
-        WRITERS[path.suffix](table, str(temporary))
+        writer = WRITERS[path.suffix](str(temporary), table.schema)
+        with contextlib.closing(writer):
+            writer.write_table(table)
+            while rows := list(map(table_row, itertools.islice(remaining, TOGETHER))):
+                writer.write_table(pa.Table.from_pylist(rows, schema=table.schema))
 
 
 def table_row(record: ArchitectureRecord) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def generate(
         both = " and ".join(f"--{method}" for method in methods)
         raise DiffusionNAGError(f"{both} exclude each other; leave one out")
     streams = not distinct and (methods == ["sample"] or not (methods or guide))
-    if count > MOST_AT_ONCE and streams and out is not None and out.suffix == ".jsonl":
+    if count > MOST_AT_ONCE and streams and out is not None:
         with progress_bar() as bar:
             task = bar.add_task("generating", total=count, note="")
             streamed = stream_samples(

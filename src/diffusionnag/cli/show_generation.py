@@ -18,7 +18,7 @@ from diffusionnag.generation.resampled import Resampled
 from diffusionnag.generation.result import GenerationResult
 from diffusionnag.generation.streamed import Streamed
 from diffusionnag.report import plot_front, plot_generated
-from diffusionnag.spaces.cost import unit
+from diffusionnag.spaces.units import unit
 from diffusionnag.tables import TABLES
 
 DOUBTFUL = 2.0
@@ -114,10 +114,16 @@ def _columns(generated: Evaluation) -> Iterator[Column]:
     """Yield what is known of architectures, column by column."""
     for name, mean in generated.mean.items():
         pairs = zip(mean, generated.std[name], strict=True)
-        yield f"{name}\npredicted", [f"{value:.2f} ± {std:.2f}" for value, std in pairs]
+        yield (
+            f"{name}\npredicted{unit(name, mean)}",
+            [f"{value:.2f} ± {std:.2f}" for value, std in pairs],
+        )
         if name in generated.true:
             true = generated.true[name]
-            yield f"{name}\ntrue", [f"{value:.2f}" if np.isfinite(value) else "-" for value in true]
+            yield (
+                f"{name}\ntrue{unit(name, true)}",
+                [f"{value:.2f}" if np.isfinite(value) else "-" for value in true],
+            )
     for name, values in generated.analytic.items():
         yield f"{name}{unit(name)}", [f"{value:.3f}" for value in values]
 

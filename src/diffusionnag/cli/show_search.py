@@ -13,7 +13,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
 from diffusionnag.report import plot_best_so_far, plot_pareto
 from diffusionnag.search import METRICS, SearchResult
-from diffusionnag.spaces.cost import unit
+from diffusionnag.spaces.units import unit
 
 
 def note_of(result: SearchResult) -> str:
@@ -81,8 +81,8 @@ def _columns(result: SearchResult, top: int) -> list[Column]:
     others = problem.needed[len(problem.objectives) :]
     return [
         *(
-            (name, [f"{value:.6g}" for value in result.values[rows, place]])
-            for place, name in enumerate(problem.objectives)
+            (f"{name}{unit(name, values)}", [f"{value:.6g}" for value in values])
+            for name, values in zip(problem.objectives, result.values[rows].T, strict=True)
         ),
         *(
             (name, [f"{trial.user_attrs[METRICS][name]:.6g}" for trial in trials])

@@ -49,7 +49,7 @@ def train(
     from diffusionnag._packages import require_packages
 
     require_packages("train", "lightning_fabric", "PIL", "tensorboard")
-    from diffusionnag._devices import check_device
+    from diffusionnag._devices import check_devices
     from diffusionnag._files import prepare_folder
     from diffusionnag._seeds import check_seed
     from diffusionnag.artifacts.checkpoints import CONFIG_FILE
@@ -81,9 +81,7 @@ def train(
         seed=check_seed(seed),
     )
     settings.check()
-    check_device(device)
-    if devices < 1:
-        raise DiffusionNAGError(f"--devices is {devices}; it must be at least 1")
+    check_devices(device, devices)
     prepare_folder(out)
     if (out / CONFIG_FILE).exists():
         raise DiffusionNAGError(f"{out} holds a trained model; use another folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.spaces.cost import unit
+from diffusionnag.spaces.units import unit
 
 BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<relation><=|>=)\s*(?P<value>[^<>=]+?)\s*")
 NUMBER = re.compile(r"(?P<number>[-+.\d]+(?:[eE][-+]?\d+)?)\s*(?P<suffix>\D*)", re.ASCII)
@@ -42,7 +42,7 @@ def parse_value(name: str, text: str, where: str) -> float:
     naming where it stands and what may stand behind the number, for anything else.
     """
     factors = dict(FACTORS)
-    if unit(name):
+    if unit(name) == " M":
         factors = {suffix: factor / 1e6 for suffix, factor in FACTORS.items()} | {"": 1.0}
     elif "latency" in name or name.endswith("_ms"):
         factors |= {"ms": 1.0, "s": 1e3}

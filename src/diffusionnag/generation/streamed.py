@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusionnag.artifacts.json_lines import ArchitectureRecord, json_line, write_records
+from diffusionnag.artifacts.json_lines import ArchitectureRecord, json_line
+from diffusionnag.artifacts.record_files import write_record_file
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.generation._collection import FRUITLESS_BATCHES, sift
 from diffusionnag.generation.evaluation import evaluate
@@ -41,7 +42,7 @@ def check_count(count: int) -> None:
     if count > MOST_AT_ONCE:
         raise DiffusionNAGError(
             f"{count:,} architectures are more than the {MOST_AT_ONCE:,} that are held in memory; "
-            "samples that may repeat are streamed into a file: --sample --out FILE.jsonl"
+            "samples that may repeat are streamed into a file: --sample --out FILE"
         )
 
 
@@ -60,7 +61,7 @@ def stream_samples(
     device: str = "cpu",
     report: Callable[[int], None] = lambda written: None,
 ) -> Streamed:
-    """Write `count` samples, which may repeat, into a file of JSON lines; memory stays bounded.
+    """Write `count` samples, which may repeat, into a file, as its ending says; memory stays bounded.
 
     They are what `generate` samples with the same arguments, with all that is known of each.
     `report` is told how many are written. Raises DiffusionNAGError as `generate` does;
@@ -96,7 +97,7 @@ def stream_samples(
             if written == count:
                 return
 
-    write_records(Path(path), records())
+    write_record_file(Path(path), records())
     return summary
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from diffusionnag.report._figure import AXIS_SIZE, GREY, INK, PALE
+from diffusionnag.spaces.units import unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,9 +68,10 @@ def label_axes(axes: Axes, across: str = "", up: str = "", size: float = AXIS_SI
     axes.set_ylabel(up, color=INK, size=size)
 
 
-def with_unit(name: str) -> str:
-    """Return a property's name with its unit, as far as a name tells it: latencies are in ms."""
-    return f"{name} (ms)" if name.startswith("latency:") else name
+def with_unit(name: str, values: np.ndarray) -> str:
+    """Return a property's name with the unit of its values, where it is known."""
+    known = unit(name, values).strip()
+    return f"{name} ({known})" if known else name
 
 
 def plain_axes(axes: Axes, grid: Literal["x", "both"]) -> None:

@@ -71,7 +71,7 @@ def plot_best_so_far(
         axes.step(places, best, where="post", color=COLOURS[4], linewidth=1.6, zorder=1)
         axes.set(xlim=(0, len(values) + 1), ylim=(shown.low, shown.high))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        label_axes(axes, "measured architectures", with_unit(name))
+        label_axes(axes, "measured architectures", with_unit(name, values))
         plain_axes(axes, "both")
         write_heading(figure, title, caption)
         write_note(figure, _note(warm_up, outside, bool((~allowed).any())), LEFT + plot_width)

@@ -10,7 +10,6 @@ import numpy as np
 from diffusionnag.report._axes import with_unit
 from diffusionnag.report.distribution_plot import plot_distributions
 from diffusionnag.report.pareto_plot import plot_pareto
-from diffusionnag.spaces.cost import unit
 
 if TYPE_CHECKING:
     from diffusionnag.generation.result import GenerationResult
@@ -42,10 +41,11 @@ def plot_generated(result: GenerationResult, path: Path) -> None:
         column = table.column(name)
         best = np.sort(column[np.isfinite(column)])[-ORACLE_SIZE:]
         values[f"the table's top {len(best):,}"] = best
+    shown = np.concatenate(list(values.values()))
     plot_distributions(
         values,
         path,
-        xlabel=f"{with_unit(name)} ({source})",
+        xlabel=f"{with_unit(name, shown)} ({source})",
         title=f"Generated {space.name} architectures",
     )
 
@@ -71,9 +71,8 @@ def plot_front(result: GenerationResult, path: Path) -> None:
         names=names,
         directions=objectives.directions,
         title=f"Architectures of {result.generated.space.name}{f' with {limits}' if limits else ''}",
-        units=[unit(name).strip() for name in names],
         random=objectives.values(fronts.random) if fronts.random else None,
         hypervolume=fronts.generated,
-        kind="generated on the way",
+        kind="candidate",
         mark="on the front",
     )

@@ -42,6 +42,8 @@ GROUPS = {
 PANEL = {2: (5.2, 3.9), 3: (3.2, 3.2)}
 """Width and height of a panel in inches, by the number of properties."""
 HEAD, FOOT, LEFT, GAP = MARGIN + 4.4 * LINE, MARGIN + 4.2 * LINE, 0.75, 0.3
+NOTE = 1.6 * LINE
+"""Of the foot, what a note takes."""
 
 
 def plot_pareto(
@@ -52,7 +54,6 @@ def plot_pareto(
     names: Sequence[str],
     directions: Sequence[int],
     title: str,
-    units: Sequence[str] | None = None,
     random: np.ndarray | None = None,
     hypervolume: float | None = None,
     kind: str = "generated",
@@ -65,7 +66,7 @@ def plot_pareto(
     and joined by a staircase if the properties are two. `random`, `any x properties`, are drawn
     behind; `mark` says what the marked ones are. With `plot_width` the panels are so many inches
     wide and stand below one another. A direction is +1 for a property to be raised and
-    -1 for one to be lowered; an empty unit is not written. Architectures without finite values are
+    -1 for one to be lowered. Architectures without finite values are
     left out, and a few far from all others are only counted. Raises DiffusionNAGError for another
     number of properties, where nothing is left, for another suffix, and where matplotlib is missing;
     ValueError for arguments that do not fit each other.
@@ -74,8 +75,8 @@ def plot_pareto(
     count = len(names)
     if count not in PANEL:
         raise DiffusionNAGError(f"2 or 3 properties are drawn by each other, not {count}")
-    labels = _labels(names, directions, units)
     groups = _groups(points, chosen, random, count)
+    labels = _labels(names, directions, np.asarray(points, float))
     if not groups["generated"].size and not groups["chosen"].size:
         raise DiffusionNAGError(f"nothing to draw in {path}: no architecture has all properties")
     filled = [group for group in groups.values() if len(group)]
@@ -93,13 +94,14 @@ def plot_pareto(
     if plot_width is not None:
         panel_width, across = plot_width, 1
     needed = MARGIN + across * (LEFT + panel_width) + (across - 1) * GAP + MARGIN
-    row_height = panel_height + FOOT
+    foot = FOOT if note else FOOT - NOTE
+    row_height = panel_height + foot
     width = max(needed, heading_width(title, caption))
     height = HEAD + len(pairs) // across * row_height
     with open_figure(path, width, height) as figure:
         for number, (across_axis, up) in enumerate(pairs):
             left = MARGIN + LEFT + number % across * (LEFT + panel_width + GAP)
-            below = FOOT + (len(pairs) - 1 - number) // across * row_height
+            below = foot + (len(pairs) - 1 - number) // across * row_height
             axes = add_panel(figure, left, below, panel_width, panel_height)
             _draw(
                 axes,
@@ -127,17 +129,14 @@ def plot_pareto(
         write_note(figure, note, needed - MARGIN)
 
 
-def _labels(
-    names: Sequence[str], directions: Sequence[int], units: Sequence[str] | None
-) -> list[str]:
+def _labels(names: Sequence[str], directions: Sequence[int], points: np.ndarray) -> list[str]:
     """Return what is written at each axis: the property, its unit, and which way is better."""
-    units = [""] * len(names) if units is None else units
-    if not len(names) == len(directions) == len(units) or not set(directions) <= {1, -1}:
-        raise ValueError("each property needs a direction, +1 or -1, and a unit if any has one")
+    if len(names) != len(directions) or not set(directions) <= {1, -1}:
+        raise ValueError("each property needs a direction, +1 or -1")
     ways = {1: "higher", -1: "lower"}
     return [
-        f"{f'{name} ({unit})' if unit else with_unit(name)}, {ways[direction]} is better"
-        for name, direction, unit in zip(names, directions, units, strict=True)
+        f"{with_unit(name, values)}, {ways[direction]} is better"
+        for name, direction, values in zip(names, directions, points.T, strict=True)
     ]
 
 
@@ -159,7 +158,7 @@ def _groups(
 
 def _caption(groups: dict[str, np.ndarray], hypervolume: float | None, kind: str, mark: str) -> str:
     chosen, others = len(groups["chosen"]), len(groups["generated"])
-    caption = f"{chosen:,} {mark} of {chosen + others:,} {kind} architectures"
+    caption = f"{chosen:,} {mark}, of {chosen + others:,} {kind} architectures"
     return caption if hypervolume is None else f"{caption}, hypervolume {hypervolume:.4g}"
 
 

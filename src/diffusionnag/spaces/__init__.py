@@ -11,7 +11,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces._checking import check_parts
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
 from diffusionnag.spaces.constrained_decoding import mend_invalid
-from diffusionnag.spaces.cost import Cost, Counter, unit
+from diffusionnag.spaces.cost import Cost, Counter
 from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
 from diffusionnag.spaces.fixed_nodes import FixedNodes, fix_nodes
@@ -23,6 +23,7 @@ from diffusionnag.spaces.nasbench_graph import NASBenchGraph
 from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace, operation_indices
 from diffusionnag.spaces.transnas import TransNAS
+from diffusionnag.spaces.units import unit
 from diffusionnag.spaces.wiring import Condition, Wiring
 
 __all__ = [

@@ -152,8 +152,3 @@ def peak_memory(shape: InvertedResidualShape, size: int) -> int:
 def strided(size: int, stride: int) -> int:
     """Return the size of a map behind a padded layer of this stride."""
     return -(-size // stride)
-
-
-def unit(property_name: str) -> str:
-    """Return what to write behind an analytic property: those that count come in millions."""
-    return " M" if property_name in ("params", "macs", "peak_memory") else ""

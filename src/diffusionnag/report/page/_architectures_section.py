@@ -12,7 +12,7 @@ from diffusionnag.report.page._pictures import Picture, draw_architecture, find_
 from diffusionnag.report.page._plots import plots_of
 from diffusionnag.report.page._section import Section, Table, asked_for, number
 from diffusionnag.spaces import SearchSpace
-from diffusionnag.spaces.cost import unit
+from diffusionnag.spaces.units import unit
 
 SHOWN_ROWS, MOST_ROWS = 10, 100
 WAYS = {1: "raise", -1: "lower"}
@@ -117,7 +117,8 @@ def _drawings(
 def _table(entry: ArchitectureSet, ranking: np.ndarray) -> Table:
     names = list(dict.fromkeys((*entry.goals, *entry.properties)))
     true = [name for name in names if name in entry.true]
-    columns = [f"{name}{unit(name)}" for name in names] + [f"{name}, true" for name in true]
+    columns = [f"{name}{unit(name, entry.properties[name])}" for name in names]
+    columns += [f"{name}{unit(name, entry.true[name])}, true" for name in true]
     rows = []
     for place, row in enumerate(ranking[:MOST_ROWS].tolist(), start=1):
         cells = [_value(entry, name, row) for name in names]

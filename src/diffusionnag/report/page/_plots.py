@@ -13,7 +13,6 @@ from diffusionnag.report.page._architecture_set import ArchitectureSet
 from diffusionnag.report.page._pictures import Picture, draw_inline
 from diffusionnag.report.page._section import number
 from diffusionnag.report.pareto_plot import PANEL, plot_pareto
-from diffusionnag.spaces.cost import unit
 
 MOST_POINTS = 2_000
 """Points of a scatter plot; more would only lie on top of each other."""
@@ -71,7 +70,6 @@ def _front(entry: ArchitectureSet, title: str) -> Picture:
         chosen=np.arange(front.sum()),
         names=names,
         directions=list(entry.goals.values()),
-        units=[unit(name).strip() for name in names],
         random=np.stack(random, axis=1) if known else None,
         title=title,
         kind="measured" if entry.trials is not None else "generated",
@@ -91,6 +89,6 @@ def _distribution(entry: ArchitectureSet, name: str, title: str) -> Picture | No
     means = ", ".join(
         f"mean of {group} {number(values.mean())}" for group, values in groups.items()
     )
-    label = f"{with_unit(name)}{unit(name)} ({kind})"
+    label = f"{with_unit(name, values)} ({kind})"
     draw = partial(plot_distributions, groups, xlabel=label, title=title, plot_width=NARROW)
     return draw_inline(draw, f"Distribution of {name} ({kind}): {means}")

@@ -1,0 +1,30 @@
+"""Units of properties, as far as their names tell them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+MILLIONS = ("params", "macs", "peak_memory")
+MOST_MILLIONS = 1e5
+"""No architecture has so many millions of anything: values above are counted one by one."""
+ACCURACY = re.compile(
+    r"(^|[_\W])(acc|accuracy|top1|top5)([_\W]|$)|^(cifar|imagenet|analog_|quantised_)"
+)
+
+
+def unit(property_name: str, values: np.ndarray | None = None) -> str:
+    """Return what to write behind a property: M, ms or %, or nothing.
+
+    Parameters, MACs and peak memory of a space come in millions, latencies of devices in ms. An
+    accuracy is in % where `values` (of any shape) are given and not all of them shares of 1.
+    """
+    finite = np.array([]) if values is None else values[np.isfinite(values)]
+    highest = float(finite.max()) if finite.size else None
+    if property_name in MILLIONS:
+        return "" if highest is not None and highest > MOST_MILLIONS else " M"
+    if property_name.startswith("latency:") or property_name.endswith("_ms"):
+        return " ms"
+    accurate = ACCURACY.search(property_name) and highest is not None and highest > 1
+    return " %" if accurate else ""
