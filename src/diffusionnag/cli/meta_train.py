@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -114,4 +115,5 @@ def meta_train(
     (out / STATE_FILE).unlink(missing_ok=True)
     for name, value in predictor.about.quality.items():
         results.print(f"{name}: {value:.4g}")
-    messages.print(f"saved in {out}; use it with: diffusionnag transfer {space} --predictor {out}")
+    words = ("diffusionnag", "transfer", space, "--predictor", str(out), "--data", "IMAGES")
+    messages.print(f"saved in {out}; use it with: {shlex.join(words)}", markup=False)

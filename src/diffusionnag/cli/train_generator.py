@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -109,5 +110,6 @@ def train_generator(
             f"{quality.uniqueness:.2f} % of those distinct, {quality.novelty:.2f} % not in the "
             "training set"
         )
-        usage = f"; use it with: diffusionnag generate {space} --generator {out}"
+        words = ("diffusionnag", "generate", space, "--generator", str(out))
+        usage = f"; use it with: {shlex.join(words)}"
     messages.print(f"saved in {out}{usage}", markup=False)

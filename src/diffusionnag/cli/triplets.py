@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,17 @@ def triplets(
     architectures, accuracies = measured_values(read_study(storage, study), search_space, accuracy)
     write_triplets(out, search_space, architectures, accuracies, classes)
     written = f"written to {out}: {len(architectures)} architectures, {len(classes)} classes"
-    learning = f"diffusionnag meta-train {space} --triplets {out} --images {images} --out FOLDER"
+    words = (
+        "meta-train",
+        space,
+        "--triplets",
+        str(out),
+        "--images",
+        str(images),
+        "--out",
+        "FOLDER",
+    )
+    learning = shlex.join(("diffusionnag", *words))
     if len(architectures) < FEWEST_TRIPLETS:
         hint = f"measure more, or add other files: at least {FEWEST_TRIPLETS} are learnt from"
     else:
