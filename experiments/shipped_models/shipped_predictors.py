@@ -11,7 +11,13 @@ import numpy as np
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, SHIPPED_FOLDER
 from diffusionnag.artifacts.model_cards import About, machine, today
-from diffusionnag.predictors import PropertyPredictor, checkpoint_name, prediction_quality, spearman
+from diffusionnag.predictors import (
+    ModelKind,
+    PropertyPredictor,
+    checkpoint_name,
+    prediction_quality,
+    spearman,
+)
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 from experiments.measured_data import required_table
@@ -44,6 +50,8 @@ class Source:
     columns: tuple[str, ...] = ()
     condition: str | None = None
     """A column that says under which condition the others were measured."""
+    model: ModelKind = "ensemble"
+    """A Gaussian process where there are few labels."""
     size: tuple[int, int] = SMALL
     """Width and steps of its predictors."""
     shipped_under: float = SHIPPED_RESOLUTION
@@ -88,7 +96,12 @@ SOURCES = (
         condition="resolution",
         shipped_under=192.0,
     ),
-    Source("mobilenetv3", "mobilenetv3_ofa_datasets", ("cifar100", "svhn")),
+    Source(
+        "mobilenetv3",
+        "mobilenetv3_ofa_datasets",
+        ("cifar100", "svhn"),
+        model="gaussian_process",
+    ),
     Source(
         "mnasnet",
         "mnasnet_imagenet",
@@ -152,7 +165,7 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     width, steps = source.size
     name = source.condition
     predictor = PropertyPredictor(
-        space, column, model="ensemble", width=width, conditions=(name,) if name else ()
+        space, column, model=source.model, width=width, conditions=(name,) if name else ()
     )
     given = table.column(name)[:, None] if name else np.zeros((len(values), 0))
     shown = [architectures[row] for row in seen]
