@@ -7,6 +7,7 @@ from pathlib import Path
 from diffusionnag.search.objectives._measure import Measure, MeasurementError
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import Table, clean_measurements, known_tables, read_table
+from diffusionnag.tables.ofa_benchmark import OFA_BENCHMARK, OFA_BENCHMARK_TABLE, ofa_benchmark
 
 
 def split_table(text: str, space: SearchSpace) -> tuple[str, str]:
@@ -42,8 +43,13 @@ def read_table_objective(source: str, column: str, space: SearchSpace) -> Measur
 def read_surrogate_objective(source: str, column: str, space: SearchSpace) -> Measure:
     """Return what is learnt from all rows of a table's column; every architecture has a value.
 
+    `mobilenetv3_ofa` is not a table, but Once-for-All's own predictor, calibrated on one.
+
     Raises DiffusionNAGError as `read_table_objective` does.
     """
+    if source == OFA_BENCHMARK:
+        ofa = ofa_benchmark(space, _read(OFA_BENCHMARK_TABLE, space), column)
+        return lambda architecture: float(ofa.predict([architecture])[0])
     from diffusionnag.tables.surrogate import SurrogateBenchmark
 
     measured = clean_measurements(_read(source, space), space, column)
