@@ -69,5 +69,7 @@ def test_without_the_predictor_it_says_where_it_should_be(
     name = "mobilenetv3_ofa_imagenet.parquet"
     (tmp_path / name).symlink_to(data_folder / name)
     monkeypatch.setenv(DATA_FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(DiffusionNAGError, match=r"ofa_accuracy_predictor\.npz: no accuracy predictor"):
+    with pytest.raises(
+        DiffusionNAGError, match=r"ofa_accuracy_predictor\.npz: no accuracy predictor"
+    ):
         read_objective(OBJECTIVE, SPACE)
