@@ -25,7 +25,7 @@ def test_predictors_and_analytic_properties_are_asked_under_the_condition() -> N
     assert dict(usual.conditions) == {"resolution": 224}
     drawn = space.sample(64, 0)
     assert (latency.predict(drawn)[0] < usual.predict(drawn)[0]).mean() > 0.9
-    exact = [mobilenetv3_cost(space.stages(one), resolution=160).macs / 1e6 for one in drawn]  # pyright: ignore[reportAttributeAccessIssue]
+    exact = [mobilenetv3_cost(space.stages(cell), resolution=160).macs / 1e6 for cell in drawn]  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_array_equal(bound.property.predict(drawn)[0], exact)
 
 

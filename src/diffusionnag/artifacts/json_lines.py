@@ -72,7 +72,7 @@ def read_records(path: Path) -> list[ArchitectureRecord]:
 def read_objects(path: Path) -> dict[int, dict[str, Any]]:
     """Return the JSON object of each line that is not empty, by the number of its line from 1.
 
-    Raises DiffusionNAGError for a line that is none, EnvironmentFailureError for a file that cannot
+    Raises DiffusionNAGError for a line of anything else, EnvironmentFailureError for a file that cannot
     be read.
     """
     objects = {}

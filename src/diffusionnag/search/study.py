@@ -1,4 +1,4 @@
-"""A study: opened in its storage, gone on with, and read."""
+"""A study: opened in its storage, resumed, and read."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def open_study(
     name: str | None = None,
     pruner: BasePruner | None = None,
 ) -> Study:
-    """Return the study of that name in a storage (see `open_storage`), new or to be gone on with.
+    """Return the study of that name in a storage (see `open_storage`), new or resumed.
 
     Without a name it is called by its space and `objective`; without a pruner no trial is pruned.
     Trials of a process that was killed are queued again. Raises DiffusionNAGError for a URL that is

@@ -114,7 +114,7 @@ class ArchitectureSet:
 def read_architectures(path: Path) -> ArchitectureSet:
     """Return the architectures of a file that `--out` of `generate`, `transfer` or `search` wrote.
 
-    Raises DiffusionNAGError for a file that is none, or is empty, and where its record is damaged,
+    Raises DiffusionNAGError for an empty file, one of anything else, and a damaged record,
     EnvironmentFailureError where it cannot be read.
     """
     return ArchitectureSet.of(path.name, read_records(path), read_run_record(path))
