@@ -1,26 +1,32 @@
-"""MobileNetV3 on ImageNet: guided architectures, judged by Once-for-All's own predictor.
+"""Big spaces on ImageNet: guided architectures beside filtered ones, and along the front of a search.
 
-The guide learnt from measured architectures; what judges is a network of other authors, trained on
-other measurements, and calibrated on those of the table.
+The guide learnt from measured architectures. What judges is another model: in MobileNetV3 a predictor
+of other authors, trained on other measurements, and calibrated on those of the table.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from diffusionnag.generation import Generator, find_best
-from diffusionnag.guidance import AnalyticProperty, Guidance, Property, maximize
+from diffusionnag.generation import Best, Generator, find_best
+from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, Property, maximize
 from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+from diffusionnag.tables import clean_measurements
 from diffusionnag.tables.ofa_benchmark import OFA_BENCHMARK_TABLE, ofa_benchmark
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
 
-SPACE, COLUMN = "mobilenetv3", "imagenet_top1@224"
-UNGUIDED, KEPT, UNDER_LIMIT = 100_000, 1_000, 300.0
+OFA, MNASNET = "mobilenetv3", "mnasnet"
+COLUMN = "imagenet_top1@224"
+UNGUIDED, KEPT = 100_000, 1_000
+WEIGHTS = (1, 4, 16)
+LIMIT = 300.0
 SHARE = 0.01
 FRONT = (150.0, 200.0, 255.0, 300.0, 400.0)
 OF = 10
@@ -28,100 +34,140 @@ SECONDS = 20.0
 """On the clock, not of CPU time."""
 
 
-def imagenet(report: Callable[[str], None]) -> ResultTable:
-    """Return what 1,000 guided architectures are worth beside filtered and random ones.
+@dataclass(frozen=True)
+class Judged:
+    """A space, what guides there and what judges."""
 
-    Raises DiffusionNAGError where the measured table or Once-for-All's predictor is not installed.
-    """
-    space = get_search_space(SPACE)
-    table = required_table(SPACE, OFA_BENCHMARK_TABLE)
-    judge = ofa_benchmark(space, table, COLUMN)
-    guide = PropertyPredictor.from_pretrained("imagenet_top1", search_space=space)
-    rows = []
+    space: SearchSpace
+    guide: Property
+    judge: Callable[[Sequence[Architecture]], np.ndarray]
 
-    def add(what: str, limit: str, architectures: Sequence[Architecture], seconds: float) -> None:
-        values, predicted = judge.predict(architectures), guide.predict(architectures)[0]
-        cells = (f"{predicted.mean():.2f}", f"{values.mean():.2f}", f"{values.max():.2f}")
-        rows.append((what, limit, f"{len(set(architectures)):,}", *cells, f"{seconds:.1f}"))
-
-    for what, limit, architectures, seconds in _groups(space, guide, report):
-        add(what, limit, architectures, seconds)
-    measured = table.column(COLUMN)
-    macs = AnalyticProperty(space, "macs")
-    for bound in FRONT:
-        report(f"best of {OF} within {bound:g} M MACs")
-        start = time.process_time()
-        limited = maximize(guide) + (macs <= bound)
-        best = find_best(space, OF, guide=limited, seconds=SECONDS).architectures
-        add(f"best {OF} by the guide", f"macs<={bound:g}M", best, time.process_time() - start)
-        within = np.flatnonzero((table.column("macs") <= 1e6 * bound) & np.isfinite(measured))
-        top = within[np.argmax(measured[within])]
-        architecture = space.parse(table.architectures[top])
-        add(
-            f"best measured of DyNAS-T ({measured[top]:.2f} %)",
-            f"macs<={bound:g}M",
-            [architecture],
-            0.0,
+    def row(
+        self,
+        what: str,
+        limit: Bound | None,
+        asked: int,
+        architectures: Sequence[Architecture],
+        seconds: float | None,
+    ) -> tuple[str, ...]:
+        """Return a row of the table; `asked` is how many were drawn or predicted."""
+        values, predicted = self.judge(architectures), self.guide.predict(architectures)[0]
+        return (
+            self.space.name,
+            what,
+            "" if limit is None else f"{limit.describe()} M",
+            f"{asked:,}",
+            f"{len(set(architectures)):,}",
+            f"{predicted.mean():.2f}",
+            f"{values.mean():.2f}",
+            f"{values.max():.2f}",
+            "-" if seconds is None else f"{seconds:.1f}",
         )
+
+
+def imagenet(report: Callable[[str], None]) -> ResultTable:
+    """Return what guided architectures are worth beside filtered, random and measured ones.
+
+    Raises DiffusionNAGError where a measured table or Once-for-All's predictor is not installed.
+    """
+    rows = []
+    for judged in (_mobilenetv3(), _mnasnet()):
+        limits = (None, AnalyticProperty(judged.space, "macs") <= LIMIT)
+        for limit in limits if judged.space.name == OFA else limits[:1]:
+            for row in _groups(judged, limit):
+                report(" ".join(row[:3]))
+                rows.append(row)
+        if judged.space.name == OFA:
+            for row in _along_the_front(judged):
+                report(" ".join(row[:3]))
+                rows.append(row)
     return ResultTable(
-        title="MobileNetV3 on ImageNet at 224 pixels, judged by Once-for-All's own predictor",
-        columns=("what", "limit", "distinct", "by the guide", "mean true", "best true", "seconds"),
+        title="Big spaces on ImageNet: guided, filtered and measured architectures",
+        columns=(
+            "space",
+            "what",
+            "limit",
+            "drawn",
+            "kept",
+            "mean by the guide",
+            "mean true",
+            "best true",
+            "CPU seconds",
+        ),
         rows=tuple(rows),
         notes=(
-            "ImageNet top-1 in %; true: Once-for-All's predictor, calibrated on 2,162 measured "
-            "architectures (`surrogate:mobilenetv3_ofa:imagenet_top1@224`).",
-            f"Filtered: the best {KEPT:,} by the guide of {UNGUIDED:,} uniform random ones, which is what "
-            "the generator imitates and takes less time; drawing and predicting are counted.",
-            "Seconds: of CPU time, one thread.",
+            "ImageNet top-1 in %. True: in MobileNetV3 by Once-for-All's own predictor, calibrated on 2,162 "
+            "measured architectures at 224 pixels (`surrogate:mobilenetv3_ofa:imagenet_top1@224`); in "
+            "MnasNet by `surrogate:mnasnet_imagenet:imagenet_top1`. The guides are the shipped predictors.",
+            "Drawn: how many left the generator, or were predicted. Random: the best by the guide of so many "
+            "uniform random ones, which is what the generator imitates without a guide, and faster.",
         ),
     )
 
 
-def _groups(
-    space: SearchSpace, guide: Property, report: Callable[[str], None]
-) -> list[tuple[str, str, Sequence[Architecture], float]]:
-    """Return groups of architectures, each with its name, its limit and the seconds it took."""
-    generator = Generator.from_pretrained(SPACE)
-    limit = AnalyticProperty(space, "macs") <= UNDER_LIMIT
-    named = f"macs<={UNDER_LIMIT:g}M"
-    groups = []
+def _mobilenetv3() -> Judged:
+    space = get_search_space(OFA)
+    judge = ofa_benchmark(space, required_table(OFA, OFA_BENCHMARK_TABLE), COLUMN)
+    guide = PropertyPredictor.from_pretrained("imagenet_top1", search_space=space)
+    return Judged(space, guide, judge.predict)
 
-    def timed(what: str, limit: str, make: Callable[[], Sequence[Architecture]]) -> None:
-        report(what)
+
+def _mnasnet() -> Judged:
+    from diffusionnag.tables.surrogate import SurrogateBenchmark
+
+    space, column = get_search_space(MNASNET), "imagenet_top1"
+    measured = clean_measurements(required_table(MNASNET, "mnasnet_imagenet"), space, column)
+    judge = SurrogateBenchmark(space).fit(measured.architectures, measured.values)
+    guide = PropertyPredictor.from_pretrained(column, search_space=space)
+    return Judged(space, guide, judge.predict)
+
+
+def _groups(judged: Judged, limit: Bound | None) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each way to get 1,000 architectures."""
+    space, guide = judged.space, judged.guide
+    generator = Generator.from_pretrained(space.name)
+
+    def wanted(weight: float) -> Guidance:
+        return maximize(guide, weight) if limit is None else maximize(guide, weight) + limit
+
+    for weight in WEIGHTS:
         start = time.process_time()
-        architectures = make()
-        groups.append((what, limit, architectures, time.process_time() - start))
-
-    def sampled(guidance: Guidance, distinct: bool) -> Callable[[], Sequence[Architecture]]:
-        return lambda: generator.sample(KEPT, guide=guidance, distinct=distinct).architectures
-
-    def best(guidance: Guidance) -> Callable[[], Sequence[Architecture]]:
-        return lambda: find_best(space, KEPT, guide=guidance, seconds=SECONDS).architectures
-
-    timed("guided, as many drawn as handed out", "", sampled(maximize(guide), False))
-    timed("guided, distinct", "", sampled(maximize(guide), True))
-    timed("best by the guide", "", best(maximize(guide)))
-
-    def filtered() -> Sequence[Architecture]:
-        drawn = space.sample(UNGUIDED, 0)
-        return _best(drawn, guide.normal_score(drawn), KEPT)
-
-    timed(f"filtered: {KEPT:,} of {UNGUIDED:,} random", "", filtered)
-    limited = maximize(guide) + limit
-    timed("guided, as many drawn as handed out", named, sampled(limited, False))
-    timed("guided, distinct", named, sampled(limited, True))
-    timed("best by the guide", named, best(limited))
-
-    def random() -> Sequence[Architecture]:
-        drawn = space.sample(UNGUIDED, 0)
-        kept = [each for each, inside in zip(drawn, limit.keeps(drawn), strict=True) if inside]
-        return _best(kept, guide.normal_score(kept), round(SHARE * len(kept)))
-
-    timed("random, the best 1 % by the guide", named, random)
-    return groups
+        samples = generator.sample(KEPT, guide=wanted(weight), distinct=True)
+        seconds = time.process_time() - start
+        yield judged.row(
+            f"guided, weight {weight}", limit, len(samples.drawn), samples.architectures, seconds
+        )
+    start = time.process_time()
+    best = find_best(space, KEPT, guide=wanted(1), seconds=SECONDS)
+    seconds = time.process_time() - start
+    assert isinstance(best.details, Best)
+    yield judged.row("best", limit, best.details.predicted, best.architectures, seconds)
+    start = time.process_time()
+    drawn = space.sample(UNGUIDED, 0)
+    if limit is not None:
+        room = limit.room(torch.from_numpy(space.encode(drawn))).numpy()
+        drawn = [drawn[row] for row in np.flatnonzero(room >= 0).tolist()]
+    order = np.argsort(-guide.normal_score(drawn), kind="stable")
+    count = round(SHARE * len(drawn))
+    seconds = time.process_time() - start
+    kept = [drawn[row] for row in order[:count].tolist()]
+    yield judged.row("random, the best 1 %", limit, UNGUIDED, kept, seconds)
 
 
-def _best(
-    architectures: Sequence[Architecture], scores: np.ndarray, count: int
-) -> list[Architecture]:
-    return [architectures[row] for row in np.argsort(-scores, kind="stable")[:count]]
+def _along_the_front(judged: Judged) -> Iterator[tuple[str, ...]]:
+    """Yield, for each limit on MACs, the best by the guide and the best that DyNAS-T measured."""
+    space, guide = judged.space, judged.guide
+    table = required_table(OFA, OFA_BENCHMARK_TABLE)
+    measured = table.column(COLUMN)
+    for bound in FRONT:
+        limit = AnalyticProperty(space, "macs") <= bound
+        start = time.process_time()
+        best = find_best(space, OF, guide=maximize(guide) + limit, seconds=SECONDS / 4)
+        seconds = time.process_time() - start
+        predicted = best.details.predicted
+        yield judged.row(f"best {OF}", limit, predicted, best.architectures, seconds)
+        within = np.flatnonzero((table.column("macs") <= 1e6 * bound) & np.isfinite(measured))
+        top = int(within[np.argmax(measured[within])])
+        architecture = space.parse(table.architectures[top])
+        what = f"DyNAS-T's best, measured {measured[top]:.2f}"
+        yield judged.row(what, limit, len(within), [architecture], None)
