@@ -26,6 +26,18 @@ RANDOM, MUTATED = 20_000, 40_000
 MUTATION_RATE = 0.15
 CHUNK = 2_000
 
+HELD_OUT_SHARE, DEVELOPMENT = 0.1, 450
+"""A tenth of all distinct architectures is held out to judge; on others the settings were chosen."""
+
+
+def split(architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that are held out, and those learnt from; the settings were chosen on the rest."""
+    distinct = numpy_generator(0).permutation(np.unique(architectures))
+    first = round(HELD_OUT_SHARE * len(distinct))
+    held_out, _, learnt = np.split(distinct, [first, first + DEVELOPMENT])
+    held_out, learnt = (np.isin(architectures, names) for names in (held_out, learnt))
+    return np.flatnonzero(held_out), np.flatnonzero(learnt)
+
 
 class Process:
     """A Gaussian process on values in their own unit, each architecture's repeats averaged."""

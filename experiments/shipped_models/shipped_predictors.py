@@ -22,7 +22,7 @@ from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
-from experiments.shipped_models.distilled import distilled
+from experiments.shipped_models.distilled import distilled, split
 
 FOLDER = SHIPPED_FOLDER / "predictors"
 COMMAND = "python -m experiments shipped-predictors"
@@ -162,6 +162,8 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     architectures = [space.parse(text) for text in table.architectures]
     rows = numpy_generator(0).permutation(np.flatnonzero(np.isfinite(values)))
     held_out, seen = _split(space, architectures, rows, source.by_class)
+    if source.taught:
+        held_out, seen = split(table.architectures)
     width, steps = source.size
     name = source.condition
     predictor = PropertyPredictor(
