@@ -27,7 +27,7 @@ MUTATION_RATE = 0.15
 CHUNK = 2_000
 
 HELD_OUT_SHARE, DEVELOPMENT = 0.1, 450
-"""A tenth of all distinct architectures is held out to judge; on others the settings were chosen."""
+"""Of all distinct architectures: what is held out to judge by, and how many settings were chosen on."""
 
 
 def split(architectures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,11 +22,10 @@ from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
-from experiments.shipped_models.distilled import distilled, split
+from experiments.shipped_models.distilled import HELD_OUT_SHARE, distilled, split
 
 FOLDER = SHIPPED_FOLDER / "predictors"
 COMMAND = "python -m experiments shipped-predictors"
-HELD_OUT_SHARE = 0.1
 SMALL, LONG, TAUGHT, LARGE = (48, 3_000), (48, 6_000), (64, 8_000), (128, 6_000)
 """Widths and steps; most are small, so that some sixty predictors fit into the package."""
 SHIPPED_RESOLUTION = 224.0
