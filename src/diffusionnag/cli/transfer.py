@@ -1,8 +1,9 @@
-"""`diffusionnag transfer`: architectures for a new image data set, known by its images alone."""
+"""`diffusionnag transfer`: architectures for a data set known by its images, or a task like others."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +15,6 @@ from diffusionnag.cli.options import (
     Diverse,
     Fixed,
     GeneratorName,
-    Images,
     LimitProbability,
     Limits,
     Out,
@@ -31,7 +31,28 @@ from diffusionnag.cli.options import (
 
 def transfer(
     space: Space,
-    data: Images,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT.",
+        ),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            help="In place of images: a known task, an installed table or a file with a column of which "
+            "more is better. Repeat it: at least two.",
+            metavar="TABLE:COLUMN",
+        ),
+    ] = None,
+    measured: Annotated[
+        str | None,
+        typer.Option(
+            help="With --from: what was measured of the new task, five architectures or more.",
+            metavar="FILE[:COLUMN]",
+        ),
+    ] = None,
     count: Count = 256,
     guide: Annotated[
         list[str] | None,
@@ -68,50 +89,81 @@ def transfer(
         ),
     ] = None,
 ) -> None:
-    """Generate architectures for a new image data set, guided by a dataset-aware predictor."""
+    """Generate for a new data set, known by its images, or a new task, known by others' tables."""
     from diffusionnag.cli.console import messages, progress_bar
     from diffusionnag.cli.output import check_output
     from diffusionnag.cli.show_generation import draw_generation, show_generation
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.generation import generate
     from diffusionnag.generation.run import transfer
     from diffusionnag.generation.sampling import Sampling
+    from diffusionnag.spaces import get_search_space
     from diffusionnag.spaces.fixed_nodes import read_fixed
+    from diffusionnag.transfer import learn_tasks
 
     check_output(top, out, plot)
-    with progress_bar() as bar:
-        task = bar.add_task("reading images", total=None, note="")
-        result = transfer(
-            space,
-            data,
-            count,
-            guides=guide or (),
-            limits=limit or (),
-            limit_probability=limit_probability,
-            fixed=read_fixed(fixed or ()),
-            conditions=condition or (),
-            method="sample" if sample else "best",
-            distinct=distinct,
-            seconds=seconds,
-            diverse=diverse,
-            cautious=cautious,
-            sampling=Sampling(solver, steps, seed),
-            generator=generator,
-            predictor=predictor,
-            encoder=encoder,
-            compare_unguided=plot is not None,
-            report=lambda done, of: bar.update(task, completed=done, total=of),
+    if (data is None) == (not tasks):
+        raise DiffusionNAGError(
+            "say what is known of the data set or task: --data IMAGES, or --from TABLE:COLUMN"
         )
-    dataset = result.dataset
-    assert dataset is not None
-    note = f"; {dataset.skipped} could not be read" if dataset.skipped else ""
-    messages.print(
-        f"{data}: {dataset.classes} classes, described by {dataset.images} images{note}",
-        markup=False,
-    )
-    messages.print(
-        f"accuracies are on the scale of what the predictor learnt from ({dataset.learnt_from}): they "
-        "rank architectures for these images, and say little of the accuracy on them",
-        markup=False,
-    )
+    if (tasks and (predictor or encoder)) or (measured and not tasks):
+        raise DiffusionNAGError(
+            "--measured belongs to --from, --predictor and --encoder belong to --data"
+        )
+    options: dict[str, Any] = {
+        "limits": limit or (),
+        "limit_probability": limit_probability,
+        "fixed": read_fixed(fixed or ()),
+        "conditions": condition or (),
+        "method": "sample" if sample else "best",
+        "distinct": distinct,
+        "seconds": seconds,
+        "diverse": diverse,
+        "cautious": cautious,
+        "sampling": Sampling(solver, steps, seed),
+        "generator": generator,
+        "compare_unguided": plot is not None,
+    }
+    if data is None:
+        search_space = get_search_space(space)
+        with progress_bar() as bar:
+            task = bar.add_task("learning from tables", total=None, note="")
+            learnt = learn_tasks(
+                search_space,
+                tasks or (),
+                measured,
+                seed=seed,
+                report=lambda done, of: bar.update(task, completed=done, total=of),
+            )
+        for line in (*learnt.report, *learnt.describe()):
+            messages.print(line, markup=False)
+        result = generate(search_space, count, guides=[learnt.process, *(guide or ())], **options)
+    else:
+        with progress_bar() as bar:
+            task = bar.add_task("reading images", total=None, note="")
+            result = transfer(
+                space,
+                data,
+                count,
+                guides=guide or (),
+                predictor=predictor,
+                encoder=encoder,
+                report=lambda done, of: bar.update(task, completed=done, total=of),
+                **options,
+            )
+        dataset = result.dataset
+        assert dataset is not None
+        note = f"; {dataset.skipped} could not be read" if dataset.skipped else ""
+        messages.print(
+            f"{data}: {dataset.classes} classes, described by {dataset.images} images{note}",
+            markup=False,
+        )
+        messages.print(
+            "accuracies are on the scale of what the predictor learnt from "
+            f"({dataset.learnt_from}): they rank architectures for these images, and say little of "
+            "the accuracy on them",
+            markup=False,
+        )
     show_generation(result, top, out)
     if plot is not None:
         draw_generation(result, plot)

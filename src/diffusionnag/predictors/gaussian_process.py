@@ -158,8 +158,8 @@ def fit_gaussian_process(
 def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int], None]) -> Tensor:
     """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
 
-    They maximise the marginal likelihood of target `labelled` (Rasmussen & Williams 2006, Eq. 5.8)
-    times a weak prior.
+    They maximise the marginal likelihood of target `labelled` (Rasmussen & Williams 2006, Eq. 5.8),
+    or of several independent ones, `labelled x targets`, times a weak prior.
     """
     distances = torch.stack([_squared_distances(group, group) for group in known])
     lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
@@ -168,7 +168,7 @@ def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int],
     centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
     widths = torch.tensor([1.5] * groups + [1.0] * groups + [1.5], dtype=torch.float64)
     optimiser = torch.optim.Adam([kernel], lr=LEARNING_RATE)
-    residual = (target - target.mean())[:, None]
+    residual = (target - target.mean(0)).reshape(len(target), -1)
     with torch.no_grad():
         for iteration in range(ITERATIONS):
             prior = (kernel - centres) / widths.square()
@@ -187,7 +187,7 @@ def weights_of(known: list[Tensor], kernel: Tensor, target: Tensor) -> Tensor:
 def _likelihood_gradient(distances: Tensor, kernel: Tensor, residual: Tensor) -> Tensor:
     """Return the gradient of the negative log marginal likelihood in the kernel's parameters.
 
-    From `distances` (`groups x labelled x labelled`) and `residual` (`labelled x 1`), as in
+    From `distances` (`groups x labelled x labelled`) and `residual` (`labelled x targets`), as in
     Rasmussen & Williams 2006, Eq. 5.9; up to 100 labels it takes half as long as automatic differentiation.
     """
     groups = len(distances)
@@ -198,7 +198,7 @@ def _likelihood_gradient(distances: Tensor, kernel: Tensor, residual: Tensor) ->
     covariance.diagonal().add_(noise + JITTER)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance))
     solved = inverse @ residual
-    sensitivity = 0.5 * (inverse - solved @ solved.T)
+    sensitivity = 0.5 * (residual.shape[1] * inverse - solved @ solved.T)
     in_variances = (sensitivity * parts).sum((1, 2))
     in_lengths = (sensitivity * parts * scaled).sum((1, 2))
     in_noise = noise * sensitivity.diagonal().sum()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables.analog import (
     ANALOG_NASBENCH,
     analog_nasbench_file,
@@ -32,9 +33,11 @@ __all__ = [
     "known_tables",
     "measured_table",
     "nothing_to_learn",
+    "open_table",
     "read_analog_nasbench",
     "read_nas_bench_graph",
     "read_table",
+    "split_table",
 ]
 
 DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
@@ -175,3 +178,24 @@ def measured_table(space_name: str, property_name: str) -> Table | None:
     """
     tables = (read() for read in known_tables(space_name).values())
     return next((table for table in tables if property_name in table.columns), None)
+
+
+def split_table(text: str, space: SearchSpace) -> tuple[str, str]:
+    """Return table and column of `TABLE:COLUMN`; both of them may contain a colon."""
+    for name in known_tables(space.name):
+        if text.startswith(f"{name}:"):
+            return name, text[len(name) + 1 :]
+    for place, character in enumerate(text):
+        if character == ":" and Path(text[:place]).is_file():
+            return text[:place], text[place + 1 :]
+    name, _, column = text.partition(":")
+    return name, column
+
+
+def open_table(source: str, space: SearchSpace) -> Table:
+    """Return an installed table of the space by its name, or the one in a file.
+
+    Raises DiffusionNAGError for a table that is missing or damaged.
+    """
+    installed = known_tables(space.name)
+    return installed[source]() if source in installed else read_table(Path(source))

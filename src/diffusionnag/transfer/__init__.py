@@ -1,4 +1,4 @@
-"""Transfer to a new image data set (paper, section 2.3): a dataset-aware predictor guides."""
+"""Transfer to new data sets and tasks: by images (paper, section 2.3), or by tables of other tasks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from diffusionnag.transfer.image_encoder import ImageEncoder, load_image_encoder
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets
     from diffusionnag.transfer.predictor import DatasetAwarePredictor, TransferredPredictor
+    from diffusionnag.transfer.tasks import TaskTransfer
+    from diffusionnag.transfer.tasks_from_tables import LearntTasks, learn_tasks
     from diffusionnag.transfer.triplets import Triplets, read_triplets, write_triplets
 
 __all__ = [
     "DatasetAwarePredictor",
     "DatasetEncoding",
     "ImageEncoder",
+    "LearntTasks",
+    "TaskTransfer",
     "TransferredPredictor",
     "Triplets",
     "encode_dataset",
+    "learn_tasks",
     "load_image_encoder",
     "meta_train",
     "predict_triplets",
@@ -44,6 +49,11 @@ _HOMES = {
     "predictor": (
         "DatasetAwarePredictor",
         "TransferredPredictor",
+    ),
+    "tasks": ("TaskTransfer",),
+    "tasks_from_tables": (
+        "LearntTasks",
+        "learn_tasks",
     ),
     "triplets": (
         "Triplets",

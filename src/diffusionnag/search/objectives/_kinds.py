@@ -14,9 +14,9 @@ from diffusionnag.search.objectives._measure import Measure
 from diffusionnag.search.objectives._table_objectives import (
     read_surrogate_objective,
     read_table_objective,
-    split_table,
 )
 from diffusionnag.spaces import SearchSpace
+from diffusionnag.tables import split_table
 
 ACCURACY, TRAIN_SECONDS = "accuracy", "train_seconds"
 """The values that training measures."""

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from diffusionnag.search.objectives._measure import Measure, MeasurementError
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables import Table, clean_measurements, known_tables, read_table
+from diffusionnag.tables import clean_measurements, open_table
 from diffusionnag.tables.ofa_benchmark import OFA_BENCHMARK, OFA_BENCHMARK_TABLE, ofa_benchmark
-
-
-def split_table(text: str, space: SearchSpace) -> tuple[str, str]:
-    """Return table and column of `TABLE:COLUMN`; both of them may contain a colon."""
-    for name in known_tables(space.name):
-        if text.startswith(f"{name}:"):
-            return name, text[len(name) + 1 :]
-    for place, character in enumerate(text):
-        if character == ":" and Path(text[:place]).is_file():
-            return text[:place], text[place + 1 :]
-    name, _, column = text.partition(":")
-    return name, column
 
 
 def read_table_objective(source: str, column: str, space: SearchSpace) -> Measure:
@@ -28,7 +14,7 @@ def read_table_objective(source: str, column: str, space: SearchSpace) -> Measur
     An architecture that is not there raises MeasurementError. Raises DiffusionNAGError for a table
     that is missing, damaged, of another space, or without the column.
     """
-    table = _read(source, space)
+    table = open_table(source, space)
     measured = clean_measurements(table, space, column)
     values = dict(zip(measured.architectures, measured.values.tolist(), strict=True))
 
@@ -48,15 +34,10 @@ def read_surrogate_objective(source: str, column: str, space: SearchSpace) -> Me
     Raises DiffusionNAGError as `read_table_objective` does.
     """
     if source == OFA_BENCHMARK:
-        ofa = ofa_benchmark(space, _read(OFA_BENCHMARK_TABLE, space), column)
+        ofa = ofa_benchmark(space, open_table(OFA_BENCHMARK_TABLE, space), column)
         return lambda architecture: float(ofa.predict([architecture])[0])
     from diffusionnag.tables.surrogate import SurrogateBenchmark
 
-    measured = clean_measurements(_read(source, space), space, column)
+    measured = clean_measurements(open_table(source, space), space, column)
     benchmark = SurrogateBenchmark(space).fit(measured.architectures, measured.values)
     return lambda architecture: float(benchmark.predict([architecture])[0])
-
-
-def _read(source: str, space: SearchSpace) -> Table:
-    installed = known_tables(space.name)
-    return installed[source]() if source in installed else read_table(Path(source))
