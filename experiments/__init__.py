@@ -37,6 +37,7 @@ EXPERIMENTS = {
     "graph-transfer-search": "graphs.graph_transfer_search:graph_transfer_search",
     "image-encoder": "shipped_models.image_encoder:image_encoder",
     "surrogate": "predictors.mnasnet_surrogate:surrogate",
+    "task-transfer": "transfer.task_transfer:task_transfer",
     "table2-search": "search.table2_search:table2_search",
     "table2-transfer": "transfer.table2_transfer:table2_transfer",
     "figure3": "search.search_curves:figure3",
