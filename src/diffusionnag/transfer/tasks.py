@@ -49,6 +49,8 @@ class Described(NamedTuple):
     """Each `batch x features`."""
     scores: Tensor
     """`batch x tasks`."""
+    explained: Tensor
+    """`batch x labelled`: its products are what labelled architectures explain of the kernel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,8 @@ class TaskTransfer(Property):
     """Features of the architectures that are known of all tasks."""
     weights: Tensor
     """Of the known tasks' posterior means, `labelled x tasks`."""
+    inverse: Tensor
+    """The transposed inverse Cholesky factor of the labelled covariance, `labelled x labelled`."""
     measured: _Measured | None = None
 
     @classmethod
@@ -113,7 +117,8 @@ class TaskTransfer(Property):
         weights = torch.cholesky_solve(normal, factor)
         covariance = covariance_of(labelled, labelled, kernel)
         similarity = learn_similarity(covariance @ weights, normal, covariance)
-        return cls(space, name, similarity, features, kernel, labelled, weights)
+        inverse = torch.linalg.inv(factor).T
+        return cls(space, name, similarity, features, kernel, labelled, weights, inverse)
 
     @torch_defaults()
     def given(self, architectures: Sequence[Architecture], values: np.ndarray) -> TaskTransfer:
@@ -149,16 +154,18 @@ class TaskTransfer(Property):
         features = self.features(x)
         labelled = [group.to(x) for group in self.labelled]
         covariance = covariance_of(features, labelled, self.kernel.to(x))
-        return Described(features, covariance @ self.weights.to(x))
+        scores, explained = (covariance @ part.to(x) for part in (self.weights, self.inverse))
+        return Described(features, scores, explained)
 
     def judge(self, described: Described) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, standardised, each `batch`."""
         scores, known = described.scores, self.measured
         mean = self.similarity.mean * scores.mean(1)
         variance = self.similarity.shared * _differences(scores).square().sum(1)
-        groups = self.features.groups
-        own = self.similarity.own * self.kernel[:groups].exp().sum()
-        variance = variance + own.to(scores) + self.similarity.noise
+        prior = self.kernel[: self.features.groups].exp().sum().to(scores)
+        unknown = prior - described.explained.square().sum(1)
+        variance = variance + self.similarity.own * prior + self._known_share() * unknown
+        variance = variance + self.similarity.noise
         if known is not None:
             covariance = self._covariance(described, known.described)
             mean = mean + covariance @ known.weights.to(scores)
@@ -168,8 +175,18 @@ class TaskTransfer(Property):
     def _covariance(self, a: Described, b: Described) -> Tensor:
         others = [group.to(a.scores) for group in b.features]
         shared = _differences(a.scores) @ _differences(b.scores.to(a.scores)).T
-        own = covariance_of(a.features, others, self.kernel.to(a.scores))
-        return self.similarity.shared * shared + self.similarity.own * own
+        kernel = covariance_of(a.features, others, self.kernel.to(a.scores))
+        unknown = kernel - a.explained @ b.explained.to(a.scores).T
+        return (
+            self.similarity.shared * shared
+            + self.similarity.own * kernel
+            + self._known_share() * unknown
+        )
+
+    def _known_share(self) -> float:
+        """Return how much of what is unknown of each known task is unknown of the new one."""
+        tasks, similarity = self.weights.shape[1], self.similarity
+        return similarity.mean**2 / tasks + similarity.shared * (1 - 1 / tasks)
 
     def task_weights(self) -> np.ndarray:
         """Return how much each known task counts, `tasks`: all alike before anything is measured."""
