@@ -173,7 +173,8 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = dict(_read(path))
     missing = [run for run in dict.fromkeys(runs) if run.key not in kept]
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["diffusionnag.search.study"])
     with (
         ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_settle) as pool,
         path.open("a", encoding="utf-8") as file,
