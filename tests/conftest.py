@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import SECONDS, Command
 from hypothesis import settings
 
 from diffusionnag.artifacts.training_state import STATE_FILE
@@ -27,9 +28,6 @@ settings.register_profile("diffusionnag", deadline=None)
 settings.load_profile("diffusionnag")
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("diffusionnag")
-
-SECONDS = 300.0
-"""Patience with any one event; nothing is asserted about time."""
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,10 +51,20 @@ def data_folder() -> Path:
 def run_cli(tmp_path: Path) -> RunCli:
     """Run `diffusionnag ARGUMENTS...` as a process of its own in `tmp_path`; return its result."""
 
-    def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, timeout: float = SECONDS) -> subprocess.CompletedProcess[str]:
+        return Command([*map(str, arguments)], tmp_path).result(timeout)
+
+    return run
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> RunCli:
+    """Do the same with the installed script in a new interpreter: where its imports matter."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [str(CONSOLE_SCRIPT), *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False
         )
 
     return run
@@ -104,13 +112,7 @@ def is_running(pid: int) -> bool:
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def start(command: list[str]) -> subprocess.Popen[str]:
-    """Start a process whose output is kept."""
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-
-
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(happened: Callable[[], bool], process: Command) -> None:
     """Wait until something has happened while a process runs."""
     until = time.monotonic() + SECONDS
     while not happened():

@@ -33,13 +33,13 @@ def damaged_model(tmp_path: Path) -> Path:
 
 
 def test_help_names_every_command_and_needs_no_torch(
-    run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_script: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "torch.py").write_text("raise RuntimeError('torch was imported')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert "torch was imported" in run_cli("generate", "nasbench201").stderr
+    assert "torch was imported" in run_script("generate", "nasbench201").stderr
     for arguments in (["--help"], [], ["generate", "--help"]):
-        result = run_cli(*arguments)
+        result = run_script(*arguments)
         assert result.returncode == 0, result.stderr
     learning = ("train-generator", "train-predictor", "meta-train", "transfer", "search")
     networks = ("train", "compare", "export", "measure", "report")
@@ -52,7 +52,7 @@ def test_help_names_every_command_and_needs_no_torch(
         *learning,
         *networks,
     )
-    result = run_cli("--help")
+    result = run_script("--help")
     listed = {line.split()[1] for line in result.stdout.splitlines() if len(line.split()) > 1}
     assert listed >= set(commands)
 
@@ -155,12 +155,13 @@ def test_train_predictor_learns_from_a_users_table(run_main: RunCli, tmp_path: P
     assert means["-1"] < 0.3 < 0.7 < means["1"]
 
 
-def test_an_error_is_the_only_output_of_a_process(run_cli: RunCli, tmp_path: Path) -> None:
-    result = run_cli("generate", "nasbench201", "-n", 4, "--out", "/proc/cells.jsonl")
+def test_an_error_is_the_only_output_of_a_process(
+    run_script: RunCli, run_cli: RunCli, tmp_path: Path
+) -> None:
+    result = run_script("generate", "nasbench201", "-n", 4, "--out", "/proc/cells.jsonl")
     assert_fails(result, 1, "cannot write /proc/cells.jsonl")
-    assert_fails(
-        run_cli("generate", "nasbench201", "-n", 0, "--out", "cells.jsonl"), 2, "at least 1"
-    )
+    result = run_cli("generate", "nasbench201", "-n", 0, "--out", "cells.jsonl")
+    assert_fails(result, 2, "at least 1")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import SECONDS, RunCli, assert_fails, last_saved, start, wait_for
+from commands import Command
+from conftest import RunCli, assert_fails, last_saved, wait_for
 
 from diffusionnag import DiffusionNAGError, Generator, get_search_space
 from diffusionnag.artifacts.training_state import STATE_FILE
@@ -19,15 +18,10 @@ from diffusionnag.generation.generator import Origin
 from diffusionnag.generation.sampling import Sampling
 
 SPACE = get_search_space("nasbench201")
-# The command line, keeping its state many times a second instead of every 20 seconds.
-# A shell's background job, in which tests may run, ignores interrupts, and so would its children.
+# Keeps the state many times a second instead of every 20 seconds.
 KEEN = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
 import diffusionnag.diffusion.denoiser_training as training
 training.CHECKPOINT_SECONDS = 0.1
-from diffusionnag.cli import main
-main()
 """
 
 
@@ -58,7 +52,7 @@ def unfinished(folder: Path, steps: int = 30) -> Path:
 def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     for _ in range(2):
-        process = start([sys.executable, "-c", KEEN, *arguments(killed, 60)])
+        process = Command(arguments(killed, 60), tmp_path, KEEN)
         before = last_saved(killed)
         wait_for(lambda before=before: last_saved(killed) > before, process)
         process.kill()
@@ -75,19 +69,17 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
+def test_interrupted_it_says_so_and_goes_on(tmp_path: Path, run_main: RunCli) -> None:
     folder = tmp_path / "model"
-    command = [sys.executable, "-c", KEEN, *arguments(folder, 160)]
-    process = start(command)
+    process = Command(arguments(folder, 60), tmp_path, KEEN)
     wait_for(lambda: last_saved(folder) > 0, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=SECONDS)
-    assert_fails(subprocess.CompletedProcess(command, process.returncode, out, err), 1, "interrupt")
+    assert_fails(process.result(), 1, "interrupt")
     assert {path.name for path in folder.iterdir()} == {STATE_FILE}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = run_main(*arguments(folder, 60))
     assert done.returncode == 0, done.stderr
     assert "resuming from step" in done.stderr
-    assert Generator.from_pretrained(folder).origin == Origin("fast", 160, 0)
+    assert Generator.from_pretrained(folder).origin == Origin("fast", 60, 0)
 
 
 def test_interrupted_before_anything_was_kept_it_keeps_what_it_has(tmp_path: Path) -> None:

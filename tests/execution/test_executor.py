@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,44 +9,14 @@ from typing import Any
 
 import optuna
 import pytest
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails, is_running
+from commands import Command
+from conftest import RunCli, assert_fails, is_running, wait_for
 from optuna.trial import TrialState
+from tasks import Task, die, die_once, fail, note, refuse
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.execution import Executor, new_executor
 from diffusionnag.search import ARCHITECTURE
-
-Task = tuple[str, int]
-
-
-def note(task: Task) -> int:
-    """Note that a task began, and return the square of its number."""
-    folder, number = task
-    with Path(folder, "calls.txt").open("a") as file:
-        file.write(f"{number} {os.getpid()}\n")
-    return number**2
-
-
-def die_once(task: Task) -> int:
-    """Do the same; the first process that is to do task 2 dies of it."""
-    square, marker = note(task), Path(task[0], "died")
-    if task[1] == 2 and not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return square
-
-
-def die(task: Task) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return task[1]
-
-
-def refuse(task: Task) -> int:
-    raise DiffusionNAGError(f"task {task[1]} cannot be done")
-
-
-def fail(task: Task) -> int:
-    return task[1] // 0
 
 
 def calls(folder: Path) -> list[int]:
@@ -163,8 +130,7 @@ def test_a_search_loses_nothing_when_a_machine_is_lost(tmp_path: Path, cluster: 
     (tmp_path / "hold").touch()
     options = ["--objective", "python:held.py:measure", "--searcher", "random", "--trials", "12"]
     options += ["--storage", "sqlite:///study.db", "--executor", "ray", "--workers", "2"]
-    command = [str(CONSOLE_SCRIPT), "search", "nasbench201", *options]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = Command(["search", "nasbench201", *options], tmp_path)
 
     def measured() -> list[list[str]]:
         """Return on which machine, in which process, what was measured."""
@@ -172,8 +138,7 @@ def test_a_search_loses_nothing_when_a_machine_is_lost(tmp_path: Path, cluster: 
         lines = path.read_text().splitlines() if path.exists() else []
         return [line.split(maxsplit=2) for line in lines]
 
-    while len({node for node, _, _ in measured()}) < 2 and process.poll() is None:
-        time.sleep(0.02)
+    wait_for(lambda: len({node for node, _, _ in measured()}) == 2, process)
     victim, pid, lost = measured()[-1]
     cluster.remove_node(machines[victim], allow_graceful=False)
     while is_running(int(pid)):

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import RunCli, assert_fails
+from commands import Command
+from conftest import RunCli, assert_fails, wait_for
 from PIL import Image
 
 from diffusionnag import DiffusionNAGError, get_search_space
@@ -34,14 +31,10 @@ from diffusionnag.networks.augmentation import cutout, mixup, randaugment, rando
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
 ALL = Augmentation(cutout=2, mixup=0.2, randaugment=9)
-SECONDS = 120.0
-"""Patience with any one event; nothing is asserted about time."""
 
 KEEN = """
 import diffusionnag.networks.training_loop as training
 training.CHECKPOINT_SECONDS = 0.0
-from diffusionnag.cli import main
-main()
 """
 
 
@@ -179,13 +172,8 @@ def arguments(images: Path, out: str) -> list[str]:
 def test_killed_it_goes_on_to_the_same_weights(
     images: Path, tmp_path: Path, run_cli: RunCli
 ) -> None:
-    command = [sys.executable, "-c", KEEN, *arguments(images, "killed")]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=os.environ)
-    until = time.monotonic() + SECONDS
-    while not (tmp_path / "killed" / STATE_FILE).exists():
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    process = Command(arguments(images, "killed"), tmp_path, KEEN)
+    wait_for((tmp_path / "killed" / STATE_FILE).exists, process)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONSOLE_SCRIPT, RunCli, assert_fails
+from commands import Command
+from conftest import RunCli, assert_fails, wait_for
 
 from diffusionnag import get_search_space
 from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space
@@ -77,16 +74,12 @@ def test_a_limit_on_the_own_latency_is_kept(run_main: RunCli, own_models: Path) 
 
 
 def test_a_killed_profile_goes_on(run_main: RunCli, own_models: Path, tmp_path: Path) -> None:
-    command = [str(CONSOLE_SCRIPT), "profile", "nasbench201", "-n", "1000", *map(str, QUICK)]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    path, deadline = own_models / NAME / "latencies.parquet", time.monotonic() + 120
+    process = Command(["profile", "nasbench201", "-n", "1000", *map(str, QUICK)], tmp_path)
+    path = own_models / NAME / "latencies.parquet"
     try:
-        while not path.exists() or len(read_table(path).architectures) < 2:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: path.exists() and len(read_table(path).architectures) > 1, process)
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     before = read_table(path)
     result = run_main("profile", "nasbench201", "-n", len(before.architectures) + 5, *QUICK)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import optuna
 import pytest
+from commands import Command
 from conftest import RunCli
 
 from diffusionnag import DiffusionNAGError
@@ -18,12 +17,10 @@ COUNT = "def count(architecture):\n    return float(sum(architecture.operations)
 OPTIONS = ("--objective", "python:count.py:count", "--searcher", "random")
 
 FULL_DISK = """
-import resource, sys
+import resource
 from pathlib import Path
 size = Path("search.log").stat().st_size
-resource.setrlimit(resource.RLIMIT_FSIZE, (size + int(sys.argv.pop(1)), resource.RLIM_INFINITY))
-from diffusionnag.cli import main
-main()
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + ROOM, resource.RLIM_INFINITY))
 """
 
 
@@ -48,10 +45,8 @@ def test_a_full_disk_loses_nothing_that_is_finished(
     options = (*OPTIONS, "--storage", "search.log", "--trials")
     assert run_main("search", "nasbench201", *options, 5).returncode == 0
     before = complete(folder / "search.log")
-    command = [sys.executable, "-c", FULL_DISK, room, "search", "nasbench201", *options, 40]
-    result = subprocess.run(
-        list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = ["search", "nasbench201", *options, "40"]
+    result = Command(command, folder, FULL_DISK.replace("ROOM", str(room))).result()
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].endswith("cannot be used: File too large")

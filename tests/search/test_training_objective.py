@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import optuna
 import pytest
-from conftest import RunCli, assert_fails
-from test_architecture_training import KEEN, SECONDS, SPACE, write_images
+from commands import Command
+from conftest import RunCli, assert_fails, wait_for
+from test_architecture_training import KEEN, SPACE, write_images
 
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.search import (
@@ -136,22 +134,18 @@ def test_search_prunes_a_function_of_the_user(run_main: RunCli, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli) -> None:
+def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_main: RunCli) -> None:
     def command(name: str) -> tuple[str, ...]:
         objective = f"training:{images},{QUICK},epochs=12,out={name}"
         options = ("--trials", 1, "--storage", f"sqlite:///{name}.db", "--out", f"{name}.jsonl")
         return search(objective, *options)
 
-    process = subprocess.Popen([sys.executable, "-c", KEEN, *command("killed")], cwd=tmp_path)
-    until = time.monotonic() + SECONDS
-    while not list((tmp_path / "killed").glob(f"*/{STATE_FILE}")):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    process = Command([*command("killed")], tmp_path, KEEN)
+    wait_for(lambda: any((tmp_path / "killed").glob(f"*/{STATE_FILE}")), process)
     process.kill()
     process.wait()
     for name in ("killed", "undisturbed"):
-        result = run_cli(*command(name))
+        result = run_main(*command(name))
         assert result.returncode == 0, result.stderr
         assert ("resuming from step" in result.stderr) == (name == "killed")
     killed, undisturbed = (

@@ -7,14 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
 import pytest
-from conftest import RunCli, assert_fails, is_running
+from commands import Command
+from conftest import RunCli, assert_fails, is_running, wait_for
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag import get_search_space
@@ -55,24 +55,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# A shell's background job, in which tests may run, ignores interrupts, and so would its children.
-INTERRUPTIBLE = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from diffusionnag.cli import main
-main()
-"""
-
-
 def search(storage: str, trials: int, workers: int) -> list[str]:
     options = ["--objective", "python:slow.py:measure", "--searcher", "random"]
     options += ["--storage", storage, "--trials", str(trials), "--workers", str(workers)]
     return ["search", "nasbench201", *options]
-
-
-def started(folder: Path, storage: str, trials: int, workers: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", INTERRUPTIBLE, *search(storage, trials, workers)]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
 def calls(folder: Path) -> list[tuple[int, str]]:
@@ -102,19 +88,19 @@ def finished(folder: Path, storage: str, name: str = STUDY) -> list[FrozenTrial]
 
 
 def assert_none_is_lost_or_twice(folder: Path, storage: str) -> None:
-    """Search with four workers, one of which is killed while it measures."""
-    process = started(folder, storage, 24, 4)
-    wait_until(lambda: len({pid for pid, _ in calls(folder)}) == 4 or process.poll() is not None)
+    """Search with three workers, one of which is killed while it measures."""
+    process = Command(search(storage, 15, 3), folder)
+    wait_for(lambda: len({pid for pid, _ in calls(folder)}) == 3, process)
     victim, lost = calls(folder)[-1]
     os.kill(victim, signal.SIGKILL)
     _, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
     complete = finished(folder, storage)
-    assert len(complete) == len({trial.user_attrs[ARCHITECTURE] for trial in complete}) == 24
+    assert len(complete) == len({trial.user_attrs[ARCHITECTURE] for trial in complete}) == 15
     measured = [operations for _, operations in calls(folder)]
     # Only what the killed one was at is measured again.
     assert measured.count(lost) == 2
-    assert len(measured) == 25 == len(set(measured)) + 1
+    assert len(measured) == 16 == len(set(measured)) + 1
 
 
 @pytest.mark.parametrize("storage", ["sqlite:///study.db", "journal:study.log"])
@@ -168,8 +154,8 @@ def test_a_killed_worker_loses_nothing_on_a_server(folder: Path, postgres: str) 
 def test_workers_end_with_their_parent_and_another_search_goes_on(
     folder: Path, end: signal.Signals
 ) -> None:
-    process = started(folder, "journal:study.log", 1000, 2)
-    wait_until(lambda: len(calls(folder)) >= 6 or process.poll() is not None)
+    process = Command(search("journal:study.log", 1000, 2), folder)
+    wait_for(lambda: len(calls(folder)) >= 6, process)
     process.send_signal(end)
     _, errors = process.communicate(timeout=100)
     if end == signal.SIGINT:
@@ -194,11 +180,11 @@ def test_workers_end_with_their_parent_and_another_search_goes_on(
 # -- whose process died ---------------------------------------------------------------------------
 
 
-def test_a_process_is_known_to_be_dead_on_its_own_machine_only() -> None:
+def test_a_process_is_known_to_be_dead_on_its_own_machine_only(tmp_path: Path) -> None:
     assert not is_dead(this_process())
     code = "from diffusionnag.search.storages import this_process; print(this_process())"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert is_dead(ended.stdout.strip())
+    process, _ = Command(["spaces"], tmp_path, code).communicate()
+    assert is_dead(process.splitlines()[0])
     host, pid, _ = this_process().rsplit(" ", 2)
     assert is_dead(f"{host} {pid} 1"), "another process had this number before"
     assert not is_dead(f"elsewhere {pid} 1")

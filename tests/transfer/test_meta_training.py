@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import CONSOLE_SCRIPT, SECONDS, last_saved, start, wait_for
+from commands import Command
+from conftest import last_saved, wait_for
 from PIL import Image
 
 from diffusionnag import DiffusionNAGError, get_search_space
@@ -18,12 +17,10 @@ from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.transfer.set_encoder_training import Levels, train_set_encoder
 from diffusionnag.transfer.triplets import write_triplets
 
-# The command line, keeping its state many times a second instead of every 20 seconds.
+# Keeps the state many times a second instead of every 20 seconds.
 KEEN = """
 import diffusionnag.transfer.set_encoder_training as training
 training.CHECKPOINT_SECONDS = 0.2
-from diffusionnag.cli import main
-main()
 """
 FILES = {"README.md", "config.json", "model.safetensors", "architectures"}
 
@@ -48,16 +45,16 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     command, killed, whole = write_data(tmp_path), tmp_path / "killed", tmp_path / "whole"
-    keen = [sys.executable, "-c", KEEN, *command, str(killed)]
     for _ in range(2):
-        process, before = start(keen), last_saved(killed)
+        before = last_saved(killed)
+        process = Command([*command, str(killed)], tmp_path, KEEN)
         wait_for(lambda before=before: last_saved(killed) > before, process)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert not (killed / "config.json").exists()
-    for again in (keen, [str(CONSOLE_SCRIPT), *command, str(whole)]):
-        done = subprocess.run(again, capture_output=True, text=True, timeout=SECONDS, check=False)
+    for folder in (killed, whole):
+        done = Command([*command, str(folder)], tmp_path).result()
         assert done.returncode == 0, done.stderr
     weights = [(folder / "model.safetensors").read_bytes() for folder in (killed, whole)]
     assert weights[0] == weights[1]
