@@ -110,7 +110,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     front = "generate nasbench201 -n 12 --pareto --guide cifar10 --guide macs=-1 --out front.jsonl"
     searched = "search nasbench201 --objective python:count.py:count --searcher random --trials 8"
     kept = "--storage sqlite:///study.db --out measured.jsonl"
-    learnt = "train-predictor nasbench201 --data names.csv --property size --out size"
+    learnt = "train-predictor nasbench201 --data names.csv --property size --folds 2 --out size"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for command in (guided, front, f"{searched} {kept}", learnt, "report ."):

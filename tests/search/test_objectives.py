@@ -89,7 +89,7 @@ def test_an_architecture_is_read_from_its_parameters_where_nothing_is_noted() ->
 
 
 def test_other_parameters_are_proposed_beside_the_architecture() -> None:
-    def run(seed: int) -> optuna.Study:
+    def run(trials: int, seed: int = 0) -> optuna.Study:
         sampler = DiffusionNAGSampler(SPACE, strategy="mutation", seed=seed)
         study = optuna.create_study(sampler=sampler, direction="maximize")
 
@@ -98,14 +98,16 @@ def test_other_parameters_are_proposed_beside_the_architecture() -> None:
             size = SPACE.analytic_properties(suggest_architecture(trial, SPACE))["params"]
             return size - abs(rate - 0.01) - trial.suggest_int("batch", 1, 4)
 
-        study.optimize(score, 40)
+        study.optimize(score, trials)
         return study
 
-    study = run(0)
+    study = run(40)
     assert len({recorded_architecture(SPACE, trial) for trial in study.trials}) == 40
     rates = [trial.params["learning_rate"] for trial in study.trials]
     assert sum(rate > 0.1 for rate in rates[20:]) < sum(rate > 0.1 for rate in rates[:20])
-    assert [trial.params for trial in run(0).trials] == [trial.params for trial in study.trials]
+    again = [trial.params for trial in run(15).trials]
+    assert again == [trial.params for trial in study.trials[:15]]
+    assert again != [trial.params for trial in run(15, seed=1).trials]
 
 
 # -- several values -------------------------------------------------------------------------------

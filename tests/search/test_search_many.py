@@ -153,7 +153,7 @@ def test_a_search_ends_where_the_limits_leave_nothing(run_main: RunCli, tmp_path
 
 @pytest.mark.usefixtures("data_folder")
 def test_the_seed_alone_decides_a_front(run_main: RunCli, tmp_path: Path) -> None:
-    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 20)
+    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 13)
     options += ("--strategy", "mutation+random")
     outputs = []
     for name in ("one.jsonl", "two.jsonl"):

@@ -110,7 +110,7 @@ def test_less_of_the_opposite_is_more(name: str) -> None:
 def test_a_stored_study_goes_on_as_if_it_had_never_stopped(name: str, tmp_path: Path) -> None:
     for trials in (7, 12, TRIALS):
         sampler = new_searcher(name, SPACE)
-        stored = open_study(sampler, "cells", storage=f"sqlite:///{tmp_path / 'study.db'}")
+        stored = open_study(sampler, "cells", storage=f"journal:{tmp_path / 'study.log'}")
         run_study(stored, sampler, optuna_objective(SPACE, convolutions), trials)
     assert proposed(stored) == proposed(usual(name))
 

@@ -38,7 +38,7 @@ CONTENTS = {
 }
 SUFFIXES = pytest.mark.parametrize("suffix", CONTENTS)
 FEW = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(FEW, max_examples=2_000)
+MANY = settings(FEW, max_examples=400)
 
 
 def read_all(path: Path) -> None:

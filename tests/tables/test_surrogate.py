@@ -67,9 +67,14 @@ def test_any_architecture_has_a_value_that_it_could_have(
 
 
 def test_a_search_measures_by_it_and_the_same_rows_give_the_same_values(
-    benchmark: SurrogateBenchmark, data_folder: Path
+    measured: Measurements, tmp_path: Path
 ) -> None:
-    table = data_folder / "mnasnet_imagenet.parquet"
+    architectures, values = measured.architectures[:400], measured.values[:400]
+    benchmark = SurrogateBenchmark(SPACE).fit(architectures, values)
+    table = tmp_path / "few.csv"
+    pairs = zip(map(SPACE.format, architectures), values, strict=True)
+    lines = [f"{text},{value!r}" for text, value in pairs]
+    table.write_text("\n".join(["arch,imagenet_top1", *lines]))
     measure = read_objective(f"surrogate:{table}:imagenet_top1", SPACE)
     architectures = SPACE.sample(50, seed=0)
     for architecture, value in zip(architectures, benchmark.predict(architectures), strict=True):
