@@ -69,14 +69,14 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_interrupted_it_says_so_and_goes_on(tmp_path: Path, run_main: RunCli) -> None:
+def test_interrupted_it_says_so_and_goes_on(tmp_path: Path, run_cli: RunCli) -> None:
     folder = tmp_path / "model"
     process = Command(arguments(folder, 60), tmp_path, KEEN)
     wait_for(lambda: last_saved(folder) > 0, process)
     process.send_signal(signal.SIGINT)
     assert_fails(process.result(), 1, "interrupt")
     assert {path.name for path in folder.iterdir()} == {STATE_FILE}
-    done = run_main(*arguments(folder, 60))
+    done = run_cli(*arguments(folder, 60))
     assert done.returncode == 0, done.stderr
     assert "resuming from step" in done.stderr
     assert Generator.from_pretrained(folder).origin == Origin("fast", 60, 0)

@@ -134,7 +134,7 @@ def test_search_prunes_a_function_of_the_user(run_main: RunCli, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_main: RunCli) -> None:
+def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli) -> None:
     def command(name: str) -> tuple[str, ...]:
         objective = f"training:{images},{QUICK},epochs=12,out={name}"
         options = ("--trials", 1, "--storage", f"sqlite:///{name}.db", "--out", f"{name}.jsonl")
@@ -145,7 +145,7 @@ def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_main: RunCl
     process.kill()
     process.wait()
     for name in ("killed", "undisturbed"):
-        result = run_main(*command(name))
+        result = run_cli(*command(name))
         assert result.returncode == 0, result.stderr
         assert ("resuming from step" in result.stderr) == (name == "killed")
     killed, undisturbed = (
