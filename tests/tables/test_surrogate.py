@@ -72,7 +72,7 @@ def test_a_search_measures_by_it_and_the_same_rows_give_the_same_values(
     architectures, values = measured.architectures[:400], measured.values[:400]
     benchmark = SurrogateBenchmark(SPACE).fit(architectures, values)
     table = tmp_path / "few.csv"
-    pairs = zip(map(SPACE.format, architectures), values, strict=True)
+    pairs = zip(map(SPACE.format, architectures), values.tolist(), strict=True)
     lines = [f"{text},{value!r}" for text, value in pairs]
     table.write_text("\n".join(["arch,imagenet_top1", *lines]))
     measure = read_objective(f"surrogate:{table}:imagenet_top1", SPACE)
