@@ -110,8 +110,9 @@ class Zero(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return zeros, `batch x outputs x H/stride x W/stride`."""
+        # The batch is not taken by `len`, which an exported program would fix.
         sizes = (-(-size // self.stride) for size in x.shape[2:])
-        return x.new_zeros(len(x), self.outputs or x.shape[1], *sizes)
+        return x.new_zeros(x.shape[0], self.outputs or x.shape[1], *sizes)
 
 
 class FactorizedReduce(nn.Module):
