@@ -180,8 +180,8 @@ def task_transfer(report: Callable[[str], None]) -> ResultTable:
         rows=tuple(rows),
         notes=(
             f"Cells measured until one of the best {GOALS} (1 %) of all 4,096, median over "
-            f"{len(SEEDS)} seeds and range. A seed draws {MOST_LABELLED} cells, of which the values on the six "
-            "other tasks are learnt; the process proposes the first cell, and each next one by expected "
+            f"{len(SEEDS)} seeds and range. A seed draws {MOST_LABELLED} cells, of which the values on the "
+            "six other tasks are learnt; the process proposes the first cell, and each next one by expected "
             "improvement, knowing what was measured. Regret: in the task's own unit, mean over seeds. "
             f"Given up after {CAP}, TPE and REA, which know nothing of other tasks, after {5 * CAP}.",
             "Ranked by the six: all cells in the order of their mean normal score in six complete tables.",
