@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import logging
 import os
 import re
@@ -170,7 +171,7 @@ def run_page(path: Path, folder: Path) -> Iterator[Ran]:
     for file in DATA:
         shutil.copy(file, folder)
     session, blocks = Session(folder), read_blocks(path.read_text())
-    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, after in itertools.zip_longest(blocks, blocks[1:]):
         if block.title:
             (folder / block.title).write_text("\n".join(block.lines) + "\n")
         elif block.language == "console":
