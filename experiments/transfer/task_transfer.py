@@ -189,7 +189,9 @@ def task_transfer(report: Callable[[str], None]) -> ResultTable:
             "random. Additive: one process of architectures and a level for each task. "
             + _paired(correlations),
             "The process was developed on NAS-Bench-201's data sets and attacks; after a first run on these "
-            "tasks it learnt to count what is unknown of the known ones, chosen on the former.",
+            "tasks it learnt to count what is unknown of the known ones, chosen on the former. That first "
+            "run, of 100 labels (commit 2cde6d2), had a median over the tasks of 8.5 cells, and half of "
+            "TPE's on 6 of 7, of REA's on 5 of 7.",
         ),
     )
 
