@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +78,25 @@ def test_networks(tmp_path: Path, defaults: None) -> None:
         settings = LatencySettings(backend, repeats=1)
         (latency,) = measure_latencies([network], 32, settings)
         assert latency.median > 0
+
+
+BEFORE = """
+import torch
+torch.set_default_dtype(torch.float64)
+from diffusionnag import Generator, PropertyPredictor, maximize
+predictor = PropertyPredictor.from_pretrained("nasbench201-cifar10")
+architectures = Generator.from_pretrained("nasbench201").sample(4, guide=maximize(predictor))
+print(*predictor.predict(architectures)[0])
+"""
+
+
+def test_defaults_may_be_changed_before_the_import() -> None:
+    """What is computed at import time must not take the defaults over."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    predictor = PropertyPredictor.from_pretrained("nasbench201-cifar10")
+    architectures = Generator.from_pretrained("nasbench201").sample(4, guide=maximize(predictor))
+    values = [float(value) for value in done.stdout.split()]
+    np.testing.assert_allclose(values, predictor.predict(architectures)[0], rtol=1e-4)

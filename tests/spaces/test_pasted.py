@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_cost import OFFICIAL_CELLS
 
 from diffusionnag import DiffusionNAGError, get_search_space
@@ -95,3 +97,21 @@ def test_mobilenetv3_reads_configurations_of_once_for_all() -> None:
 def test_other_texts_are_refused(name: str, text: str, message: str) -> None:
     with pytest.raises(DiffusionNAGError, match=message):
         get_search_space(name).parse(text)
+
+
+PIECES = [
+    *("|", "+", "~0", ",", "-", "_", "none", "nor_conv_3x3", "3-6", "e1k3l1s0", "0", "64-41414"),
+    *("{", "}", "[", "]", '"ks"', "Genotype(", "\u0967", "\u2212", "1" * 5_000, "[" * 2_000, "\0"),
+]
+
+
+@pytest.mark.parametrize("name", search_space_names())
+@given(text=st.text(max_size=30) | st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@settings(max_examples=100)
+def test_any_text_is_read_or_refused(name: str, text: str) -> None:
+    space = get_search_space(name)
+    try:
+        architecture = space.parse(text)
+    except DiffusionNAGError:
+        return
+    assert space.parse(space.format(architecture)) == architecture
