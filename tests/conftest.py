@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
 from diffusionnag.diffusion import _broken
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
+from diffusionnag.transfer import meta_training
 
 # One thread for each process: threads of several that wait for each other cost more than they give.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -125,3 +127,10 @@ def last_saved(folder: Path) -> int:
     """Return when the state of the training in a folder was last written, 0 before the first time."""
     path = folder / STATE_FILE
     return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@pytest.fixture
+def short_meta_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `meta-train` take few steps, where it does not matter how well it learns."""
+    few = functools.partial(meta_training.meta_train, steps=40)
+    monkeypatch.setattr(meta_training, "meta_train", few)

@@ -142,9 +142,10 @@ def task_transfer(report: Callable[[str], None]) -> ResultTable:
             counts.append(len(order) if values[order[-1]] >= goal else np.inf)
             first = np.pad(values[order][:5], (0, max(0, 5 - len(order))), mode="edge")
             regrets.append(values.max() - np.maximum.accumulate(first)[[0, 4]])
-            drawn = [np.random.default_rng(100 + seed).permutation(len(values))[:k] for k in GIVEN]
-            interacting.append([spearman(left_out.predicted(k)[0], values) for k in drawn])
-            additive.append([spearman(left_out.additive(k), values) for k in drawn])
+            shuffled = np.random.default_rng(100 + seed).permutation(len(values)).tolist()
+            drawn = [shuffled[:count] for count in GIVEN]
+            interacting.append([spearman(left_out.predicted(rows)[0], values) for rows in drawn])
+            additive.append([spearman(left_out.additive(rows), values) for rows in drawn])
         correlations.append((np.mean(interacting, axis=0), np.mean(additive, axis=0)))
         normal = [
             RankGaussian.fit(column).to_normal(column) for column in np.delete(columns, task, 1).T

@@ -31,6 +31,7 @@ def run(run_main: RunCli, command: str) -> str:
     return result.stderr
 
 
+@pytest.mark.usefixtures("short_meta_training")
 def test_from_a_study_to_architectures_for_other_images(run_main: RunCli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name in ("ants", "bees"):

@@ -235,7 +235,7 @@ def test_the_same_seed_gives_the_same_front(run_main: RunCli, tmp_path: Path) ->
     assert first == again
     assert first != other
     assert b"macs (M), lower is better" in first[1]
-    assert b"on the front of" in first[1]
+    assert b"on the front, of" in first[1]
 
 
 WRONG = {

@@ -87,11 +87,12 @@ def test_info_lists_the_shipped_predictors(run_main: RunCli) -> None:
 
 def test_every_shipped_predictor_has_a_card_and_ranks_what_was_measured(data_folder: Path) -> None:
     names = shipped_names("predictors")
-    assert len(names) == 60
+    assert len(names) == 61
     rows = {
         space: np.random.default_rng(0).permutation(count)[:400]
-        for space, count in (("nasbench201", 15_625), ("mobilenetv3", 5_000), ("mnasnet", 5_138))
+        for space, count in (("nasbench201", 15_625), ("mnasnet", 5_138))
     }
+    tables = {space: [read() for read in known_tables(space).values()] for space in rows}
     for name in names:
         predictor = PropertyPredictor.from_pretrained(name)
         folder = shipped_folder("predictors", name)
@@ -102,12 +103,14 @@ def test_every_shipped_predictor_has_a_card_and_ranks_what_was_measured(data_fol
         space = predictor.search_space
         if space.name == "mobilenetv3":
             continue  # measured at resolutions other than the one the predictor ships set to
-        tables = [read() for read in known_tables(space.name).values()]
-        table = next(table for table in tables if predictor.property_name in table.columns)
+        table = next(
+            table for table in tables[space.name] if predictor.property_name in table.columns
+        )
         texts = [table.architectures[row] for row in rows[space.name]]
         true = table.column(predictor.property_name)[rows[space.name]]
         predicted, _ = predictor.predict([space.parse(text) for text in texts])
         measured = np.isfinite(true)
-        # Accuracy under attack was measured once, with deviations of 1 to 2 points.
-        least = 0.8 if name.startswith("nasbench201-robustness") else 0.88
+        # Accuracy under attack was measured once, with deviations of 1 to 2 points: of cells that
+        # were not seen, 0.56 to 0.68 is reached (results/shipped-predictors.md).
+        least = 0.5 if name.startswith("nasbench201-robustness") else 0.88
         assert spearman(predicted[measured], true[measured]) > least, name

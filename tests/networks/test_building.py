@@ -71,7 +71,7 @@ def test_analytic_counts_are_those_of_the_networks(space: SearchSpace) -> None:
     for architecture in space.sample(20 if space is NASBENCH201 else 6, seed=1):
         network = build_network(space, architecture)
         counted = count_network(network, family.resolution, family.convention)
-        assert in_millions(counted) == space.analytic_properties(architecture)
+        assert in_millions(counted).items() <= space.analytic_properties(architecture).items()
 
 
 @of_space(SPACES)

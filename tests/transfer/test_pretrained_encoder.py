@@ -63,6 +63,7 @@ def test_a_convolutional_model_gives_one_code_an_image(tmp_path: Path) -> None:
     assert encoder(torch.rand(2, 3, 64, 64)).shape == (2, 12)
 
 
+@pytest.mark.usefixtures("short_meta_training")
 def test_a_predictor_keeps_to_its_image_encoder(
     run_main: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
