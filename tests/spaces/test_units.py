@@ -19,6 +19,7 @@ from diffusionnag.spaces import unit
         ("cifar10", [10.0, 94.3], " %"),
         ("acc", [93.1, np.nan], " %"),
         ("imagenet_top1", [76.0], " %"),
+        ("robustness:pgd_1", [48.0], " %"),
         ("val_accuracy", [0.1, 0.93], ""),
         ("accumulated", [76.0], ""),
     ],

@@ -45,7 +45,7 @@ def plot_generated(result: GenerationResult, path: Path) -> None:
     plot_distributions(
         values,
         path,
-        xlabel=f"{with_unit(name, shown)} ({source})",
+        xlabel=f"{source} {with_unit(name, shown)}",
         title=f"Generated {space.name} architectures",
     )
 

@@ -10,7 +10,7 @@ MILLIONS = ("params", "macs", "peak_memory")
 MOST_MILLIONS = 1e5
 """No architecture has so many millions of anything: values above are counted one by one."""
 ACCURACY = re.compile(
-    r"(^|[_\W])(acc|accuracy|top1|top5)([_\W]|$)|^(cifar|imagenet|analog_|quantised_)"
+    r"(^|[_\W])(acc|accuracy|top1|top5)([_\W]|$)|^(cifar|imagenet|analog_|quantised_|robustness:)"
 )
 
 

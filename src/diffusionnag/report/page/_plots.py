@@ -89,6 +89,6 @@ def _distribution(entry: ArchitectureSet, name: str, title: str) -> Picture | No
     means = ", ".join(
         f"mean of {group} {number(values.mean())}" for group, values in groups.items()
     )
-    label = f"{with_unit(name, values)} ({kind})"
+    label = f"{kind} {with_unit(name, values)}"
     draw = partial(plot_distributions, groups, xlabel=label, title=title, plot_width=NARROW)
     return draw_inline(draw, f"Distribution of {name} ({kind}): {means}")
