@@ -91,7 +91,7 @@ def _trade_off(
         plot_pareto,
         points,
         chosen=np.flatnonzero(non_dominated(points)),
-        names=("clean accuracy (%)", "accuracy under PGD, 1/255 (%)"),
+        names=("clean accuracy", "accuracy under PGD, 1/255"),
         directions=(1, 1),
         random=everything[surveyed],
         title="Clean against robust accuracy on CIFAR-10, 1 % of all cells labelled",

@@ -38,7 +38,7 @@ CONTENTS = {
 }
 SUFFIXES = pytest.mark.parametrize("suffix", CONTENTS)
 FEW = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(FEW, max_examples=400)
+MANY = settings(FEW, max_examples=2_000)
 
 
 def read_all(path: Path) -> None:
@@ -89,7 +89,7 @@ def test_any_column_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> N
     read_column(tmp_path, data)
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @SUFFIXES
 @MANY
 @given(st.data())
@@ -97,7 +97,7 @@ def test_many_files_are_read_or_refused(tmp_path: Path, suffix: str, data: st.Da
     read_contents(tmp_path, suffix, data)
 
 
-@pytest.mark.slow
+@pytest.mark.many
 @MANY
 @given(st.data())
 def test_many_columns_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
