@@ -138,16 +138,17 @@ def _work(
 ) -> None:
     # A handler that does nothing: commands that a worker starts do not inherit it.
     signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    Thread(target=_end_with_parent, daemon=True).start()
-    # The process that it is a fork of may have started before a variable was set.
-    os.environ.clear()
-    os.environ.update(environment)
-    # Most functions have imported torch with their module; for others it would take a second.
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+        # From here on a worker may be told to stop, also while it starts.
+        signal.signal(signal.SIGTERM, _interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        Thread(target=_end_with_parent, daemon=True).start()
+        # The process that it is a fork of may have started before a variable was set.
+        os.environ.clear()
+        os.environ.update(environment)
+        # Most functions have imported torch with their module; for others it would take a second.
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(threads)
         while True:
             connection.send(_attempt(function, connection.recv()))
 
