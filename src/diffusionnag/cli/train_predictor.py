@@ -46,11 +46,10 @@ def train_predictor(
     from diffusionnag.predictors import fit_judged, held_out_parts, how_judged
     from diffusionnag.report import check_picture
     from diffusionnag.spaces import get_search_space
-    from diffusionnag.tables import clean_measurements, known_tables, read_table
+    from diffusionnag.tables import clean_measurements, open_table
 
     search_space = get_search_space(space)
-    installed = known_tables(search_space.name)
-    table = installed[data]() if data in installed else read_table(Path(data))
+    table = open_table(data, search_space)
     folders = _folders(list(dict.fromkeys(columns)), out)
     measured = {column: clean_measurements(table, search_space, column) for column in folders}
     counts = {column: len(cleaned.values) for column, cleaned in measured.items()}
