@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -92,10 +91,10 @@ class FixedNodes(SearchSpace):
 
     # -- all that is left of the space ------------------------------------------------------------
 
-    @cached_property
-    def combinations(self) -> int:
-        """The number of ways to place allowed operations, the rule not considered."""
-        return math.prod(int(row.sum()) for row in self.allowed)
+    # The space may count and walk its whole by what it knows of it; what is left is no such whole.
+    combinations = SearchSpace.combinations
+    enumerate_operations = SearchSpace.enumerate_operations
+    _walk = SearchSpace._walk
 
     @property
     def is_enumerable(self) -> bool:
@@ -108,13 +107,6 @@ class FixedNodes(SearchSpace):
         if self.is_enumerable:
             return sum(map(len, self.enumerate_operations()))
         return min(self.whole.size, self.combinations)
-
-    def enumerate_operations(self) -> Iterator[np.ndarray]:
-        """Yield what is left once, in chunks of operation indices, `chunk x N`."""
-        return SearchSpace.enumerate_operations(self)
-
-    def _walk(self) -> Iterator[tuple[int, ...]]:
-        return SearchSpace._walk(self)
 
 
 def fix_nodes(space: SearchSpace, fixed: Mapping[str, str]) -> FixedNodes:
@@ -132,13 +124,13 @@ def fix_nodes(space: SearchSpace, fixed: Mapping[str, str]) -> FixedNodes:
             raise DiffusionNAGError(f"node {node} cannot be {operation!r}; it can be {known}")
         places[place] = space.operations.index(operation)
     narrowed = copy.copy(space)
-    known = {
+    cached = {
         name
         for kind in type(space).__mro__
         for name, value in vars(kind).items()
         if isinstance(value, cached_property)
     }
-    for name in known & vars(narrowed).keys():
+    for name in cached & vars(narrowed).keys():
         del vars(narrowed)[name]
     narrowed.__class__ = type("FixedNodes", (FixedNodes, type(space)), {})
     assert isinstance(narrowed, FixedNodes)
