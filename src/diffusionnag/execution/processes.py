@@ -20,8 +20,6 @@ from typing import Any
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.execution.executor import LOOK, Losses, Result, Task, no_progress
 
-PRELOADED = ["diffusionnag.search.study", "diffusionnag.networks"]
-"""What the functions of this package import."""
 GRACE = 10.0
 """Seconds that a worker has for stopping before it is killed."""
 
@@ -92,9 +90,9 @@ class ProcessExecutor:
         import torch
 
         threads = max(1, torch.get_num_threads() // self.workers)
-        # Workers are forks of a process that has imported what they need, and shares it with them.
+        # Workers are forks of a process that has imported the function's module, and share it.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
+        context.set_forkserver_preload([function.__module__])
         ours, theirs = context.Pipe()
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
         process = context.Process(target=_work, args=(function, threads, environment, theirs))
