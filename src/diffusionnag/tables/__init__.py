@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,6 @@ __all__ = [
 
 DATA_FOLDER_VARIABLE = "DIFFUSIONNAG_DATA"
 """The environment variable that names the folder of measured tables."""
-OFA_DATASETS = "mobilenetv3_ofa_datasets"
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,8 @@ class KnownTable:
     how_to_get: str
     prefix: str = ""
     """What stands before the file's column names, to tell `latency:pixel3` from other properties."""
+    read: Callable[[Path], Table] = read_table
+    """What reads the file."""
     one_of_each_class: bool = False
     """Whether the file has one cell for each class of isomorphic ones, which share its values."""
 
@@ -76,12 +77,10 @@ class KnownTable:
         path = Path(folder or "", f"{self.name}.parquet")
         if not folder or not path.is_file():
             return None
-        if self.name == OFA_DATASETS:
-            return functools.partial(read_dataset_accuracies, path)
         return functools.partial(self._read, path)
 
     def _read(self, path: Path) -> Table:
-        table = read_table(path)
+        table = self.read(path)
         columns = {
             name if name == RESOLUTION else self.prefix + name: values
             for name, values in table.columns.items()
@@ -132,10 +131,11 @@ TABLES = (
         "diffusionnag import ofa FILE.csv --out mobilenetv3_ofa_imagenet.parquet",
     ),
     KnownTable(
-        OFA_DATASETS,
+        "mobilenetv3_ofa_datasets",
         "mobilenetv3",
         "CNAS, EDANAS, MSuNAS archives",
-        f"export it as {OFA_DATASETS}.parquet",
+        "export it as mobilenetv3_ofa_datasets.parquet",
+        read=read_dataset_accuracies,
     ),
     KnownTable(
         "mnasnet_imagenet",
@@ -166,7 +166,11 @@ def known_tables(space_name: str) -> dict[str, Callable[[], Table]]:
     environment variable DIFFUSIONNAG_DATA. Nothing is read before a reader is called; a reader
     raises DiffusionNAGError for a damaged table.
     """
-    readers = {table.name: table.reader() for table in TABLES if table.space == space_name}
+    return _readers(table for table in TABLES if table.space == space_name)
+
+
+def _readers(tables: Iterable[KnownTable]) -> dict[str, Callable[[], Table]]:
+    readers = {table.name: table.reader() for table in tables}
     return {name: read for name, read in readers.items() if read is not None}
 
 
@@ -176,7 +180,13 @@ def measured_table(space_name: str, property_name: str) -> Table | None:
     Example: `measured_table("nasbench201", "cifar10")`. Raises DiffusionNAGError for a damaged
     table.
     """
-    tables = (read() for read in known_tables(space_name).values())
+    # No measured column of a table has another prefix: such tables need not be read.
+    possible = _readers(
+        table
+        for table in TABLES
+        if table.space == space_name and property_name.startswith(table.prefix)
+    )
+    tables = (read() for read in possible.values())
     return next((table for table in tables if property_name in table.columns), None)
 
 

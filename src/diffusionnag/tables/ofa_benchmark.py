@@ -11,6 +11,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables import DATA_FOLDER_VARIABLE
 from diffusionnag.tables.measurements import clean_measurements
 from diffusionnag.tables.table import RESOLUTION, Table
 
@@ -126,7 +127,7 @@ def ofa_benchmark(space: SearchSpace, table: Table, column: str) -> OnceForAllBe
             f"surrogate:{OFA_BENCHMARK}:{column} should end in the {RESOLUTION}: "
             f"{', '.join('@' + at for at in known)}"
         )
-    path = Path(os.environ.get("DIFFUSIONNAG_DATA", ""), PREDICTOR_FILE)
+    path = Path(os.environ.get(DATA_FOLDER_VARIABLE, ""), PREDICTOR_FILE)
     predictor = OnceForAllPredictor.read(space, path)
     measured = clean_measurements(table, space, column)
     return OnceForAllBenchmark(predictor, float(resolution)).fit(
