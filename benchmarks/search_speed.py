@@ -5,21 +5,18 @@ from __future__ import annotations
 import resource
 import statistics
 import time
-from pathlib import Path
 
 import optuna
 
 from diffusionnag import get_search_space
-from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.search import DiffusionNAGSampler, optuna_objective
-from experiments.result_table import ResultTable, write_result
+from experiments.result_table import ResultTable, write_benchmark
 
 TRIALS = 1_000
 MARKS = (50, 100, 200, 400, 600, 800, 1_000)
 AROUND = 40
 """Proposals up to each mark whose median time is told."""
 EARLY = 200
-RESULTS = Path(__file__).parent.parent / "results"
 
 
 def main() -> None:
@@ -56,9 +53,7 @@ def main() -> None:
             f"Medians of the {AROUND} trials up to each.",
         ),
     )
-    path = RESULTS / "search-speed.md"
-    write_result(table, path, command="make bench", machine=machine(), date=today())
-    print(path.read_text(encoding="utf-8"))
+    write_benchmark(table, "search-speed")
 
 
 if __name__ == "__main__":

@@ -8,17 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from diffusionnag import Generator, PropertyPredictor
-from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.diffusion.denoiser import Denoiser
 from diffusionnag.diffusion.recipes import paper_recipe
 from diffusionnag.generation.sampling import Sampling
-from experiments.result_table import ResultTable, write_result
+from experiments.result_table import ResultTable, write_benchmark
 
 COUNT = 256
 REPEATS = 15
@@ -29,7 +27,6 @@ GUIDES = {
     "mobilenetv3": ("latency:v100_1", "latency:2080ti_32", "latency:titan_xp_64"),
 }
 """Two properties that are raised, or lowered if latencies, and one limited to its median."""
-RESULTS = Path(__file__).parent.parent / "results"
 
 
 def median_seconds(functions: dict[str, Callable[[int], object]]) -> dict[str, float]:
@@ -120,9 +117,7 @@ def main() -> None:
         rows=tuple(rows),
         notes=(f"Medians of {REPEATS} (whole process: 5), after load, all measured in turn.",),
     )
-    path = RESULTS / "speed.md"
-    write_result(table, path, command="make bench", machine=machine(), date=today())
-    print(path.read_text(encoding="utf-8"))
+    write_benchmark(table, "speed")
 
 
 if __name__ == "__main__":

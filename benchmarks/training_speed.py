@@ -13,12 +13,11 @@ import torch
 from torch.nn import functional as F
 
 from diffusionnag import get_search_space
-from diffusionnag.artifacts.model_cards import machine, today
 from diffusionnag.images import Pixels
 from diffusionnag.networks import Augmentation, TrainingSettings, build_network, train_network
 from diffusionnag.networks.augmentation import augment
 from diffusionnag.networks.training_loop import normalisation
-from experiments.result_table import ResultTable, write_result
+from experiments.result_table import ResultTable, write_benchmark
 
 PAIRS = 5
 IMAGES, TESTED = 512, 16
@@ -29,7 +28,6 @@ CELLS = {
     "|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|",
 }
 SETTINGS = TrainingSettings(epochs=1, batch_size=64)
-RESULTS = Path(__file__).parent.parent / "results"
 
 
 def random_images(count: int) -> Pixels:
@@ -110,9 +108,7 @@ def main() -> None:
             f"{TESTED} images, its state on the disk, `history.csv` and TensorBoard, once an epoch.",
         ),
     )
-    path = RESULTS / "training-speed.md"
-    write_result(table, path, command="make bench", machine=machine(), date=today())
-    print(path.read_text(encoding="utf-8"))
+    write_benchmark(table, "training-speed")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag._files import write_atomically
-from diffusionnag.artifacts.model_cards import commit
+from diffusionnag.artifacts.model_cards import commit, machine, today
+
+BENCHMARKS = Path(__file__).parent.parent / "results"
+"""Where benchmarks write their tables."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ def write_result(table: ResultTable, path: Path, *, command: str, machine: str, 
         lines += ["", f"![{table.title}]({picture.name})"]
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_benchmark(table: ResultTable, name: str) -> None:
+    """Write the table of a benchmark into results/, with command, machine and date, and print it."""
+    path = BENCHMARKS / f"{name}.md"
+    write_result(table, path, command="make bench", machine=machine(), date=today())
+    print(path.read_text(encoding="utf-8"))
 
 
 def _row(cells: Sequence[str]) -> str:
