@@ -37,9 +37,9 @@ notebooks: setup
 	$(BIN)/python docs/scripts/notebooks.py
 
 bench: setup
-	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/training_speed.py
-	$(BIN)/python benchmarks/search_speed.py
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.training_speed
+	$(BIN)/python -m benchmarks.search_speed
 
 # make experiment NAME=table3: measure a table of results/ again.
 experiment: setup
