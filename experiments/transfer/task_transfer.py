@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import norm, ttest_rel
+from scipy.stats import ttest_rel
 
 from diffusionnag.predictors import RankGaussian, covariance_of, spearman
 from diffusionnag.predictors.gaussian_process import noisy_covariance
+from diffusionnag.search.proposers import acquire
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.transfer import TaskTransfer
 from diffusionnag.transfer.tasks import Described
@@ -98,12 +99,10 @@ class LeftOut:
     def search(self, cap: int, goal: float) -> list[int]:
         """Return the rows measured in order, by expected improvement, until one reaches the goal."""
         rows: list[int] = []
+        rng = np.random.default_rng(0)
         while len(rows) < cap and not (rows and self.values[rows[-1]] >= goal):
             mean, std = self.predicted(rows)
-            score = mean
-            if rows:
-                ahead = (mean - mean[rows].max()) / std
-                score = std * (ahead * norm.cdf(ahead) + norm.pdf(ahead))
+            score = acquire("EI", mean, std, mean[rows].max(), rng) if rows else mean
             score[rows] = -np.inf
             rows.append(int(score.argmax()))
         return rows
