@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.path_features import PathFeatures
@@ -167,13 +168,12 @@ def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int],
     kernel = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
     centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
     widths = torch.tensor([1.5] * groups + [1.0] * groups + [1.5], dtype=torch.float64)
-    optimiser = torch.optim.Adam([kernel], lr=LEARNING_RATE)
+    optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
     with torch.no_grad():
         for iteration in range(ITERATIONS):
             prior = (kernel - centres) / widths.square()
-            kernel.grad = _likelihood_gradient(distances, kernel, residual) + prior
-            optimiser.step()
+            optimiser.step(_likelihood_gradient(distances, kernel, residual) + prior)
             report(iteration + 1, ITERATIONS)
     return kernel
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusionnag._adam import Adam
 from diffusionnag._devices import torch_defaults
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import SMALLEST_STD, Property
@@ -242,7 +243,7 @@ def learn_similarity(scores: Tensor, normal: Tensor, covariance: Tensor) -> Simi
     identity = torch.eye(len(scores), dtype=scores.dtype)
     centres, widths = (torch.tensor(part, dtype=torch.float64) for part in (CENTRES, WIDTHS))
     parameters = centres.clone().requires_grad_()
-    optimiser = torch.optim.Adam([parameters], lr=LEARNING_RATE)
+    optimiser = Adam(parameters, LEARNING_RATE)
     for _ in range(ITERATIONS):
         variances = parameters[:3].exp()
         joint = variances[0] * shared + variances[1] * covariance + variances[2] * identity
@@ -251,9 +252,8 @@ def learn_similarity(scores: Tensor, normal: Tensor, covariance: Tensor) -> Simi
         solved = torch.linalg.solve_triangular(factor, residual, upper=False)
         loss = 0.5 * solved.square().sum() + factor.diagonal(dim1=1, dim2=2).log().sum()
         loss = loss + 0.5 * ((parameters - centres) / widths).square().sum()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        (gradient,) = torch.autograd.grad(loss, parameters)
+        optimiser.step(gradient)
     *logarithms, mean = parameters.tolist()
     shared, own, noise = np.exp(logarithms).tolist()
     return Similarity(shared, own, noise, mean)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from diffusionnag._adam import Adam
 from diffusionnag.search.proposers import draw_untaken
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -50,13 +51,12 @@ class Reinforce:
         """Return each operation's probability after these measurements, `N x F`."""
         logits = torch.zeros(self.space.allowed.shape, dtype=torch.float64)
         logits[~torch.from_numpy(self.space.allowed)] = -torch.inf
-        optimiser = torch.optim.Adam([logits], lr=self.learning_rate, foreach=False)
+        optimiser = Adam(logits, self.learning_rate)
         chosen = torch.from_numpy(self.space.encode([trial.architecture for trial in measured]))
         total = weight = 0.0
         for trial, operations in zip(measured, chosen.double(), strict=True):
             total = self.momentum * total + trial.value
             weight = self.momentum * weight + 1
             # The gradient of the log-probability of a choice is the choice minus its probability.
-            logits.grad = (trial.value - total / weight) * (logits.softmax(1) - operations)
-            optimiser.step()
+            optimiser.step((trial.value - total / weight) * (logits.softmax(1) - operations))
         return logits.softmax(1).numpy()
