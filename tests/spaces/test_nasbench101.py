@@ -56,6 +56,17 @@ def test_the_rule_allows_as_many_cells_as_were_published() -> None:
     assert len(all_cells()) == len(distinct) == SPACE.size == 423_624
 
 
+def test_the_rule_is_the_same_for_one_and_for_many() -> None:
+    rng = np.random.default_rng(0)
+    changed = SPACE.sample_operations(500, rng)
+    for row, node in enumerate(rng.integers(len(SPACE.nodes), size=len(changed))):
+        changed[row, node] = rng.choice(np.flatnonzero(SPACE.allowed[node]))
+    names = [[SPACE.operations[operation] for operation in row] for row in changed.tolist()]
+    kept = [SPACE.rule(row) is None for row in names]
+    assert SPACE.obeys_rule(changed).tolist() == kept
+    assert 0.2 < np.mean(kept) < 0.8
+
+
 @given(seed=seeds)
 def test_cells_are_connected_and_small(seed: int) -> None:
     (cell,) = SPACE.sample(1, seed)

@@ -69,6 +69,17 @@ class NASBench101(SearchSpace):
                 return f"{name} has no input"
         return None
 
+    def obeys_rule(self, operations: np.ndarray) -> np.ndarray:
+        """Return which rows of allowed operations, `batch x N` indices, break no rule, bool."""
+        edges = operations[:, OUTPUT + 1 :] == self.operations.index("edge")
+        present = operations[:, : OUTPUT + 1] != self.operations.index(ABSENT)
+        feeding, fed = (
+            edges.astype(np.float32) @ (ends[:, None] == np.arange(OUTPUT + 1)) > 0
+            for ends in np.array(PAIRS).T
+        )
+        connected = (feeding == present)[:, :OUTPUT].all(1) & (fed == present)[:, 1:].all(1)
+        return connected & (edges.sum(1) <= MOST_EDGES)
+
     def format(self, architecture: Architecture) -> str:
         """Return the operations and edges of a cell, its absent nodes left out."""
         names = self.operation_names(architecture)[1:OUTPUT]
