@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
     architectures are left.
     """
     values = table.column(column)
-    parsed, reasons = _parse(table, space)
+    parsed, reasons = _parse(table.architectures, space)
     if reasons and not parsed:
         first = next(iter(reasons.values()))
         raise DiffusionNAGError(
@@ -94,10 +95,14 @@ def nothing_to_learn(values: np.ndarray) -> str:
     return ""
 
 
-def _parse(table: Table, space: SearchSpace) -> tuple[dict[int, Architecture], dict[int, str]]:
+# What was read last is kept: several columns of a table are mostly read one after the other.
+@functools.lru_cache(maxsize=2)
+def _parse(
+    texts: tuple[str, ...], space: SearchSpace
+) -> tuple[Mapping[int, Architecture], Mapping[int, str]]:
     """Return the architecture of each row that has one, and of the others why they have none."""
     parsed, reasons = {}, {}
-    for row, text in enumerate(table.architectures, start=1):
+    for row, text in enumerate(texts, start=1):
         try:
             parsed[row] = space.parse(text)
         except DiffusionNAGError as error:
@@ -140,6 +145,8 @@ def _merged(groups: Sequence[list[int]], values: np.ndarray, column: str) -> lis
 
 def _value(values: np.ndarray, rows: list[int]) -> float:
     """Return the mean of some rows, and exactly their value where they agree."""
+    if len(rows) == 1:
+        return float(values[rows[0] - 1])
     measured = _of(values, rows)
     return float(measured[0] if np.ptp(measured) == 0 else measured.mean())
 
