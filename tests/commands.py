@@ -28,6 +28,8 @@ IMPORTED = (
     "diffusionnag.networks",
     "diffusionnag.report",
     "diffusionnag.search.study",
+    "lightning_fabric",
+    "torch.utils.tensorboard",
 )
 
 

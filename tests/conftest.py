@@ -94,8 +94,8 @@ def run_main(
 
 @pytest.fixture
 def few_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for broken architectures among a tenth as many: that takes most of a short training."""
-    monkeypatch.setattr(_broken, "EXCHANGED", 20_000)
+    """Look for broken architectures among few: that takes most of a short training."""
+    monkeypatch.setattr(_broken, "EXCHANGED", 5_000)
 
 
 def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: str = "") -> None:

@@ -37,7 +37,7 @@ from diffusionnag.tables import known_tables
 
 SPACE = get_search_space("nasbench201")
 WARM_UP = 10
-TRIALS = 14
+TRIALS = 12
 WITH_A_MODEL = ("bananas", "gp-ucb", "nas-bowl", "tpe", "optuna-gp")
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -108,7 +108,7 @@ def test_less_of_the_opposite_is_more(name: str) -> None:
 
 @every_searcher
 def test_a_stored_study_goes_on_as_if_it_had_never_stopped(name: str, tmp_path: Path) -> None:
-    for trials in (7, 12, TRIALS):
+    for trials in (7, 11, TRIALS):
         sampler = new_searcher(name, SPACE)
         stored = open_study(sampler, "cells", storage=f"journal:{tmp_path / 'study.log'}")
         run_study(stored, sampler, optuna_objective(SPACE, convolutions), trials)
@@ -125,10 +125,10 @@ def test_what_fails_or_is_missing_stops_nothing(name: str) -> None:
             raise MeasurementError("the table has no value of this architecture")
         return float("nan") if len(calls) % 7 == 0 else convolutions(architecture)
 
-    study = studied(name, 20, measure)
-    assert len(set(calls)) == len(calls) == 20
+    study = studied(name, 18, measure)
+    assert len(set(calls)) == len(calls) == 18
     complete = study.get_trials(states=(TrialState.COMPLETE,))
-    assert len(complete) == 20 - 5 - 2
+    assert len(complete) == 18 - 4 - 2
     assert study.trials[3].user_attrs["failure"] == "the table has no value of this architecture"
 
 
@@ -168,7 +168,8 @@ def accuracies(data_folder: Path) -> dict[Architecture, float]:
 def test_a_model_beats_random_search_at_equal_budget(
     name: str, accuracies: dict[Architecture, float]
 ) -> None:
-    trials, seeds = 30, range(4)
+    # Its proposals are cheap, and differ more from seed to seed.
+    trials, seeds = (30, range(4)) if name == "tpe" else (24, range(2))
     everything = np.array(list(accuracies.values()))
     rng = np.random.default_rng(0)
     random = np.array([rng.choice(everything, trials, replace=False) for _ in range(2_000)])

@@ -136,7 +136,7 @@ def test_search_prunes_a_function_of_the_user(run_main: RunCli, tmp_path: Path) 
 @pytest.mark.slow
 def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli) -> None:
     def command(name: str) -> tuple[str, ...]:
-        objective = f"training:{images},{QUICK},epochs=12,out={name}"
+        objective = f"training:{images},{QUICK},epochs=4,out={name}"
         options = ("--trials", 1, "--storage", f"sqlite:///{name}.db", "--out", f"{name}.jsonl")
         return search(objective, *options)
 

@@ -87,9 +87,9 @@ def test_it_is_described_and_drawn(pipeline: str, run_cli: RunCli, tmp_path: Pat
 def test_it_is_learnt_generated_and_guided(
     pipeline: str, run_cli: RunCli, run_main: RunCli, tmp_path: Path
 ) -> None:
-    trained = run_main("train-generator", pipeline, "--out", "model", "--steps", 150)
+    trained = run_main("train-generator", pipeline, "--out", "model", "--steps", 90)
     assert trained.returncode == 0, trained.stderr
-    assert "150 steps" in trained.stdout
+    assert "90 steps" in trained.stdout
 
     space = get_search_space(str(tmp_path / pipeline))
     rows = [
