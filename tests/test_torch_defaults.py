@@ -72,11 +72,11 @@ def test_fitting(defaults: None) -> None:
 def test_networks(tmp_path: Path, defaults: None) -> None:
     network = build_network(SPACE, SPACE.sample(1, seed=0)[0])
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
-    assert count_network(network, 32).macs > 0
-    assert export_network(network, 32, tmp_path / "network.onnx") <= 1e-4
+    assert count_network(network, SPACE.networks.task).macs > 0
+    assert export_network(network, SPACE.networks.task, tmp_path / "network.onnx") <= 1e-4
     for backend in ("torch", "onnxruntime"):
         settings = LatencySettings(backend, repeats=1)
-        (latency,) = measure_latencies([network], 32, settings)
+        (latency,) = measure_latencies([network], SPACE.networks.task, settings)
         assert latency.median > 0
 
 

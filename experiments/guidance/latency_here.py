@@ -33,7 +33,7 @@ def latency_here(report: Callable[[str], None]) -> ResultTable:
     generator = Generator.from_pretrained("nasbench201")
     space = generator.search_space
     column = latency_name("here")
-    settings = ProfileSettings(LatencySettings(repeats=REPEATS), space.networks.resolution)
+    settings = ProfileSettings(LatencySettings(repeats=REPEATS), space.networks.task)
     table = profile_space(
         space,
         column,

@@ -13,7 +13,7 @@ from diffusionnag.networks import (
     Group,
     TrainingSettings,
     accuracy_intervals,
-    load_task,
+    load_data,
     train_groups,
     welch_p_value,
 )
@@ -49,7 +49,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
         Group("transferred", tuple(cells[row] for row in order[:TOP])),
         Group("random", tuple(space.sample(TOP, 0))),
     )
-    task = load_task(
+    data = load_data(
         data_file(CIFAR10_TRAINING),
         space,
         test=data_file(CIFAR10_TEST),
@@ -59,7 +59,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
     accuracies = train_groups(
         space,
         groups,
-        task,
+        data,
         SETTINGS,
         SEEDS,
         KEPT,
@@ -81,10 +81,10 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
         notes=(
             f"Transferred: the best as predicted of {GENERATED} that were generated for CIFAR-10, "
             f"known by {int(encoding.present.sum())} of its images, with nothing trained on it.",
-            f"Trained on {len(task.training.labels):,} of its images at {RESOLUTION} x {RESOLUTION} "
+            f"Trained on {data.summary} at {RESOLUTION} x {RESOLUTION} "
             f"pixels for {SETTINGS.epochs} epochs (batch {SETTINGS.batch_size}, learning rate "
-            f"{SETTINGS.learning_rate:g}), {SEEDS} seed; accuracy on {len(task.held_out.labels):,} test "
-            "images.",
+            f"{SETTINGS.learning_rate:g}), {SEEDS} seed; accuracy on "
+            f"{data.held_out_summary}.",
             "Welch's t-test over cells that both groups have the same mean: "
             f"p = {welch_p_value(*accuracies):.2g}.",
         ),

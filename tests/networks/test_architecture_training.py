@@ -20,7 +20,7 @@ from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.images import Pixels
 from diffusionnag.networks import (
     Augmentation,
-    ImageTask,
+    ImageData,
     Progress,
     TrainedNetwork,
     TrainingSettings,
@@ -48,7 +48,8 @@ def stripes(count: int, seed: int) -> Pixels:
     return Pixels(values, labels)
 
 
-TASK = ImageTask(("a", "b"), stripes(40, 0), stripes(20, 1), 8)
+TRAINING, HELD_OUT = stripes(40, 0), stripes(20, 1)
+DATA = ImageData.of_pixels(("a", "b"), TRAINING, HELD_OUT, 8)
 
 
 def settings(epochs: int = 2, **others: object) -> TrainingSettings:
@@ -61,11 +62,11 @@ def weights(network: TrainedNetwork) -> torch.Tensor:
 
 def test_a_network_learns_and_is_kept(tmp_path: Path) -> None:
     trained, history = train_architecture(
-        SPACE, SPACE.parse(CELL), TASK, settings(epochs=8), tmp_path
+        SPACE, SPACE.parse(CELL), DATA, settings(epochs=8), tmp_path
     )
     assert [record.epoch for record in history] == list(range(1, 9))
     assert history[-1].loss < 0.5 * history[0].loss
-    assert history[-1].accuracy >= 90
+    assert history[-1].metrics["accuracy"] >= 90
     rows = (tmp_path / "history.csv").read_text().splitlines()
     assert rows[0] == "epoch,loss,accuracy"
     assert len(rows) == 9
@@ -73,7 +74,7 @@ def test_a_network_learns_and_is_kept(tmp_path: Path) -> None:
 
     trained.save(tmp_path / "model")
     loaded = TrainedNetwork.load(tmp_path / "model")
-    assert (loaded.classes, loaded.resolution) == (("a", "b"), 8)
+    assert (loaded.preparation["classes"], loaded.task) == (["a", "b"], DATA.task)
     assert loaded.architecture == trained.architecture
     x = torch.randn(3, 3, 8, 8)
     torch.testing.assert_close(loaded.network(x), trained.network(x), rtol=0, atol=0)
@@ -92,12 +93,12 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path: Path) -> No
         folder.mkdir()
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            train_architecture(SPACE, cell, TASK, chosen, stopped, report=stop)
+            train_architecture(SPACE, cell, DATA, chosen, stopped, report=stop)
     steps: list[int] = []
     again, history = train_architecture(
-        SPACE, cell, TASK, chosen, stopped, report=lambda progress: steps.append(progress.step)
+        SPACE, cell, DATA, chosen, stopped, report=lambda progress: steps.append(progress.step)
     )
-    undisturbed, expected = train_architecture(SPACE, cell, TASK, chosen, once)
+    undisturbed, expected = train_architecture(SPACE, cell, DATA, chosen, once)
     assert steps == [4, 5, 6]
     assert history == expected
     assert torch.equal(weights(again), weights(undisturbed))
@@ -106,12 +107,12 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path: Path) -> No
 def test_patience_ends_training_early(tmp_path: Path) -> None:
     # The held-out labels say nothing, so that accuracy does not improve for long.
     rng = np.random.default_rng(0)
-    held_out = Pixels(TASK.held_out.values, rng.integers(0, 2, 20))
-    task = ImageTask(TASK.classes, TASK.training, held_out, 8)
+    held_out = Pixels(HELD_OUT.values, rng.integers(0, 2, 20))
+    data = ImageData.of_pixels(("a", "b"), TRAINING, held_out, 8)
     chosen = settings(epochs=30, patience=2)
-    _, history = train_architecture(SPACE, SPACE.parse(CELL), task, chosen, tmp_path)
+    _, history = train_architecture(SPACE, SPACE.parse(CELL), data, chosen, tmp_path)
     assert 3 <= len(history) < 30
-    best = max(range(len(history)), key=lambda place: history[place].accuracy)
+    best = max(range(len(history)), key=lambda place: history[place].metrics["accuracy"])
     assert len(history) == best + 3
 
 
@@ -123,21 +124,21 @@ def test_an_unfinished_training_of_other_settings_or_images_is_not_continued(
 
     cell = SPACE.parse(CELL)
     with pytest.raises(KeyboardInterrupt):
-        train_architecture(SPACE, cell, TASK, settings(), tmp_path, report=stop)
-    other = ImageTask(TASK.classes, stripes(40, 9), TASK.held_out, 8)
-    for task, chosen in ((TASK, settings(seed=1)), (other, settings())):
+        train_architecture(SPACE, cell, DATA, settings(), tmp_path, report=stop)
+    other = ImageData.of_pixels(("a", "b"), stripes(40, 9), HELD_OUT, 8)
+    for data, chosen in ((DATA, settings(seed=1)), (other, settings())):
         with pytest.raises(DiffusionNAGError, match="other settings"):
-            train_architecture(SPACE, cell, task, chosen, tmp_path)
+            train_architecture(SPACE, cell, data, chosen, tmp_path)
     state = tmp_path / STATE_FILE
     state.write_bytes(state.read_bytes()[:-1])
     with pytest.raises(DiffusionNAGError, match="is damaged"):
-        train_architecture(SPACE, cell, TASK, settings(), tmp_path)
+        train_architecture(SPACE, cell, DATA, settings(), tmp_path)
 
 
 def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DiffusionNAGError, match="lower the learning rate"):
         train_architecture(
-            SPACE, SPACE.parse(CELL), TASK, settings(epochs=9, learning_rate=1e30), tmp_path
+            SPACE, SPACE.parse(CELL), DATA, settings(epochs=9, learning_rate=1e30), tmp_path
         )
 
 
@@ -152,8 +153,8 @@ def write_images(path: Path) -> Path:
         Image.fromarray(image.transpose(1, 2, 0)).save(buffer, "PNG")
         return buffer.getvalue()
 
-    encoded = [encode(image) for image in TASK.training.values]
-    table = {"image": [*encoded, b"broken"], "label": [*TASK.training.labels.tolist(), 0]}
+    encoded = [encode(image) for image in TRAINING.values]
+    table = {"image": [*encoded, b"broken"], "label": [*TRAINING.labels.tolist(), 0]}
     pq.write_table(pa.table(table), path)
     return path
 

@@ -13,7 +13,7 @@ from test_cost import DATA_SETS, OFA_NETWORKS, OFFICIAL_CELLS
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.networks import build_network, count_network
-from diffusionnag.spaces import Cost
+from diffusionnag.spaces import Cost, ImageClassification
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
 NASBENCH201 = get_search_space("nasbench201")
@@ -34,7 +34,9 @@ def test_nasbench201_counts_are_the_official_ones(cell: str) -> None:
     family = NASBENCH201.networks
     for (resolution, classes), official in zip(DATA_SETS, OFFICIAL_CELLS[cell], strict=True):
         network = build_network(NASBENCH201, architecture, classes=classes)
-        counted = count_network(network, resolution, family.convention)
+        counted = count_network(
+            network, ImageClassification(classes, resolution), family.convention
+        )
         assert tuple(in_millions(counted).values()) == official
 
 
@@ -50,7 +52,7 @@ def test_mobilenetv3_counts_are_those_of_the_authors_package(
     slots = [[f"{kernel}-{expansion}" for kernel, expansion in stage] for stage in stages]
     text = "|".join(",".join([*stage, *["none"] * (4 - len(stage))]) for stage in slots)
     network = build_network(space, space.parse(text), width=width)
-    assert count_network(network, resolution) == Cost(parameters, macs)
+    assert count_network(network, ImageClassification(1000, resolution)) == Cost(parameters, macs)
 
 
 def test_mnasnet_counts_are_those_of_the_benchmark(data_folder: Path) -> None:
@@ -60,7 +62,9 @@ def test_mnasnet_counts_are_those_of_the_benchmark(data_folder: Path) -> None:
     # The others follow from these: the analytic counts, equal to the table, are equal to networks.
     for row in rows[:: len(rows) // 12]:
         network = build_network(space, space.parse(row["arch"]))
-        counted = in_millions(count_network(network, 224, space.networks.convention))
+        counted = in_millions(
+            count_network(network, space.networks.task, space.networks.convention)
+        )
         assert np.float32(counted["params"]) == np.float32(row["params_m"])
         assert np.float32(counted["macs"]) == np.float32(row["macs_m"])
 
@@ -70,7 +74,7 @@ def test_analytic_counts_are_those_of_the_networks(space: SearchSpace) -> None:
     family = space.networks
     for architecture in space.sample(20 if space is NASBENCH201 else 6, seed=1):
         network = build_network(space, architecture)
-        counted = count_network(network, family.resolution, family.convention)
+        counted = count_network(network, family.task, family.convention)
         assert in_millions(counted).items() <= space.analytic_properties(architecture).items()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import RunCli, assert_fails
-from test_architecture_training import SPACE, TASK, settings, write_images
+from test_architecture_training import DATA, SPACE, settings, write_images
 
 from diffusionnag.execution import new_executor
 from diffusionnag.networks import Group, accuracy_intervals, read_group, train_groups, welch_p_value
@@ -42,12 +42,12 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "stopped", report=stop)
+        train_groups(SPACE, groups, DATA, settings(1), 2, tmp_path / "stopped", report=stop)
     steps: list[float] = []
     again = train_groups(
         SPACE,
         groups,
-        TASK,
+        DATA,
         settings(1),
         2,
         tmp_path / "stopped",
@@ -56,13 +56,13 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
     assert steps[0] == 1, "the first is not trained again"
     assert steps == sorted(steps)
     assert steps[-1] == 4
-    once = train_groups(SPACE, groups, TASK, settings(1), 2, tmp_path / "once")
+    once = train_groups(SPACE, groups, DATA, settings(1), 2, tmp_path / "once")
     assert [values.tolist() for values in again] == [values.tolist() for values in once]
     assert again[0].shape == (2, 2)
     elsewhere = train_groups(
         SPACE,
         groups,
-        TASK,
+        DATA,
         settings(1),
         2,
         tmp_path / "elsewhere",

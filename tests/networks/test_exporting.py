@@ -19,6 +19,7 @@ from diffusionnag.networks import (
     export_network,
     measure_latencies,
 )
+from diffusionnag.spaces import ImageClassification
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -34,7 +35,7 @@ def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
     space = get_search_space(name)
     network = build_network(space, space.parse(SMALLEST[name]), classes=5).eval()
     path = tmp_path / "network.onnx"
-    assert export_network(network, 32, path) <= 1e-4
+    assert export_network(network, ImageClassification(5, 32), path) <= 1e-4
     assert list(tmp_path.iterdir()) == [path]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape == ["batch", 3, 32, 32]
@@ -47,7 +48,7 @@ def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
 
 def test_an_exported_program_takes_any_batch(tmp_path: Path) -> None:
     network = build_network(SPACE, SPACE.parse(CELL)).eval()
-    export_network(network, 32, tmp_path / "network.pt2")
+    export_network(network, SPACE.networks.task, tmp_path / "network.pt2")
     loaded = torch.export.load(tmp_path / "network.pt2").module()
     x = torch.randn(9, 3, 32, 32)
     torch.testing.assert_close(loaded(x), network(x))
@@ -59,7 +60,7 @@ def test_a_network_that_computes_differently_when_exported_is_not_written(tmp_pa
             return x.mean((2, 3)) + (0 if torch.compiler.is_exporting() else 1)
 
     with pytest.raises(DiffusionNAGError, match="differs from PyTorch"):
-        export_network(Fickle(), 8, tmp_path / "network.pt2")
+        export_network(Fickle(), ImageClassification(3, 8), tmp_path / "network.pt2")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,7 +68,8 @@ def test_export_takes_the_weights_of_a_training(tmp_path: Path, run_main: RunCli
     cell = SPACE.parse(CELL)
     network = build_network(SPACE, cell, classes=3, seed=5)
     standard = (0.5, 0.5, 0.5)
-    trained = TrainedNetwork(SPACE, cell, network, ("a", "b", "c"), 16, standard, standard)
+    task = ImageClassification(3, 16)
+    trained = TrainedNetwork(SPACE, cell, network, task, {"mean": standard, "std": standard})
     trained.save(tmp_path / "trained")
     result = run_main("export", "nasbench201", CELL, "--weights", "trained", "--to", "network.onnx")
     assert result.returncode == 0, result.stderr
@@ -122,5 +124,7 @@ def test_wrong_requests_are_one_line(
 def test_measuring_leaves_the_number_of_threads_alone() -> None:
     before = torch.get_num_threads()
     network = build_network(SPACE, SPACE.parse(CELL))
-    measure_latencies([network], 8, LatencySettings(threads=before + 1, repeats=1))
+    measure_latencies(
+        [network], ImageClassification(10, 8), LatencySettings(threads=before + 1, repeats=1)
+    )
     assert torch.get_num_threads() == before

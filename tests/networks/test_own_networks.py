@@ -11,6 +11,7 @@ from test_architecture_training import write_images
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.networks import build_network, count_network
+from diffusionnag.spaces import ImageClassification
 
 SPACE = """
 name: columns-of-the-tests
@@ -69,7 +70,10 @@ def test_it_is_measured_exported_and_trained(
     measured = run_main("measure", name, text, "--resolution", 8, "--repeats", 2)
     assert measured.returncode == 0, measured.stderr
     built = build_network(space, space.parse(text), resolution=8)
-    assert f"params: {count_network(built, 8).parameters / 1e6:.6f} M" in measured.stdout
+    assert (
+        f"params: {count_network(built, ImageClassification(10, 8)).parameters / 1e6:.6f} M"
+        in measured.stdout
+    )
     write_images(own / "images.parquet")
     options = ("--data", "images.parquet", "--resolution", 8, "--epochs", 1, "--batch-size", 16)
     trained = run_main("train", name, text, *options, "--out", "trained")

@@ -12,10 +12,11 @@ from conftest import RunCli, assert_fails, wait_for
 
 from diffusionnag import get_search_space
 from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space
+from diffusionnag.spaces import ImageClassification
 from diffusionnag.tables import Table, read_table
 
 SPACE = get_search_space("nasbench201")
-SETTINGS = ProfileSettings(LatencySettings(repeats=1), resolution=4)
+SETTINGS = ProfileSettings(LatencySettings(repeats=1), ImageClassification(10, 4))
 QUICK = ("--repeats", 1, "--resolution", 4)
 NAME = "nasbench201-latency_here"
 

@@ -32,6 +32,7 @@ from diffusionnag.report.page._section import Section
 from diffusionnag.search import ARCHITECTURE
 from diffusionnag.search.study import ORIGIN, SUBJECT
 from diffusionnag.search.trials import METRICS
+from diffusionnag.spaces import ImageClassification
 
 pytest.importorskip("matplotlib")
 
@@ -241,7 +242,10 @@ def test_a_trained_network_is_shown(tmp_path: Path) -> None:
     network = build_network(SPACE, cell, classes=2)
     about = About(command="diffusionnag train nasbench201", quality={"accuracy in %": 81.25})
     colour = (0.5, 0.5, 0.5)
-    TrainedNetwork(SPACE, cell, network, ("a", "b"), 32, colour, colour, about=about).save(tmp_path)
+    preparation = {"classes": ("a", "b"), "mean": colour, "std": colour}
+    TrainedNetwork(SPACE, cell, network, ImageClassification(2, 32), preparation, about).save(
+        tmp_path
+    )
     (tmp_path / "history.csv").write_text("epoch,loss,accuracy\n1,0.7,60.0\n2,0.5,81.25\n")
     page = report(tmp_path)
     assert {"diffusionnag train nasbench201", "81.25", "accuracy in %"} <= set(page.texts)

@@ -58,7 +58,7 @@ def test_a_trial_is_told_of_each_epoch(images: Path, tmp_path: Path) -> None:
     assert trial.values == [trial.intermediate_values[3]]
     assert trial.user_attrs[METRICS]["train_seconds"] > 0
     (folder,) = kept.iterdir()
-    assert json.loads((folder / "accuracy.json").read_text())["accuracy"] == trial.value
+    assert json.loads((folder / "metrics.json").read_text())["metrics"]["accuracy"] == trial.value
     again = one_trial(f"{images},{QUICK},epochs=3,out={kept}", optuna.pruners.NopPruner())
     assert (again.values, again.intermediate_values) == (trial.values, {})
 
@@ -72,7 +72,7 @@ def test_a_pruned_training_stops_and_costs_what_it_took(images: Path, tmp_path: 
     assert trial.user_attrs[METRICS]["train_seconds"] > 0
     (folder,) = kept.iterdir()
     assert not (folder / STATE_FILE).exists()
-    assert not (folder / "accuracy.json").exists()
+    assert not (folder / "metrics.json").exists()
 
 
 @pytest.mark.parametrize("name", [name for name in PRUNERS if name != "none"])

@@ -10,16 +10,19 @@ from typer.core import TyperCommand
 
 from diffusionnag.cli.options import (
     BatchSize,
+    Context,
     Cpus,
+    Data,
     Device,
     Epochs,
     ExecutorName,
     Gpus,
-    Images,
     Resolution,
     Space,
     Subset,
-    TestImages,
+    Target,
+    TestData,
+    Tokens,
     Workers,
 )
 
@@ -40,7 +43,7 @@ class TakesGroups(TyperCommand):
 
 def compare(
     space: Space,
-    data: Images,
+    data: Data,
     groups: Annotated[
         list[Path],
         typer.Option(
@@ -48,12 +51,15 @@ def compare(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the trainings.")],
-    test: TestImages = None,
+    test: TestData = None,
+    target: Target = None,
+    tokens: Tokens = "bytes",
     top: Annotated[int, typer.Option(help="Architectures of each group, the first ones.")] = 10,
     seeds: Annotated[int, typer.Option(help="Times that each is trained.")] = 3,
-    epochs: Epochs = 200,
-    batch_size: BatchSize = 256,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
     resolution: Resolution = None,
+    context: Context = None,
     subset: Subset = None,
     device: Device = "cpu",
     workers: Workers = 1,
@@ -82,9 +88,11 @@ def compare(
         Comparison,
         TrainingSettings,
         comparison_rows,
-        load_task,
+        load_data,
+        metric_title,
         read_group,
         train_groups,
+        usual_settings,
         write_comparison,
     )
     from diffusionnag.spaces import get_search_space
@@ -95,23 +103,33 @@ def compare(
     read = [read_group(path, search_space, top) for path in groups]
     if len({group.name for group in read}) < len(read):
         raise DiffusionNAGError("two files of groups have the same name; rename one")
-    settings = TrainingSettings(epochs=epochs, batch_size=batch_size)
-    settings.check()
+    asked = {"epochs": epochs, "batch_size": batch_size}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    TrainingSettings(**given).check()
     chosen = new_executor(executor, workers, cpus=cpus, gpus=gpus)
     if chosen.host is None:
         check_device(device)
     prepare_folder(out)
-    task = load_task(data, search_space, test=test, resolution=resolution, subset=subset)
-    if task.skipped:
-        messages.print(f"skipped {task.skipped:,} images that cannot be read")
+    examples = load_data(
+        data,
+        search_space,
+        test=test,
+        target=target,
+        tokens=tokens,
+        resolution=resolution,
+        context=context,
+        subset=subset,
+    )
+    if examples.skipped:
+        messages.print(f"skipped {examples.skipped:,} images that cannot be read")
     with progress_bar() as bar:
         training = bar.add_task("training", total=None, note="")
 
         accuracies = train_groups(
             search_space,
             read,
-            task,
-            settings,
+            examples,
+            usual_settings(examples.task, **given),
             seeds,
             out,
             executor=chosen,
@@ -124,9 +142,9 @@ def compare(
         {group.name: tuple(map(search_space.format, group.architectures)) for group in read},
         {group.name: accuracy for group, accuracy in zip(read, accuracies, strict=True)},
         origin(
-            data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes, "
-            f"{len(task.held_out.labels):,} held out",
+            data=f"{examples.summary}, {examples.held_out_summary}",
         ),
+        examples.metric,
     )
     write_comparison(comparison, out)
     table = Table("group", "max", "mean", "min", f"p against {escape(read[0].name)}", box=None)
@@ -134,6 +152,6 @@ def compare(
         table.add_row(*map(escape, row))
     results.print(table)
     results.print(
-        f"accuracy in % on {len(task.held_out.labels):,} held-out images: {top} architectures a "
+        f"{metric_title(comparison.metric)} on {examples.held_out_summary}: {top} architectures a "
         f"group, mean and 95 % interval over {seeds} seeds; p by Welch's t-test over architectures"
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diffusionnag.cli.options import ArchitectureText, Classes, Resolution, Space, Width
+from diffusionnag.cli.options import ArchitectureText, Classes, Context, Resolution, Space, Width
 
 if TYPE_CHECKING:
     from diffusionnag.networks import TrainedNetwork
@@ -23,6 +24,11 @@ def export(
     resolution: Resolution = None,
     width: Width = 1.0,
     classes: Classes = None,
+    context: Context = None,
+    opset: Annotated[
+        int | None,
+        typer.Option(help="Version of ONNX's operators; the exporter's own if left out."),
+    ] = None,
 ) -> None:
     """Export a network to ONNX or to PyTorch's own format, and check what the file computes."""
     from diffusionnag._packages import require_packages
@@ -34,30 +40,37 @@ def export(
         TrainedNetwork,
         build_network,
         check_export_path,
-        check_resolution,
         export_network,
+        task_of,
     )
-    from diffusionnag.spaces import get_search_space
+    from diffusionnag.spaces import ImageClassification, ImageRegression, get_search_space
 
     check_export_path(to)
     search_space = get_search_space(space)
     chosen = search_space.parse(architecture)
-    size = check_resolution(search_space, resolution)
+    task = task_of(
+        search_space, classes=classes, resolution=resolution, width=width, context=context
+    )
     if weights is None:
-        network = build_network(search_space, chosen, classes=classes, resolution=size, width=width)
+        network = build_network(search_space, chosen, task=task)
         messages.print("the weights are random; --weights takes a folder of `train`")
     else:
         trained = TrainedNetwork.load(weights, search_space)
         if trained.architecture != chosen:
             raise DiffusionNAGError(f"{weights} holds the weights of another architecture")
-        network, size = trained.network, resolution or trained.resolution
+        network, task = trained.network, trained.task
+        if resolution is not None and isinstance(task, ImageClassification | ImageRegression):
+            task = replace(task, resolution=resolution)
         messages.print(_input_of(trained), markup=False)
-    error = export_network(network, size, to)
+    error = export_network(network, task, to, opset)
     results.print(f"written to {to}; it differs from PyTorch by {error:.2g} at most", markup=False)
 
 
 def _input_of(trained: TrainedNetwork) -> str:
-    mean, std = (
-        ", ".join(f"{value:.4f}" for value in values) for values in (trained.mean, trained.std)
-    )
-    return f"images from 0 to 1 are to be standardised: mean {mean}, deviation {std}"
+    from diffusionnag.artifacts.checkpoints import CONFIG_FILE
+
+    kept = trained.preparation
+    if trained.task.inputs == "images":
+        mean, std = (", ".join(f"{value:.4f}" for value in kept[name]) for name in ("mean", "std"))
+        return f"images from 0 to 1 are to be standardised: mean {mean}, deviation {std}"
+    return f"how {trained.task.inputs} are prepared says `preparation` in its {CONFIG_FILE}"

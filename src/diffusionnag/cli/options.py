@@ -93,19 +93,37 @@ Images = Annotated[
         help="Images: a folder with one folder a class, a .parquet file, or hf:NAME:SPLIT.",
     ),
 ]
-Resolution = Annotated[int | None, typer.Option(help="Pixels; the benchmark's own if left out.")]
-Width = Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")]
-Classes = Annotated[int | None, typer.Option(help="The benchmark's own if left out.")]
-TestImages = Annotated[
-    Path | None,
-    typer.Option("--test", help="Images to test on; a tenth of the others if left out."),
+Data = Annotated[
+    str,
+    typer.Option(
+        help="What to train on. Images: a folder with one folder a class, a .parquet file, or "
+        "hf:NAME:SPLIT. Texts, rows of a table: a .csv or .parquet file, or sklearn:NAME. A text to "
+        "model: a .txt file. Your own training: fit:FILE.py:FUNCTION."
+    ),
 ]
-Subset = Annotated[int | None, typer.Option(help="Use so many images only, drawn at random.")]
-Epochs = Annotated[int, typer.Option(help="Times that each image is seen.")]
-BatchSize = Annotated[int, typer.Option(help="Images in one step.")]
+TestData = Annotated[
+    str | None, typer.Option("--test", help="What to test on; a tenth of the data if left out.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="Column of labels or numbers to be told, of a table.")
+]
+Tokens = Annotated[str, typer.Option(help="Of texts: bytes, or byte pairs learnt, bpe:SIZE.")]
+Context = Annotated[
+    int | None, typer.Option(help="Most tokens of a text; the space's own if left out.")
+]
+Resolution = Annotated[int | None, typer.Option(help="Pixels; the space's own if left out.")]
+Width = Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")]
+Classes = Annotated[int | None, typer.Option(help="The space's own if left out.")]
+Subset = Annotated[int | None, typer.Option(help="Use so many examples only, drawn at random.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Times that each example is seen; 200, or 20 if not of images.")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Examples in one step; 256, or 64 if not images.")
+]
 Backend = Annotated[str, typer.Option(help="torch or onnxruntime.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
-Batch = Annotated[int, typer.Option(help="Images at a time.")]
+Batch = Annotated[int, typer.Option(help="Inputs at a time.")]
 Repeats = Annotated[int, typer.Option(help="Times that each network is measured.")]
 NoiseAware = Annotated[
     bool, typer.Option("--noise-aware", help="Train on noised architectures (paper).")

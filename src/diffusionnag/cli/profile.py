@@ -9,6 +9,7 @@ import typer
 from diffusionnag.cli.options import (
     Backend,
     Batch,
+    Context,
     Repeats,
     Resolution,
     Seed,
@@ -32,6 +33,7 @@ def profile(
     repeats: Repeats = 50,
     resolution: Resolution = None,
     width: Width = 1.0,
+    context: Context = None,
     seed: Seed = 0,
 ) -> None:
     """Measure random networks on this machine and learn to predict latencies; run again, it resumes.
@@ -55,9 +57,9 @@ def profile(
     from diffusionnag.networks import (
         LatencySettings,
         ProfileSettings,
-        check_resolution,
         latency_name,
         profile_space,
+        task_of,
     )
     from diffusionnag.networks.profiling import TABLE_FILE
     from diffusionnag.predictors import (
@@ -71,8 +73,8 @@ def profile(
     from diffusionnag.tables import clean_measurements
 
     search_space = get_search_space(space)
-    size = check_resolution(search_space, resolution)
-    settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), size, width)
+    task = task_of(search_space, resolution=resolution, width=width, context=context)
+    settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), task)
     column = latency_name(name)
     if shipped_folder(KIND, checkpoint_name(space, column)):
         raise DiffusionNAGError(f"{column} is a shipped predictor; give this one another --name")
@@ -82,7 +84,7 @@ def profile(
         )
     folder = own_folder(KIND, checkpoint_name(space, column))
     with progress_bar() as bar:
-        task = bar.add_task("measuring", total=count, note="")
+        measuring = bar.add_task("measuring", total=count, note="")
         table = profile_space(
             search_space,
             column,
@@ -90,18 +92,18 @@ def profile(
             folder,
             settings,
             seed=seed,
-            report=lambda done, total: bar.update(task, completed=done, total=total),
+            report=lambda done, total: bar.update(measuring, completed=done, total=total),
         )
         measured = clean_measurements(table, search_space, column)
         parts = held_out_parts(len(measured.values), FOLDS, seed)
-        bar.reset(task, description="fitting", total=len(parts) + 1)
+        bar.reset(measuring, description="fitting", total=len(parts) + 1)
         predictor, _ = fit_judged(
             search_space,
             column,
             measured,
             parts,
             seed=seed,
-            report=lambda done, note: bar.update(task, completed=done, note=note),
+            report=lambda done, note: bar.update(measuring, completed=done, note=note),
         )
     predictor.about = origin(
         data=f"{len(measured.values)} random architectures, measured on this machine",

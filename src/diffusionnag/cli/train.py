@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from diffusionnag.cli.options import (
     ArchitectureText,
     BatchSize,
+    Context,
+    Data,
     Device,
     Epochs,
-    Images,
     Resolution,
     Seed,
     Space,
     Subset,
-    TestImages,
+    Target,
+    TestData,
+    Tokens,
     Width,
 )
 
@@ -25,20 +28,29 @@ from diffusionnag.cli.options import (
 def train(
     space: Space,
     architecture: ArchitectureText,
-    data: Images,
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the trained network.")],
-    test: TestImages = None,
-    epochs: Epochs = 200,
-    batch_size: BatchSize = 256,
-    learning_rate: Annotated[float, typer.Option(help="At first; it falls to 0.")] = 0.1,
+    test: TestData = None,
+    target: Target = None,
+    tokens: Tokens = "bytes",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="At first; it falls to 0. 0.1, or 0.001 if the data are no images."),
+    ] = None,
+    optimiser: Annotated[
+        str | None, typer.Option(help="sgd (images, if left out) or adamw (all others).")
+    ] = None,
     label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
     cutout: Annotated[int, typer.Option(help="Side of a blanked square, in pixels.")] = 0,
     mixup: Annotated[float, typer.Option(help="Beta parameter of blending two images.")] = 0.0,
     randaugment: Annotated[int, typer.Option(help="Strength of random changes, up to 30.")] = 0,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better accuracy.")
+        int | None, typer.Option(help="Stop after so many epochs without a better metric.")
     ] = None,
     resolution: Resolution = None,
+    context: Context = None,
     width: Width = 1.0,
     subset: Subset = None,
     seed: Seed = 0,
@@ -60,72 +72,81 @@ def train(
         Augmentation,
         Progress,
         TrainingSettings,
-        check_resolution,
-        check_width,
-        load_task,
+        load_data,
+        metric_title,
+        metrics_text,
+        task_of,
         train_architecture,
+        usual_settings,
     )
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
-    check_resolution(search_space, resolution)
-    check_width(search_space, width)
+    task_of(search_space, resolution=resolution, width=width, context=context)
     chosen = search_space.parse(architecture)
-    settings = TrainingSettings(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        label_smoothing=label_smoothing,
-        patience=patience,
-        augmentation=Augmentation(cutout, mixup, randaugment),
-        seed=check_seed(seed),
-    )
-    settings.check()
+    asked = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimiser": optimiser,
+        "label_smoothing": label_smoothing,
+        "patience": patience,
+        "augmentation": Augmentation(cutout, mixup, randaugment),
+        "seed": check_seed(seed),
+    }
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    TrainingSettings(**given).check()
     check_devices(device, devices)
     prepare_folder(out)
     if (out / CONFIG_FILE).exists():
         raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
     with progress_bar() as bar:
-        decoding = bar.add_task("decoding images", total=None, note="")
-        task = load_task(
+        reading = bar.add_task("reading the data", total=None, note="")
+        examples = load_data(
             data,
             search_space,
             test=test,
+            target=target,
+            tokens=tokens,
             resolution=resolution,
+            width=width,
+            context=context,
             subset=subset,
             seed=seed,
-            report=lambda done, total: bar.update(decoding, completed=done, total=total),
+            report=lambda done, total: bar.update(reading, completed=done, total=total),
         )
-        bar.remove_task(decoding)
-        if task.skipped:
-            messages.print(f"skipped {task.skipped:,} images that cannot be read")
+        bar.remove_task(reading)
+        if examples.skipped:
+            messages.print(f"skipped {examples.skipped:,} images that cannot be read")
         training = bar.add_task("training", total=None, note="")
 
         def report(progress: Progress) -> None:
             last = progress.last
-            note = f"loss {last.loss:.3f}, accuracy {last.accuracy:.2f} %" if last else ""
+            note = f"loss {last.loss:.3f}, {metrics_text(last.metrics)}" if last else ""
             bar.update(training, completed=progress.step, total=progress.steps, note=note)
 
         trained, history = train_architecture(
             search_space,
             chosen,
-            task,
-            settings,
+            examples,
+            usual_settings(examples.task, **given),
             out,
-            width=width,
             device=device,
             devices=devices,
             report=report,
         )
     last = history[-1]
     trained.about = origin(
-        data=f"{len(task.training.labels):,} images of {len(task.classes):,} classes",
-        quality={f"accuracy in % on {len(task.held_out.labels):,} held-out images": last.accuracy},
+        data=examples.summary,
+        quality={
+            f"{metric_title(name)} on {examples.held_out_summary}": value
+            for name, value in last.metrics.items()
+        },
     )
     trained.save(out)
     (out / STATE_FILE).unlink(missing_ok=True)
     results.print(
-        f"{last.epoch} epochs: loss {last.loss:.4f}, accuracy {last.accuracy:.2f} % on "
-        f"{len(task.held_out.labels):,} held-out images"
+        f"{last.epoch} epochs: loss {last.loss:.4f}, {metrics_text(last.metrics)} on "
+        f"{examples.held_out_summary}"
     )
     messages.print(f"saved in {out}", markup=False)

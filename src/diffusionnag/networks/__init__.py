@@ -1,9 +1,9 @@
 """From an architecture to a network of PyTorch: building, counting, training, exporting, measuring."""
 
 from diffusionnag.networks._history import HISTORY_FILE, EpochResult
-from diffusionnag.networks.architecture_training import kept_accuracy, train_architecture
+from diffusionnag.networks.architecture_training import kept_metrics, train_architecture
 from diffusionnag.networks.augmentation import Augmentation
-from diffusionnag.networks.building import build_network, check_resolution, check_width
+from diffusionnag.networks.building import build_network, require_networks, task_of
 from diffusionnag.networks.comparison import Group, read_group, train_groups
 from diffusionnag.networks.comparison_result import (
     COMPARISON_FILE,
@@ -14,13 +14,24 @@ from diffusionnag.networks.comparison_result import (
     welch_p_value,
     write_comparison,
 )
-from diffusionnag.networks.counting import count_network
+from diffusionnag.networks.counting import (
+    buildable,
+    count_network,
+    count_properties,
+    counted_names,
+)
 from diffusionnag.networks.exporting import check_export_path, export_network
-from diffusionnag.networks.image_task import ImageTask, load_task
 from diffusionnag.networks.latency import Latency, LatencySettings, measure_latencies, peak_memory
+from diffusionnag.networks.metric_words import metric_title, metric_unit, metrics_text
 from diffusionnag.networks.profiling import ProfileSettings, latency_name, profile_space
+from diffusionnag.networks.tasks import ImageData, OwnFit, TaskData, load_data, metric_of
 from diffusionnag.networks.trained_network import TrainedNetwork
-from diffusionnag.networks.training_loop import Progress, TrainingSettings, train_network
+from diffusionnag.networks.training_loop import (
+    Progress,
+    TrainingSettings,
+    train_network,
+    usual_settings,
+)
 
 __all__ = [
     "COMPARISON_FILE",
@@ -29,32 +40,42 @@ __all__ = [
     "Comparison",
     "EpochResult",
     "Group",
-    "ImageTask",
+    "ImageData",
     "Latency",
     "LatencySettings",
+    "OwnFit",
     "ProfileSettings",
     "Progress",
+    "TaskData",
     "TrainedNetwork",
     "TrainingSettings",
     "accuracy_intervals",
     "build_network",
+    "buildable",
     "check_export_path",
-    "check_resolution",
-    "check_width",
     "comparison_rows",
     "count_network",
+    "count_properties",
+    "counted_names",
     "export_network",
-    "kept_accuracy",
+    "kept_metrics",
     "latency_name",
-    "load_task",
+    "load_data",
     "measure_latencies",
+    "metric_of",
+    "metric_title",
+    "metric_unit",
+    "metrics_text",
     "peak_memory",
     "profile_space",
     "read_comparison",
     "read_group",
+    "require_networks",
+    "task_of",
     "train_architecture",
     "train_groups",
     "train_network",
+    "usual_settings",
     "welch_p_value",
     "write_comparison",
 ]

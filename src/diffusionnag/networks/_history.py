@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffusionnag._files import write_atomically
@@ -16,11 +16,11 @@ TENSORBOARD_FOLDER = "tensorboard"
 
 @dataclass(frozen=True)
 class EpochResult:
-    """An epoch, counted from 1: mean training loss, and accuracy in % on held-out images."""
+    """An epoch, counted from 1: mean training loss, and metrics on held-out examples by name."""
 
     epoch: int
     loss: float
-    accuracy: float
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 def write_history(folder: Path, history: Sequence[EpochResult]) -> None:
@@ -31,7 +31,7 @@ def write_history(folder: Path, history: Sequence[EpochResult]) -> None:
         write_atomically(folder / HISTORY_FILE) as temporary,
         temporary.open("w", newline="") as file,
     ):
-        rows = list(map(asdict, history))
+        rows = [{"epoch": each.epoch, "loss": each.loss, **each.metrics} for each in history]
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -39,4 +39,5 @@ def write_history(folder: Path, history: Sequence[EpochResult]) -> None:
     # What a killed run wrote of this epoch or of later ones is no longer shown.
     with SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=last.epoch) as board:
         board.add_scalar("loss/training", last.loss, last.epoch)
-        board.add_scalar("accuracy/held out", last.accuracy, last.epoch)
+        for name, value in last.metrics.items():
+            board.add_scalar(f"{name}/held out", value, last.epoch)

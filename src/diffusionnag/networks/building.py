@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from diffusionnag._devices import torch_defaults
 from diffusionnag._memory import check_fits
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.spaces import Architecture, ImageClassification, SearchSpace
+from diffusionnag.spaces import Architecture, SearchSpace, Task
 
 
 @torch_defaults()
@@ -17,6 +19,7 @@ def build_network(
     space: SearchSpace,
     architecture: Architecture,
     *,
+    task: Task | None = None,
     classes: int | None = None,
     resolution: int | None = None,
     width: float = 1.0,
@@ -24,23 +27,32 @@ def build_network(
 ) -> nn.Module:
     """Return the network of an architecture, freshly initialised, in training mode.
 
-    It takes images `batch x 3 x resolution x resolution` and returns logits `batch x classes`;
-    resolution and classes are those of the space's benchmark if left out. `width`, of MobileNetV3
-    only, is 1.0 or 1.2. Raises DiffusionNAGError for an invalid architecture, a space whose
-    networks cannot be built, and impossible settings.
+    It takes and returns what `task` says, the space's own if left out; `classes`, `resolution` and
+    `width` replace a part of that. Raises DiffusionNAGError for an invalid architecture, a space
+    whose networks cannot be built, impossible settings, and a builder that fails.
     """
-    require_networks(space)
-    count = space.networks.classes if classes is None else classes
-    if count < 1:
-        raise DiffusionNAGError(f"a network of {count} classes cannot be built; at least 1")
+    task = task or task_of(space, classes=classes, resolution=resolution, width=width)
     validity = space.is_valid(architecture)
     if not validity:
         raise DiffusionNAGError(f"the architecture is not valid: {validity.reason}")
-    size = check_resolution(space, resolution)
-    task = ImageClassification(count, size, check_width(space, width))
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
-        network = _built(space, architecture, task)
+        return construct(space, architecture, task)
+
+
+def construct(space: SearchSpace, architecture: Architecture, task: Task) -> nn.Module:
+    """Return what a space's builder makes of an architecture, on torch's default device.
+
+    Raises DiffusionNAGError, naming the architecture, where the builder fails or returns no module.
+    """
+    require_networks(space)
+    try:
+        network: object = space.build_network(architecture, task)
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"the network of {space.format(architecture)} cannot be built: {type(error).__name__}: "
+            f"{error}"
+        ) from error
     if not isinstance(network, nn.Module):
         raise DiffusionNAGError(
             f"`build_network` of {space.name} returned {type(network).__name__}, no torch module, for "
@@ -49,14 +61,37 @@ def build_network(
     return network
 
 
-def _built(space: SearchSpace, architecture: Architecture, task: ImageClassification) -> object:
-    try:
-        return space.build_network(architecture, task)
-    except Exception as error:  # whatever the user's own code raises
-        raise DiffusionNAGError(
-            f"the network of {space.format(architecture)} cannot be built: {type(error).__name__}: "
-            f"{error}"
-        ) from error
+def task_of(
+    space: SearchSpace,
+    *,
+    classes: int | None = None,
+    resolution: int | None = None,
+    width: float = 1.0,
+    context: int | None = None,
+) -> Task:
+    """Return the task of a space's networks, with another number of something where one is given.
+
+    Raises DiffusionNAGError for a space whose networks cannot be built, a number that its task does
+    not have, and one that is too small or too large.
+    """
+    require_networks(space)
+    task = space.networks.task
+    _check_width(space, width)
+    asked = {"classes": classes, "resolution": resolution, "context": context}
+    given = {name: value for name, value in asked.items() if value is not None}
+    known = {field.name for field in fields(task)}  # type: ignore[arg-type]
+    for name, value in given.items():
+        if name not in known:
+            raise DiffusionNAGError(
+                f"networks of {space.name} take {task.inputs}: no {name} to choose"
+            )
+        if value < 1:
+            raise DiffusionNAGError(f"a network of {value} {name} cannot be built; at least 1")
+    if "resolution" in given:
+        _check_resolution(space, given["resolution"])
+    if width != 1.0:
+        given["width"] = width  # type: ignore[assignment]
+    return replace(task, **given)  # type: ignore[type-var]
 
 
 def require_networks(space: SearchSpace) -> None:
@@ -67,28 +102,39 @@ def require_networks(space: SearchSpace) -> None:
         )
 
 
-def check_resolution(space: SearchSpace, resolution: int | None) -> int:
-    """Return a resolution in pixels, the benchmark's own if it is None.
+def random_inputs(task: Task, batch: int, rng: torch.Generator | None = None) -> Tensor:
+    """Return inputs that a network for a task takes: normal numbers, or tokens from 1 on."""
+    shape = (batch, *task.input_shape)
+    if task.vocabulary:
+        return torch.randint(1, task.vocabulary, shape, generator=rng)
+    return torch.randn(shape, generator=rng)
 
-    Raises DiffusionNAGError for one that is too small or too large, and for a space whose networks
-    cannot be built.
-    """
-    require_networks(space)
-    family = space.networks
-    if resolution is None:
-        return family.resolution
-    if resolution < family.smallest:
+
+def check_outputs(outputs: object, task: Task, batch: int) -> None:
+    """Raise DiffusionNAGError unless a network's outputs are what its task says."""
+    expected = (batch, *task.output_shape)
+    if not isinstance(outputs, Tensor):
         raise DiffusionNAGError(
-            f"{space.name} networks need images of {family.smallest} pixels at least, not {resolution}"
+            f"the network returns {type(outputs).__name__}; it should be a tensor of {list(expected)}"
+        )
+    if tuple(outputs.shape) != expected:
+        raise DiffusionNAGError(
+            f"the network returns {list(outputs.shape)} for {batch} inputs; it should be "
+            f"{list(expected)}"
+        )
+
+
+def _check_resolution(space: SearchSpace, resolution: int) -> None:
+    smallest = space.networks.smallest
+    if resolution < smallest:
+        raise DiffusionNAGError(
+            f"{space.name} networks need images of {smallest} pixels at least, not {resolution}"
         )
     check_fits(f"an image of {resolution:,} pixels", 3 * 4 * resolution**2)
-    return resolution
 
 
-def check_width(space: SearchSpace, width: float) -> float:
-    """Return a factor on the channels; raises DiffusionNAGError for one the space does not have."""
+def _check_width(space: SearchSpace, width: float) -> None:
     known = space.networks.widths
     if width not in known:
         has = " and ".join(map(str, known))
         raise DiffusionNAGError(f"no {space.name} networks of width {width:g}; there is {has}")
-    return width

@@ -12,8 +12,8 @@ from diffusionnag._memory import check_fits
 from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor
-from diffusionnag.networks.architecture_training import kept_accuracy
-from diffusionnag.networks.image_task import ImageTask
+from diffusionnag.networks.architecture_training import kept_metrics
+from diffusionnag.networks.tasks import OwnFit, TaskData
 from diffusionnag.networks.training_loop import Progress, TrainingSettings
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -46,30 +46,31 @@ class Trainings:
 
     space: SearchSpace
     architectures: tuple[Architecture, ...]
-    task: ImageTask
+    data: TaskData | OwnFit
     settings: TrainingSettings
     folder: Path
     device: str = "cpu"
     report: Callable[[Progress], None] | None = None
 
     def __call__(self, which: tuple[int, int]) -> float:
-        """Return the accuracy in % of an architecture, by its number, with a seed."""
+        """Return the metric of an architecture, by its number, with a seed."""
         number, seed = which
-        return kept_accuracy(
+        metrics = kept_metrics(
             self.space,
             self.architectures[number],
-            self.task,
+            self.data,
             replace(self.settings, seed=seed),
             self.folder / f"{number}-seed{seed}",
             device=self.device,
             report=self.report or (lambda progress: None),
         )
+        return metrics[self.data.metric]
 
 
 def train_groups(
     space: SearchSpace,
     groups: Sequence[Group],
-    task: ImageTask,
+    data: TaskData | OwnFit,
     settings: TrainingSettings,
     seeds: int,
     folder: Path,
@@ -78,7 +79,7 @@ def train_groups(
     device: str = "cpu",
     report: Callable[[float, int], None] = lambda done, total: None,
 ) -> list[np.ndarray]:
-    """Train each architecture with each seed; return accuracies in %, `architectures x seeds`.
+    """Train each architecture with each seed; return the task's metric, `architectures x seeds`.
 
     An architecture that several groups hold is trained once. Each training has a folder below
     `folder`, and a later call resumes those that are not finished. Without an `executor` they run in
@@ -91,17 +92,17 @@ def train_groups(
     )
     check_fits(f"{len(distinct):,} architectures with {seeds:,} seeds", 100 * len(distinct) * seeds)
     pairs = [(number, seed) for number in range(len(distinct)) for seed in range(seeds)]
-    accuracies = np.zeros((len(distinct), seeds))
+    values = np.zeros((len(distinct), seeds))
     done = 0
 
     def report_share(progress: Progress) -> None:
         report(done + progress.step / progress.steps, len(pairs))
 
-    trainings = Trainings(space, distinct, task, settings, folder.resolve(), device)
+    trainings = Trainings(space, distinct, data, settings, folder.resolve(), device)
     if isinstance(executor, LocalExecutor):
         trainings = replace(trainings, report=report_share)
-    for pair, accuracy in executor.map_unordered(trainings, pairs):
-        accuracies[pair] = accuracy
+    for pair, value in executor.map_unordered(trainings, pairs):
+        values[pair] = value
         done += 1
         report(done, len(pairs))
-    return [accuracies[[distinct.index(each) for each in group.architectures]] for group in groups]
+    return [values[[distinct.index(each) for each in group.architectures]] for group in groups]

@@ -1,4 +1,4 @@
-"""The accuracies that groups of architectures reached, trained alike: statistics, and their file."""
+"""The metrics that groups of architectures reached, trained alike: statistics, and their file."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ class Interval:
 class Comparison:
     """Accuracies in % of each group, `architectures x seeds`, and of what space and origin they are.
 
-    `groups` holds the groups' architectures as strings, by name.
+    `groups` holds the groups' architectures as strings, by name. The values are those of another
+    `metric` where the task has no accuracy.
     """
 
     search_space: str
     groups: dict[str, tuple[str, ...]]
     accuracies: dict[str, np.ndarray]
     about: About
+    metric: str = "accuracy"
 
 
 def accuracy_intervals(accuracies: np.ndarray) -> tuple[Interval, Interval, Interval]:
@@ -83,6 +85,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         "search_space": comparison.search_space,
         "groups": comparison.groups,
         "accuracies": accuracies,
+        "metric": comparison.metric,
         "about": asdict(comparison.about),
     }
     with write_atomically(folder / COMPARISON_FILE) as temporary:
@@ -97,9 +100,10 @@ def read_comparison(path: Path) -> Comparison:
         accuracies = {name: np.array(kept["accuracies"][name], dtype=float) for name in groups}
         about = from_json(About, kept["about"], "about")
         search_space = str(kept["search_space"])
+        metric = str(kept.get("metric", "accuracy"))
     except (ValueError, KeyError, TypeError, AttributeError, DiffusionNAGError) as error:
         raise DiffusionNAGError(f"{path} is damaged; run the comparison again") from error
     fitting = (each.ndim == 2 and len(each) == len(groups[n]) for n, each in accuracies.items())
     if not groups or not all(fitting) or not all(each.size for each in accuracies.values()):
         raise DiffusionNAGError(f"{path} is damaged; run the comparison again")
-    return Comparison(search_space, groups, accuracies, about)
+    return Comparison(search_space, groups, accuracies, about, metric)

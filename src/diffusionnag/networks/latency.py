@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import tempfile
@@ -18,7 +19,9 @@ from torch import nn
 from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.networks.building import random_inputs
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
+from diffusionnag.spaces import Task
 
 BACKENDS = ("torch", "onnxruntime")
 WARM_UP = 10
@@ -36,7 +39,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class LatencySettings:
-    """What runs a network on the CPU, on how many images at a time, and how often it is timed."""
+    """What runs a network on the CPU, on how many inputs at a time, and how often it is timed."""
 
     backend: str = "torch"
     threads: int = 1
@@ -58,7 +61,7 @@ class LatencySettings:
 
 @torch_defaults()
 def measure_latencies(
-    networks: Sequence[nn.Module], resolution: int, settings: LatencySettings
+    networks: Sequence[nn.Module], task: Task, settings: LatencySettings
 ) -> list[Latency]:
     """Return the latency of each network on the CPU, after ten runs to warm up.
 
@@ -66,14 +69,16 @@ def measure_latencies(
     DiffusionNAGError as `LatencySettings.check` does.
     """
     settings.check()
-    pixels = 3 * resolution**2
-    check_fits(f"a batch of {settings.batch:,} images", 4 * pixels * settings.batch)
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(settings.batch, 3, resolution, resolution, generator=rng)
+    size = 8 if task.vocabulary else 4
+    check_fits(
+        f"a batch of {settings.batch:,} {task.inputs}",
+        size * math.prod(task.input_shape) * settings.batch,
+    )
+    x = random_inputs(task, settings.batch, torch.Generator().manual_seed(0))
     with ExitStack() as stack, torch.inference_mode():
         stack.enter_context(torch_threads(settings.threads))
         runs = [
-            stack.enter_context(_runner(network.cpu().eval(), resolution, settings))
+            stack.enter_context(_runner(network.cpu().eval(), task, settings))
             for network in networks
         ]
         milliseconds = np.empty((WARM_UP + settings.repeats, len(runs)))
@@ -87,14 +92,14 @@ def measure_latencies(
 
 @contextmanager
 def _runner(
-    network: nn.Module, resolution: int, settings: LatencySettings
+    network: nn.Module, task: Task, settings: LatencySettings
 ) -> Iterator[Callable[[torch.Tensor], object]]:
     if settings.backend == "torch":
         yield network
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        export_network(network, resolution, path)
+        export_network(network, task, path)
         session = onnx_session(path, settings.threads)
         yield lambda x: run_session(session, x)
 

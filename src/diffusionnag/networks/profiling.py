@@ -15,9 +15,10 @@ import torch
 from diffusionnag._files import prepare_folder, read_json, write_atomically
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.networks.building import build_network, check_resolution, check_width
+from diffusionnag.networks.building import build_network, require_networks
+from diffusionnag.networks.counting import buildable, counted_names
 from diffusionnag.networks.latency import LatencySettings, measure_latencies
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json
 from diffusionnag.tables.table import Table, read_table, write_table
 
 TABLE_FILE = "latencies.parquet"
@@ -29,11 +30,10 @@ COMPARED = 101
 
 @dataclass(frozen=True)
 class ProfileSettings:
-    """What is measured: networks of so many pixels and of this width, each as `latency` says."""
+    """What is measured: networks for a task, each as `latency` says."""
 
     latency: LatencySettings
-    resolution: int
-    width: float = 1.0
+    task: Task
 
 
 def latency_name(name: str) -> str:
@@ -54,18 +54,21 @@ def measure_beside_reference(
     The reference is the same one in every call, so that other work on the machine shows.
     """
     networks = [
-        build_network(space, each, resolution=settings.resolution, width=settings.width)
-        for each in (architecture, _reference(space))
+        build_network(space, each, task=settings.task) for each in (architecture, _reference(space))
     ]
-    own, reference = measure_latencies(networks, settings.resolution, settings.latency)
+    own, reference = measure_latencies(networks, settings.task, settings.latency)
     return own.median, reference.median
 
 
 @functools.cache
 def _reference(space: SearchSpace) -> Architecture:
     drawn = space.sample(COMPARED, 0)
-    drawn.sort(key=lambda architecture: space.analytic_properties(architecture).get("macs", 0.0))
-    return drawn[COMPARED // 2]
+    if counted_names(space):
+        drawn, costs = buildable(space, drawn)
+        macs = costs["macs"]
+    else:
+        macs = [space.analytic_properties(architecture)["macs"] for architecture in drawn]
+    return drawn[int(np.argsort(macs, kind="stable")[len(drawn) // 2])]
 
 
 def profile_space(
@@ -87,14 +90,21 @@ def profile_space(
     folder that holds a profile of other settings or of another machine.
     """
     settings.latency.check()
-    check_resolution(space, settings.resolution)
-    check_width(space, settings.width)
+    require_networks(space)
     if not 1 <= count <= space.size:
         raise DiffusionNAGError(
             f"cannot measure {count} architectures; ask for 1 to all {space.size} of {space.name}"
         )
     prepare_folder(folder)
-    _check_identity(folder, {"search_space": space.name, "column": column, **asdict(settings)})
+    _check_identity(
+        folder,
+        {
+            "search_space": space.name,
+            "column": column,
+            "latency": asdict(settings.latency),
+            "task": task_as_json(settings.task),
+        },
+    )
     path, rows = folder / TABLE_FILE, dict[Architecture, tuple[float, float]]()
     if path.exists():
         table = read_table(path)

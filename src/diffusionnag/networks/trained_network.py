@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -17,55 +18,51 @@ from diffusionnag.artifacts.checkpoints import (
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.networks.building import build_network
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json, task_from_json
 
 KIND = "network"
 
 
 @dataclass
 class TrainedNetwork:
-    """A network with its weights, and what images it takes.
+    """A network with its weights, what it takes and returns, and how inputs are prepared.
 
-    Images are RGB from 0 to 1, `resolution` pixels high and wide, minus `mean`, over `std`, each
-    three numbers. `classes` are the names of the classes that it tells apart.
+    The `preparation` of images is RGB from 0 to 1, minus `mean`, over `std`, each three numbers; of a
+    table its `numbers` (mean and deviation of each column) and `categories`; of texts their `tokens`.
+    `classes` are the names of those told apart; a number told is times `target_std`, plus
+    `target_mean`.
     """
 
     space: SearchSpace
     architecture: Architecture
     network: nn.Module
-    classes: tuple[str, ...]
-    resolution: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    width: float = 1.0
+    task: Task
+    preparation: dict[str, Any]
     about: About = field(default_factory=About)
 
     def save(self, folder: Path) -> None:
         """Write the network with its card; raises EnvironmentFailureError where that fails."""
         text = self.space.format(self.architecture)
+        task = task_as_json(self.task)
         config = {
             "kind": KIND,
             "search_space": self.space.name,
             "nodes": list(self.space.nodes),
             "operations": list(self.space.operations),
             "architecture": text,
-            "classes": list(self.classes),
-            "resolution": self.resolution,
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "width": self.width,
+            "task": task,
+            "preparation": self.preparation,
             "about": asdict(self.about),
         }
         card = model_card(
             title=f"A {self.space.name} network",
-            summary=f"Tells {len(self.classes):,} classes of images apart.",
+            summary=f"Trained for {self.task.kind.replace('_', ' ')}.",
             usage="from diffusionnag.networks import TrainedNetwork\n\n"
             f'network = TrainedNetwork.load("{folder.name}").network',
             facts={
                 "search space": self.space.name,
                 "architecture": f"`{text}`".replace("|", "\\|"),
-                "resolution": self.resolution,
-                "width": self.width,
+                **{name.replace("_", " "): value for name, value in task.items() if name != "kind"},
             },
             about=self.about,
         )
@@ -81,25 +78,9 @@ class TrainedNetwork:
         config, space = open_checkpoint(Path(folder), KIND, search_space)
         with building(Path(folder)):
             text = from_json(str, config["architecture"], "architecture")
-            classes = from_json(tuple[str, ...], config["classes"], "classes")
-            mean, std = (
-                from_json(tuple[float, ...], config[name], name) for name in ("mean", "std")
-            )
-            resolution = from_json(int, config["resolution"], "resolution")
-            width = from_json(float, config["width"], "width")
+            preparation = from_json(dict[str, Any], config["preparation"], "preparation")
+            task = task_from_json(from_json(dict[str, Any], config["task"], "task"))
             architecture = space.parse(text)
-            network = build_network(
-                space, architecture, classes=len(classes), resolution=resolution, width=width
-            )
+            network = build_network(space, architecture, task=task)
             network.load_state_dict(read_weights(Path(folder), config))
-        return cls(
-            space,
-            architecture,
-            network.eval(),
-            classes,
-            resolution,
-            mean,
-            std,
-            width,
-            config["about"],
-        )
+        return cls(space, architecture, network.eval(), task, preparation, config["about"])

@@ -1,4 +1,4 @@
-"""Training a network on images: resumable, repeatable, on CPU or GPUs by Lightning Fabric."""
+"""Training a network on data of any kind: resumable, repeatable, on CPU or GPUs by Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from diffusionnag._devices import torch_defaults
 from diffusionnag.artifacts.training_state import (
@@ -24,26 +23,25 @@ from diffusionnag.artifacts.training_state import (
     write_state,
 )
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.images import Pixels
 from diffusionnag.networks._history import EpochResult, write_history
-from diffusionnag.networks.augmentation import Augmentation, augment, mixup
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from diffusionnag.networks.augmentation import Augmentation
+from diffusionnag.networks.building import check_outputs, random_inputs
+from diffusionnag.networks.tasks.task_data import TaskData
+from diffusionnag.spaces import Task, is_better
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 20.0
-EVALUATION_BATCH = 512
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How a network is trained; the defaults are the recipe of NAS-Bench-201 (200 epochs there).
 
-    Stochastic gradient descent with Nesterov momentum and a learning rate that falls to 0 along a
-    cosine. Training ends early where `patience` epochs brought no better accuracy on the held-out
-    images. Source: Dong & Yang, "NAS-Bench-201", ICLR 2020, table 1.
+    Stochastic gradient descent with Nesterov momentum, or AdamW, and a learning rate that falls to 0
+    along a cosine. Training ends early where `patience` epochs brought no better metric on what is
+    held out; the augmentation is that of images. Source: Dong & Yang, "NAS-Bench-201", ICLR 2020,
+    table 1.
     """
 
     epochs: int = 200
@@ -53,6 +51,7 @@ class TrainingSettings:
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     patience: int | None = None
+    optimiser: Literal["sgd", "adamw"] = "sgd"
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
@@ -64,12 +63,32 @@ class TrainingSettings:
                 raise DiffusionNAGError(f"the {name} is {value}; it must be at least 1")
         if not 0 < self.learning_rate < math.inf:
             raise DiffusionNAGError(f"the learning rate {self.learning_rate} is not above 0")
+        if self.optimiser not in ("sgd", "adamw"):
+            raise DiffusionNAGError(f"no optimiser {self.optimiser!r}; there are sgd and adamw")
         if not 0 <= self.label_smoothing < 1:
             raise DiffusionNAGError(f"label smoothing {self.label_smoothing} is not in [0, 1)")
         changes = self.augmentation
         mixup_fits = 0 <= changes.mixup < math.inf
         if changes.cutout < 0 or not mixup_fits or not 0 <= changes.randaugment <= 30:
             raise DiffusionNAGError("cutout and mixup are 0 or more, and RandAugment up to 30")
+
+
+def usual_settings(task: Task, **given: Any) -> TrainingSettings:
+    """Return the settings for a task, those `given` by name in place of the usual ones.
+
+    Networks on images have the recipe of NAS-Bench-201; all others have AdamW with a learning rate of
+    0.001, weight decay 0.01, batches of 64 and 20 epochs. What is None counts as not given.
+    """
+    usual: dict[str, Any] = {}
+    if task.inputs != "images":
+        usual = {
+            "optimiser": "adamw",
+            "learning_rate": 1e-3,
+            "weight_decay": 0.01,
+            "batch_size": 64,
+            "epochs": 20,
+        }
+    return TrainingSettings(**usual | {n: value for n, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -81,19 +100,10 @@ class Progress:
     last: EpochResult | None
 
 
-def normalisation(pixels: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each colour, on the scale from 0 to 1."""
-    values = torch.from_numpy(pixels.values)
-    colours = [values[:, number].double() / 255 for number in range(3)]
-    mean = tuple(float(colour.mean()) for colour in colours)
-    return mean, tuple(max(float(colour.std(correction=0)), 1e-3) for colour in colours)
-
-
 @torch_defaults()
 def train_network(
     network: nn.Module,
-    training: Pixels,
-    held_out: Pixels,
+    data: TaskData,
     settings: TrainingSettings,
     folder: Path,
     *,
@@ -104,12 +114,12 @@ def train_network(
 ) -> list[EpochResult]:
     """Train a network in place; return what each epoch brought.
 
-    Images are standardised by the `normalisation` of the training images. The state is kept in
-    `folder` at each epoch's end, every 20 seconds, and on Ctrl-C, together with `history.csv` and
-    TensorBoard's files in `tensorboard`; a later call resumes from it and, on a CPU, ends with the
-    very weights of an uninterrupted one. `identity` holds what else, besides the settings, two
-    runs must share. On a GPU numbers are bfloat16 where that is safe; several `devices` share each
-    batch. Raises DiffusionNAGError for a state of other settings, and a loss that is no number.
+    The state is kept in `folder` at each epoch's end, every 20 seconds, and on Ctrl-C, together with
+    `history.csv` and TensorBoard's files in `tensorboard`; a later call resumes from it and, on a
+    CPU, ends with the very weights of an uninterrupted one. `identity` holds what else, besides the
+    settings, two runs must share. On a GPU numbers are bfloat16 where that is safe; several `devices`
+    share each batch. Raises DiffusionNAGError for a state of other settings, a loss that is no
+    number, and outputs that are not what the task says.
     """
     from lightning_fabric import Fabric
 
@@ -121,17 +131,14 @@ def train_network(
     chosen = [int(number)] if number and kind != "cpu" else devices
     fabric = Fabric(accelerator=kind, devices=chosen, precision=precision)
     fabric.launch()
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        nesterov=True,
-    )
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise DiffusionNAGError(
+            "the network has nothing to learn: no parameter that takes a gradient"
+        )
+    _check_runs(network, data.task)
+    optimiser = _new_optimiser(network, settings)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
-    mean, std = (torch.tensor(each, device=fabric.device) for each in normalisation(training))
-    classes = list(network.parameters())[-1].shape[0]
-    per_epoch = math.ceil(len(training.labels) / settings.batch_size)
+    per_epoch = math.ceil(data.count / settings.batch_size)
     steps = settings.epochs * per_epoch
     identity = {**identity, "settings": asdict(settings)}
     state, step, history = folder / STATE_FILE, 0, list[EpochResult]()
@@ -152,24 +159,15 @@ def train_network(
             counters = {"step": step, "total": total, "history": list(map(asdict, history))}
             write_state(state, tensors | optimiser_tensors(optimiser), identity, counters)
 
-    def prepare(values: Tensor) -> Tensor:
-        return (values - mean[:, None, None]) / std[:, None, None]
-
     def take_step() -> float:
         torch.manual_seed(settings.seed * 1_000_003 + step)
-        chosen = _batch(step, per_epoch, len(training.labels), settings)
+        chosen = _batch(step, per_epoch, data.count, settings)
         chosen = chosen[fabric.global_rank :: fabric.world_size]
-        images = augment(_images(training, chosen, fabric), settings.augmentation)
-        labels = torch.from_numpy(training.labels)[chosen].to(fabric.device)
-        targets = F.one_hot(labels, classes).float()
-        if settings.augmentation.mixup:
-            images, targets = mixup(images, targets, settings.augmentation.mixup)
+        inputs, targets = data.batch(chosen, settings.augmentation, fabric.device)
         for group in optimiser.param_groups:
             group["lr"] = 0.5 * settings.learning_rate * (1 + math.cos(math.pi * step / steps))
         wrapped.train()
-        loss = F.cross_entropy(
-            wrapped(prepare(images)), targets, label_smoothing=settings.label_smoothing
-        )
+        loss = data.loss(wrapped(inputs), targets, settings.label_smoothing)
         wrapped_optimiser.zero_grad()
         fabric.backward(loss)
         wrapped_optimiser.step()
@@ -178,7 +176,7 @@ def train_network(
     saved, between_steps = time.monotonic(), True
     with torch.random.fork_rng():
         try:
-            while step < steps and not _is_over(history, settings.patience):
+            while step < steps and not _is_over(history, settings.patience, data.task.metric):
                 between_steps = False
                 loss = take_step()
                 if not math.isfinite(loss):
@@ -187,9 +185,10 @@ def train_network(
                     )
                 step, total = step + 1, total + loss
                 if step % per_epoch == 0:
-                    accuracy = evaluate(wrapped, held_out, fabric, prepare)
-                    epoch = step // per_epoch
-                    history.append(EpochResult(epoch, total / per_epoch, accuracy))
+                    wrapped.eval()
+                    with torch.no_grad():
+                        metrics = data.evaluate(wrapped, fabric.device)
+                    history.append(EpochResult(step // per_epoch, total / per_epoch, metrics))
                     total = 0.0
                     if fabric.is_global_zero:
                         write_history(folder, history)
@@ -206,22 +205,33 @@ def train_network(
     return history
 
 
+def _new_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    if settings.optimiser == "adamw":
+        return torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=True,
+    )
+
+
 @torch.no_grad()
-def evaluate(
-    network: nn.Module, pixels: Pixels, fabric: Fabric, prepare: Callable[[Tensor], Tensor]
-) -> float:
-    """Return the accuracy in % on images."""
-    network.eval()
-    right = 0
-    for chosen in torch.arange(len(pixels.labels)).split(EVALUATION_BATCH):
-        logits = network(prepare(_images(pixels, chosen, fabric)))
-        labels = torch.from_numpy(pixels.labels)[chosen]
-        right += int((logits.argmax(1).cpu() == labels).sum())
-    return 100.0 * right / len(pixels.labels)
-
-
-def _images(pixels: Pixels, chosen: Tensor, fabric: Fabric) -> Tensor:
-    return torch.from_numpy(pixels.values)[chosen].to(fabric.device) / 255
+def _check_runs(network: nn.Module, task: Task) -> None:
+    """Raise DiffusionNAGError unless a network takes and returns what its task says."""
+    training = network.training
+    try:
+        outputs = network.eval()(random_inputs(task, 2, torch.Generator().manual_seed(0)))
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"the network cannot run on {task.example}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        network.train(training)
+    check_outputs(outputs, task, 2)
 
 
 def _batch(step: int, per_epoch: int, count: int, settings: TrainingSettings) -> Tensor:
@@ -233,9 +243,10 @@ def _batch(step: int, per_epoch: int, count: int, settings: TrainingSettings) ->
     return order.tensor_split(per_epoch)[place]
 
 
-def _is_over(history: list[EpochResult], patience: int | None) -> bool:
+def _is_over(history: list[EpochResult], patience: int | None, metric: str) -> bool:
     """Whether the last `patience` epochs brought nothing better than those before."""
     if patience is None or len(history) <= patience:
         return False
-    accuracies = [epoch.accuracy for epoch in history]
-    return max(accuracies[-patience:]) <= max(accuracies[:-patience])
+    values = [epoch.metrics[metric] for epoch in history]
+    choose = min if is_better(metric, 0, 1) else max
+    return not is_better(metric, choose(values[-patience:]), choose(values[:-patience]))

@@ -20,7 +20,20 @@ from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
-from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import (
+    ImageClassification,
+    ImageRegression,
+    LanguageModelling,
+    OwnTask,
+    TabularClassification,
+    TabularRegression,
+    Task,
+    TextClassification,
+    is_better,
+    task_as_json,
+    task_from_json,
+)
 from diffusionnag.spaces.search_space import SearchSpace, operation_indices
 from diffusionnag.spaces.transnas import TransNAS
 from diffusionnag.spaces.units import unit
@@ -37,18 +50,28 @@ __all__ = [
     "Edges",
     "FixedNodes",
     "ImageClassification",
+    "ImageRegression",
+    "LanguageModelling",
     "NetworkFamily",
+    "OwnTask",
     "SearchSpace",
     "Stage",
+    "TabularClassification",
+    "TabularRegression",
+    "Task",
+    "TextClassification",
     "Validity",
     "Wiring",
     "declared_space",
     "fix_nodes",
     "get_search_space",
+    "is_better",
     "mend_invalid",
     "operation_indices",
     "register_search_space",
     "search_space_names",
+    "task_as_json",
+    "task_from_json",
     "unit",
 ]
 

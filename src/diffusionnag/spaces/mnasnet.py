@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import Cost, Counter, InvertedResidualShape, strided
-from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class MnasNet(SearchSpace):
     nodes = tuple(f"block{block}.{kind}" for block in range(BLOCKS) for kind in KINDS)
     operations = tuple(operation for kind in KINDS.values() for operation in kind)
     edges = tuple((i, i + 1) for i in range(BLOCKS * len(KINDS) - 1))
-    networks = NetworkFamily(224, 1000, smallest=32, convention=CONVENTION)
+    networks = NetworkFamily(ImageClassification(1000, 224), smallest=32, convention=CONVENTION)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the options of the node's kind of choice; `l4` in the sixth block alone."""
@@ -111,7 +112,7 @@ class MnasNet(SearchSpace):
             convolution_norm(shapes[-1].outputs, HEAD, 1),
             GlobalPool(),
             nn.Dropout(DROPOUT),
-            nn.Linear(HEAD, task.classes),
+            nn.Linear(HEAD, task.outputs),
         )
 
 

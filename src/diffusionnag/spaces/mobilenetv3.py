@@ -18,7 +18,8 @@ from diffusionnag.spaces.cost import (
     peak_memory,
     strided,
 )
-from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Stage(NamedTuple):
     hard_swish: bool = False
 
 
+RESOLUTION = 224
 STEM = 16
 STAGE_SHAPES = (
     Stage(24, 2),
@@ -69,7 +71,7 @@ class MobileNetV3(SearchSpace):
     nodes = tuple(f"stage{s}.layer{i}" for s in range(1, STAGES + 1) for i in range(1, SLOTS + 1))
     operations = (*LAYERS, ABSENT)
     edges = tuple((i, i + 1) for i in range(STAGES * SLOTS - 1))
-    networks = NetworkFamily(224, 1000, smallest=32, widths=(1.0, 1.2))
+    networks = NetworkFamily(ImageClassification(1000, RESOLUTION), smallest=32, widths=(1.0, 1.2))
     analytic_conditions = ("resolution",)
 
     def choices(self, node: int) -> Sequence[str]:
@@ -158,7 +160,7 @@ class MobileNetV3(SearchSpace):
 
         Raises DiffusionNAGError for a resolution that is no whole number of at least 32 pixels.
         """
-        resolution = conditions.get("resolution", self.networks.resolution)
+        resolution = conditions.get("resolution", RESOLUTION)
         if resolution != int(resolution) or resolution < self.networks.smallest:
             raise DiffusionNAGError(
                 f"a resolution of {resolution:g} is none of {self.name}: whole pixels, at least "
@@ -173,7 +175,7 @@ class MobileNetV3(SearchSpace):
         activations and of one convolution's weights (see `mobilenetv3_peak_memory`).
         """
         stages = self.stages(architecture)
-        resolution = int(self.conditions.get("resolution", self.networks.resolution))
+        resolution = int(self.conditions.get("resolution", RESOLUTION))
         cost = mobilenetv3_cost(stages, resolution=resolution)
         peak = mobilenetv3_peak_memory(stages, resolution=resolution)
         return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6, "peak_memory": peak / 1e6}
@@ -212,7 +214,7 @@ class MobileNetV3(SearchSpace):
             nn.Linear(expanded, mixed, bias=False),
             nn.Hardswish(),
             nn.Dropout(DROPOUT),
-            nn.Linear(mixed, task.classes),
+            nn.Linear(mixed, task.outputs),
         )
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import Cost, Counter, strided
-from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class NASBench201(SearchSpace):
         *((4, 7), (5, 7), (6, 7)),
     )
     blocking_operations = ("none",)
-    networks = NetworkFamily(resolution=32, classes=10, smallest=4, convention=CONVENTION)
+    networks = NetworkFamily(ImageClassification(10, 32), smallest=4, convention=CONVENTION)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the end's own operation at either end, else the five operations of an edge."""
@@ -124,7 +125,7 @@ class NASBench201(SearchSpace):
                 layers.append(Residual(block, shortcut))
                 width = outputs
             layers += [nasbench201_cell(operations, width) for _ in range(CELLS_PER_STAGE)]
-        head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.classes))
+        head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.outputs))
         return nn.Sequential(*layers, *head)
 
 

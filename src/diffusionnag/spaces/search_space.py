@@ -9,7 +9,7 @@ from abc import ABC
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from diffusionnag._memory import check_fits
 from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
-from diffusionnag.spaces.network_family import ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SearchSpace(ABC):
     blocking_operations: ClassVar[tuple[str, ...]] = ()
     """Operations that let nothing through, so that every path through their node is cut."""
     networks: ClassVar[NetworkFamily] = NetworkFamily()
-    """The setting that networks are built in if nothing else is said."""
+    """What networks are built for if nothing else is said, and how they are counted."""
     analytic_conditions: ClassVar[tuple[str, ...]] = ()
     """Names of what analytic properties depend on besides the architecture, such as `resolution`."""
     conditions: Mapping[str, float] = MappingProxyType({})
@@ -113,10 +113,11 @@ class SearchSpace(ABC):
         """
         return tuple((node,) for node in range(len(self.nodes)))
 
-    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+    def build_network(self, architecture: Architecture, task: Any) -> nn.Module:
         """Return the network of a valid architecture, freshly initialised by torch's generator.
 
-        It takes images `batch x 3 x resolution x resolution` and returns logits `batch x classes`.
+        It takes and returns what the `Task` says: `batch x *task.input_shape` goes in, and
+        `batch x *task.output_shape` comes out. A space of images may be asked for its own kind only.
         """
         raise NotImplementedError
 

@@ -10,7 +10,8 @@ from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
 from diffusionnag.spaces.cost import WEIGHTS_ONLY, Cost, strided
 from diffusionnag.spaces.nasbench201 import EDGE_OPERATIONS, KERNELS, SOURCES, NASBench201
-from diffusionnag.spaces.network_family import IMAGE_CHANNELS, ImageClassification, NetworkFamily
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TransNAS(SearchSpace):
     operations = ("input", *CELL_OPERATIONS, "output")
     edges = NASBench201.edges
     blocking_operations = NASBench201.blocking_operations
-    networks = NetworkFamily(resolution=RESOLUTION, classes=OBJECT_CLASSES, smallest=32)
+    networks = NetworkFamily(ImageClassification(OBJECT_CLASSES, RESOLUTION), smallest=32)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the end's own operation at either end, else the four operations of an edge."""
@@ -85,7 +86,7 @@ class TransNAS(SearchSpace):
         for inputs, outputs, stride in _cells():
             layers.append(_cell(operations, inputs, outputs, stride))
             width = outputs
-        return nn.Sequential(*layers, GlobalPool(), nn.Linear(width, task.classes))
+        return nn.Sequential(*layers, GlobalPool(), nn.Linear(width, task.outputs))
 
 
 def _cells() -> Iterator[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from diffusionnag.networks import metric_title, metric_unit
 from diffusionnag.report.curves_plot import plot_curves
 from diffusionnag.report.page._pictures import (
     Picture,
@@ -37,7 +38,7 @@ def model_section(entry: Model, anchor: str, own: SearchSpace | None) -> Section
         asked=asked_for(entry.about, **stated),
         command=entry.about.command,
         figures=tuple((name, number(value)) for name, value in entry.about.quality.items()),
-        plots=(_course(entry),) if len(entry.accuracy) > 1 else (),
+        plots=(_course(entry),) if len(entry.course) > 1 else (),
         headline=", ".join(f"{name} {number(value)}" for name, value in quality[:1]),
         next_step=USES.get(entry.kind, "").format(name=entry.name),
         drawn="What it looks like",
@@ -46,16 +47,18 @@ def model_section(entry: Model, anchor: str, own: SearchSpace | None) -> Section
 
 
 def _course(entry: Model) -> Picture:
-    panel = {"held-out images": (entry.accuracy, np.zeros(len(entry.accuracy)))}
+    course, title = entry.course, metric_title(entry.metric)
+    name, unit = entry.metric.replace("_", " "), metric_unit(entry.metric)
+    panel = {"held out": (course, np.zeros(len(course)))}
     draw = partial(
         plot_curves,
         {"": panel},
         xlabel="epochs",
-        ylabel="accuracy in %",
+        ylabel=title,
         title=f"Training of a {entry.search_space} network",
-        caption=f"accuracy after each of {len(entry.accuracy):,} epochs",
+        caption=f"{name} after each of {len(course):,} epochs",
     )
-    alt = f"Accuracy over {len(entry.accuracy):,} epochs, {number(entry.accuracy[-1])} % in the end"
+    alt = f"{name.capitalize()} over {len(course):,} epochs, {number(course[-1])}{unit} in the end"
     return draw_inline(draw, alt)
 
 

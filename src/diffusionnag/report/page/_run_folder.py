@@ -29,8 +29,8 @@ ARCHITECTURES, STUDIES = (".jsonl",), (".db", ".sqlite", ".sqlite3", ".log")
 class Model:
     """A model folder: what it is, where it came from, and how it was trained.
 
-    `subject` is what it predicts, or the architecture of a network; `accuracy` is that of each
-    epoch in %, empty for a model that is no network.
+    `subject` is what it predicts, or the architecture of a network; `course` has the `metric` of a
+    network after each epoch, and is empty for a model that is none.
     """
 
     name: str
@@ -38,7 +38,8 @@ class Model:
     search_space: str
     subject: str
     about: About
-    accuracy: np.ndarray
+    metric: str
+    course: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -113,24 +114,28 @@ def _read(path: Path) -> Sequence[Entry]:
 def _read_model(folder: Path) -> Model:
     config = read_config(folder)
     try:
+        metric, course = _course(folder / HISTORY_FILE)
         return Model(
             name=printable(folder.resolve().name),
             kind=printable(config["kind"]).replace("_", " "),
             search_space=printable(config["search_space"]),
             subject=printable(config.get("architecture") or config.get("property") or ""),
             about=from_json(About, config["about"], "about"),
-            accuracy=_accuracy(folder / HISTORY_FILE),
+            metric=metric,
+            course=course,
         )
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (LookupError, TypeError, ValueError, csv.Error) as error:
         raise DiffusionNAGError("it is no model of this library") from error
 
 
-def _accuracy(path: Path) -> np.ndarray:
-    """Return the accuracy after each epoch, in %."""
+def _course(path: Path) -> tuple[str, np.ndarray]:
+    """Return the first metric of a training, by its name, and its value after each epoch."""
     if not path.is_file():
-        return np.zeros(0)
+        return "", np.zeros(0)
     with path.open(newline="", encoding="utf-8") as file:
-        return np.array([float(row["accuracy"]) for row in csv.DictReader(file)])
+        rows = list(csv.DictReader(file))
+    metric = list(rows[0])[2]
+    return metric, np.array([float(row[metric]) for row in rows])
 
 
 def _each_once(entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -9,6 +9,7 @@ from typing import cast
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
+from diffusionnag.networks import count_properties, counted_names
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._measure import Measure
 from diffusionnag.search.objectives._table_objectives import (
@@ -18,8 +19,8 @@ from diffusionnag.search.objectives._table_objectives import (
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables import split_table
 
-ACCURACY, TRAIN_SECONDS = "accuracy", "train_seconds"
-"""The values that training measures."""
+TRAIN_SECONDS = "train_seconds"
+"""What a training takes, beside the metrics that it reaches."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,19 @@ def _read_function(source: str, name: str, space: SearchSpace) -> Measure:
 
 
 def _read_property(name: str, _: str, space: SearchSpace) -> Measure:
+    if name in counted_names(space):
+        return lambda architecture: count_properties(space, architecture)[name]
     if name not in analytic_names(space):
-        known = ", ".join(analytic_names(space)) or "none"
+        known = ", ".join([*analytic_names(space), *counted_names(space)]) or "none"
         raise DiffusionNAGError(f"{space.name} has no analytic property {name!r}; it has {known}")
     return lambda architecture: space.analytic_properties(architecture)[name]
+
+
+def _split_training(text: str, space: SearchSpace) -> tuple[str, str]:
+    """Return `DATA[,OPTION=VALUE]...` and the metric that networks of the space have on such data."""
+    from diffusionnag.networks import metric_of
+
+    return text, metric_of(text.split(",", 1)[0], space)
 
 
 def _read_training(source: str, name: str, space: SearchSpace) -> Measure:
@@ -74,9 +84,7 @@ KINDS = {
     "table": Kind(split_table, read_table_objective, looked_up=True),
     "surrogate": Kind(split_table, read_surrogate_objective, looked_up=True),
     "python": Kind(_split_function, _read_function, reports=True),
-    "training": Kind(
-        lambda text, _: (text, ACCURACY), _read_training, reports=True, cost=TRAIN_SECONDS
-    ),
+    "training": Kind(_split_training, _read_training, reports=True, cost=TRAIN_SECONDS),
     "command": Kind(
         lambda text, _: (text, PRINTED), lambda command, _, space: CommandObjective(space, command)
     ),
@@ -116,7 +124,7 @@ def read_objective(text: str, space: SearchSpace) -> Measure:
     """Return what measures an architecture, as a text says.
 
     They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION[:NAME]`,
-    `training:IMAGES` (see `read_training`), `command:COMMAND` and `analytic:NAME`. A table is a
+    `training:DATA` (see `read_training`), `command:COMMAND` and `analytic:NAME`. A table is a
     file or an installed one. An architecture that it does not have raises MeasurementError; a
     surrogate learns from its rows, and has a value for each. Raises DiffusionNAGError for any other
     text; for a table that is missing, damaged, of another space, or without the column; for code

@@ -10,6 +10,7 @@ from optuna.trial import Trial
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
+from diffusionnag.networks import counted_names
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._constraints import Constraint
 from diffusionnag.search.objectives._kinds import (
@@ -20,7 +21,7 @@ from diffusionnag.search.objectives._kinds import (
 )
 from diffusionnag.search.objectives._measure import Measure, MissingValueError, ask
 from diffusionnag.search.trials import Direction
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, SearchSpace, is_better
 
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 """What may stand behind an objective's `=`, and what Optuna calls it."""
@@ -100,7 +101,8 @@ def read_problem(
     A text is one that `read_objective` reads, or the name alone of another column of the first
     objective's table, of another value that its function returns, or of an analytic property. A
     constraint is such a text, the sign of its bound (1 for an upper one) and the bound. `minimize`
-    is the direction of a single objective that states none. With `evaluate`, a command or a
+    is the direction of a single objective that states none; the errors that a training measures are
+    lowered in any case. With `evaluate`, a command or a
     function, a name alone is one of the values that it gives, and without objectives a number alone
     is the only one. `cost` is a text as a constraint has it; training costs its seconds unless
     another is given. Raises DiffusionNAGError as `read_objective` does, for an objective that is
@@ -118,8 +120,10 @@ def read_problem(
         )
     values = _Values(space, None if evaluate is not None else stated[0][0])
     names = [values.name_of(text) for text, _ in stated]
-    usual = DIRECTIONS["min" if minimize else "max"]
-    directions: list[Direction] = [DIRECTIONS[way] if way else usual for _, way in stated]
+    directions: list[Direction] = [
+        DIRECTIONS[way or ("min" if minimize or values.is_error(name) else "max")]
+        for (_, way), name in zip(stated, names, strict=True)
+    ]
     for name in names:
         if names.count(name) > 1:
             raise DiffusionNAGError(f"the objective {name} is there twice")
@@ -190,8 +194,13 @@ class _Values:
             self.sources[name] = objective
         return name
 
+    def is_error(self, name: str) -> bool:
+        """Whether a value is a metric of training, of which less is better."""
+        source = self.sources.get(name)
+        return source is not None and source.kind == "training" and is_better(name, 0, 1)
+
     def _analytic(self, text: str) -> ObjectiveText | None:
-        known = text in analytic_names(self.space)
+        known = text in analytic_names(self.space) or text in counted_names(self.space)
         return ObjectiveText("analytic", text, text) if known else None
 
     def measures(self) -> dict[str, Measure]:

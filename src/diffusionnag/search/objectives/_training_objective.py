@@ -1,4 +1,4 @@
-"""Training as objective: a network is trained on images, and what is measured is its accuracy."""
+"""Training as objective: a network is trained, and what is measured are its metrics."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import (
-    ImageTask,
+    OwnFit,
     Progress,
+    TaskData,
     TrainingSettings,
-    kept_accuracy,
-    load_task,
+    kept_metrics,
+    load_data,
+    usual_settings,
 )
-from diffusionnag.search.objectives._kinds import ACCURACY, TRAIN_SECONDS
+from diffusionnag.search.objectives._kinds import TRAIN_SECONDS
 from diffusionnag.search.trials import METRICS
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -34,39 +36,43 @@ OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
     "epochs": int,
     "batch_size": int,
     "learning_rate": float,
+    "optimiser": str,
+    "target": str,
+    "tokens": str,
+    "context": int,
     "resolution": int,
     "subset": int,
     "seed": int,
     "device": str,
     "out": Path,
 }
-"""What may stand behind the images, as options of `train`; `out` is the folder of all trainings."""
+"""What may stand behind the data, as options of `train`; `out` is the folder of all trainings."""
 
 
 @dataclass(frozen=True)
 class TrainingObjective:
-    """Trains the network of an architecture, and returns its accuracy and what that took.
+    """Trains the network of an architecture, and returns its metrics and what that took.
 
-    A trial is told the accuracy after each epoch, which is the step that its pruner judges by. With
+    A trial is told the metric after each epoch, which is the step that its pruner judges by. With
     a `folder` a training that was killed is resumed; without one it begins again.
     """
 
     space: SearchSpace
-    task: ImageTask
+    data: TaskData | OwnFit
     settings: TrainingSettings
     folder: Path | None = None
     device: str = "cpu"
 
     def __call__(self, architecture: Architecture, trial: Trial | None = None) -> dict[str, float]:
-        """Return `accuracy` in % on held-out images, and this process's `train_seconds`.
+        """Return the metrics on what is held out, and this process's `train_seconds`.
 
         Raises Optuna's TrialPruned where the trial's pruner ends the training; what it took then
         stands in the trial.
         """
         started = time.perf_counter()
 
-        def measured(accuracy: float) -> dict[str, float]:
-            return {ACCURACY: accuracy, TRAIN_SECONDS: time.perf_counter() - started}
+        def measured(metrics: dict[str, float]) -> dict[str, float]:
+            return metrics | {TRAIN_SECONDS: time.perf_counter() - started}
 
         told = 0
 
@@ -79,17 +85,17 @@ class TrainingObjective:
             # Optuna prunes trials of one objective only.
             if len(trial.study.directions) > 1:
                 return
-            trial.report(last.accuracy, last.epoch)
+            trial.report(last.metrics[self.data.metric], last.epoch)
             if last.epoch < self.settings.epochs and trial.should_prune():
-                trial.set_user_attr(METRICS, measured(last.accuracy))
+                trial.set_user_attr(METRICS, measured(last.metrics))
                 raise TrialPruned
 
         with self._training_folder(architecture) as folder:
             try:
-                accuracy = kept_accuracy(
+                metrics = kept_metrics(
                     self.space,
                     architecture,
-                    self.task,
+                    self.data,
                     self.settings,
                     folder,
                     device=self.device,
@@ -98,7 +104,7 @@ class TrainingObjective:
             except TrialPruned:
                 (folder / STATE_FILE).unlink(missing_ok=True)
                 raise
-        return measured(accuracy)
+        return measured(metrics)
 
     @contextmanager
     def _training_folder(self, architecture: Architecture) -> Iterator[Path]:
@@ -111,11 +117,11 @@ class TrainingObjective:
 
 
 def read_training(text: str, space: SearchSpace) -> TrainingObjective:
-    """Return the objective of `IMAGES[,OPTION=VALUE]...`, its images decoded.
+    """Return the objective of `DATA[,OPTION=VALUE]...`, its data read.
 
-    Raises DiffusionNAGError for an unknown option or an invalid value, and as `load_task` does.
+    Raises DiffusionNAGError for an unknown option or an invalid value, and as `load_data` does.
     """
-    images, *pairs = re.split(r",(?=\w+=)", text)
+    source, *pairs = re.split(r",(?=\w+=)", text)
     given = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
@@ -126,10 +132,8 @@ def read_training(text: str, space: SearchSpace) -> TrainingObjective:
         except ValueError as error:
             raise DiffusionNAGError(f"the value in {pair!r} is no number") from error
     folder, device = given.pop("out", None), check_device(given.pop("device", "cpu"))
-    chosen = ("test", "resolution", "subset")
-    of_images = {name: given.pop(name) for name in chosen if name in given}
-    settings = TrainingSettings(**given)
-    settings.check()
-    seed = check_seed(settings.seed)
-    task = load_task(images, space, seed=seed, **of_images)
-    return TrainingObjective(space, task, settings, folder, device)
+    chosen = ("test", "target", "tokens", "context", "resolution", "subset")
+    of_data = {name: given.pop(name) for name in chosen if name in given}
+    TrainingSettings(**given).check()
+    data = load_data(source, space, seed=check_seed(given.get("seed", 0)), **of_data)
+    return TrainingObjective(space, data, usual_settings(data.task, **given), folder, device)

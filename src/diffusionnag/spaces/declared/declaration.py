@@ -6,11 +6,11 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.spaces.network_family import ImageClassification
+from diffusionnag.spaces.network_tasks import ImageClassification, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,8 +28,8 @@ Link = tuple[str, str]
 Predicate = Callable[[Mapping[str, str]], bool]
 """Takes the operations of all nodes by name; tells whether they may stand together."""
 
-NetworkBuilder = Callable[[Mapping[str, str], ImageClassification], "nn.Module"]
-"""Takes the operations of all nodes by name, and what the network is for; returns its module."""
+NetworkBuilder = Callable[[Mapping[str, str], Any], "nn.Module"]
+"""Takes the operations of all nodes by name, and the `Task` of the network; returns its module."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class Declaration:
     description: str = ""
     network: NetworkBuilder | None = None
     """Builds the module of an architecture, from the operation of every node by name."""
+    task: Task = field(default_factory=ImageClassification)
+    """What its networks are built for if nothing else is said."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w.-]+", self.name):

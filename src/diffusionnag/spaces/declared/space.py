@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from diffusionnag.spaces.declared.declaration import Declaration
 from diffusionnag.spaces.declared.edges import PRESENT, DeclaredWiring
 from diffusionnag.spaces.declared.rules import broken_rule
 from diffusionnag.spaces.declared.sections import Section, sections_of
-from diffusionnag.spaces.network_family import ImageClassification
+from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DeclaredSpace(SearchSpace):
         """Whether the declaration names a function that builds them."""
         return self.declaration.network is not None
 
-    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+    def build_network(self, architecture: Architecture, task: Any) -> nn.Module:
         """Return what the declared function builds."""
         assert self.declaration.network is not None
         names = self.operation_names(architecture)
@@ -148,5 +148,6 @@ def declared_space(declaration: Declaration) -> type[SearchSpace]:
         "declaration": declaration,
         "declared_wiring": wiring,
         "allowed_names": allowed,
+        "networks": NetworkFamily(declaration.task),
     }
     return type(declaration.name, (DeclaredSpace,), parts)

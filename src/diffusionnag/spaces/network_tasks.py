@@ -1,0 +1,253 @@
+"""What networks are built for: what goes in, what comes out, and by which value they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from diffusionnag.errors import DiffusionNAGError
+
+BYTE_TOKENS = 257
+"""Tokens of a text in bytes: each byte is its value plus 1, and 0 stands behind the end of a text."""
+IMAGE_CHANNELS = 3
+LOWER_IS_BETTER = ("bits_per_byte", "perplexity", "rmse", "loss")
+"""Metrics of which less is better; of all others more is."""
+
+
+class Task:
+    """What a network is built for; its builder reads off what the modules need.
+
+    Inputs are `batch x *input_shape`, floats, or int64 tokens below `vocabulary` where that is not 0;
+    networks return `batch x *output_shape`, floats. `outputs` is the last number of that shape.
+    """
+
+    kind: ClassVar[str]
+    metric: ClassVar[str] = "accuracy"
+    """The value that networks are compared by."""
+    inputs: ClassVar[str]
+    """What a network takes, as a word."""
+    vocabulary: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network returns; of a language model, for each token."""
+        return self.output_shape[-1]
+
+    @property
+    def example(self) -> str:
+        """One input in words."""
+        return f"one of {self.inputs}, {' x '.join(map(str, self.input_shape))}"
+
+
+class _OnImages(Task):
+    inputs = "images"
+    vocabulary = 0
+    resolution: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (IMAGE_CHANNELS, self.resolution, self.resolution)
+
+    @property
+    def example(self) -> str:
+        return f"an image of {self.resolution} pixels"
+
+
+@dataclass(frozen=True)
+class ImageClassification(_OnImages):
+    """Telling `classes` apart in images of `resolution` pixels; `3 x resolution x resolution` go in.
+
+    `width` is a factor on all numbers of channels, for spaces whose networks come in several.
+    """
+
+    kind = "image_classification"
+    classes: int = 10
+    resolution: int = 32
+    width: float = 1.0
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """A logit for each class."""
+        return (self.classes,)
+
+
+@dataclass(frozen=True)
+class ImageRegression(_OnImages):
+    """Telling one number from images of `resolution` pixels; `width` as for classification."""
+
+    kind = "image_regression"
+    metric = "rmse"
+    resolution: int = 32
+    width: float = 1.0
+    output_shape = (1,)
+
+
+class _OnTexts(Task):
+    inputs = "tokens"
+    context: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.context,)
+
+    @property
+    def example(self) -> str:
+        return f"a text of {self.context} tokens"
+
+
+@dataclass(frozen=True)
+class TextClassification(_OnTexts):
+    """Telling `classes` apart in texts of at most `context` tokens; shorter ones end in zeros."""
+
+    kind = "text_classification"
+    classes: int = 2
+    vocabulary: int = BYTE_TOKENS
+    context: int = 128
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """A logit for each class."""
+        return (self.classes,)
+
+
+@dataclass(frozen=True)
+class LanguageModelling(_OnTexts):
+    """Predicting each next token of a text, from at most `context` tokens: a logit for each token.
+
+    A network must not look at later tokens than the one after which it predicts.
+    """
+
+    kind = "language_modelling"
+    metric = "bits_per_byte"
+    vocabulary: int = BYTE_TOKENS
+    context: int = 128
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Logits of the token that follows each."""
+        return (self.context, self.vocabulary)
+
+
+class _OnTables(Task):
+    inputs = "features"
+    vocabulary = 0
+    features: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.features,)
+
+    @property
+    def example(self) -> str:
+        return f"a row of {self.features} features"
+
+
+@dataclass(frozen=True)
+class TabularClassification(_OnTables):
+    """Telling `classes` apart in rows of numbers, each standardised."""
+
+    kind = "tabular_classification"
+    features: int = 16
+    classes: int = 2
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """A logit for each class."""
+        return (self.classes,)
+
+
+@dataclass(frozen=True)
+class TabularRegression(_OnTables):
+    """Telling one number from rows of numbers; all are standardised."""
+
+    kind = "tabular_regression"
+    metric = "rmse"
+    features: int = 16
+    output_shape = (1,)
+
+
+@dataclass(frozen=True)
+class OwnTask(Task):
+    """Whatever the user's own function trains for: tensors of these shapes go in and come out.
+
+    Inputs are floats, or tokens where there is a `vocabulary`.
+    """
+
+    kind = "own"
+    inputs = "inputs"
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    vocabulary: int = 0
+
+
+TASKS: dict[str, type[Task]] = {
+    task.kind: task
+    for task in (
+        ImageClassification,
+        ImageRegression,
+        TextClassification,
+        LanguageModelling,
+        TabularClassification,
+        TabularRegression,
+        OwnTask,
+    )
+}
+"""The tasks by the names that declarations and model files have for them."""
+
+
+def task_as_json(task: Task) -> dict[str, Any]:
+    """Return a task as `task_from_json` reads it."""
+    values = {field.name: getattr(task, field.name) for field in fields(task)}  # type: ignore[arg-type]
+    return {"kind": task.kind} | values
+
+
+def task_from_json(content: Mapping[str, Any]) -> Task:
+    """Return the task of a mapping: its `kind`, and the numbers that its dataclass has.
+
+    A number may be written as a text. Raises DiffusionNAGError for an unknown kind or entry, a
+    number below 1, and what is no number.
+    """
+    entries = dict(content)
+    kind = entries.pop("kind", None)
+    if kind not in TASKS:
+        raise DiffusionNAGError(f"no kind of task {kind!r}; known: {', '.join(TASKS)}")
+    known = {field.name: str(field.type) for field in fields(TASKS[kind])}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, value in entries.items():
+        if name not in known:
+            raise DiffusionNAGError(f"a task of {kind} has no {name!r}; it has {', '.join(known)}")
+        values[name] = _numbers(name, value, known[name])
+    missing = [name for name in ("input_shape", "output_shape") if name in known]
+    missing = [name for name in missing if name not in values]
+    if missing:
+        raise DiffusionNAGError(
+            f"a task of your own needs `{missing[0]}`, numbers without the batch"
+        )
+    return TASKS[kind](**values)
+
+
+def _numbers(name: str, value: Any, kind: str) -> Any:
+    least = 0 if name == "vocabulary" else 1
+    try:
+        if kind == "float":
+            return float(value)
+        if kind == "int":
+            numbers = (int(value),)
+        elif isinstance(value, list | tuple) and value:
+            numbers = tuple(map(int, value))
+        else:
+            raise TypeError(value)
+    except (TypeError, ValueError) as error:
+        what = "a list of whole numbers" if kind.startswith("tuple") else "a whole number"
+        raise DiffusionNAGError(f"`{name}` of the task should be {what}, not {value!r}") from error
+    if min(numbers) < least:
+        raise DiffusionNAGError(f"`{name}` of the task is {value}; it must be at least {least}")
+    return numbers if kind.startswith("tuple") else numbers[0]
+
+
+def is_better(metric: str, value: float, other: float) -> bool:
+    """Whether a value of a metric is better than another one."""
+    return value < other if metric in LOWER_IS_BETTER else value > other
