@@ -64,7 +64,7 @@ def search(
             "--objective",
             help="What to raise, or with =min behind it to lower: table:TABLE:COLUMN (a .parquet, "
             ".csv or .jsonl file, or an installed table), surrogate:TABLE:COLUMN (learnt from one), "
-            "python:FILE.py:FUNCTION, training:IMAGES,epochs=20, or the name of another column or "
+            "python:FILE.py:FUNCTION, training:DATA,epochs=20, or the name of another column or "
             "value of the first one. May be repeated: the search is then for their front.",
             metavar="TEXT[=max|=min]",
         ),

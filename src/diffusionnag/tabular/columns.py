@@ -63,9 +63,10 @@ def _values(column, where: str) -> np.ndarray:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(float)
     try:
-        return np.array(column.cast(pa.string()).to_pylist(), dtype=object)
+        texts = column.cast(pa.string()).to_pylist()
     except pa.ArrowException as error:
         raise DiffusionNAGError(f"{where} holds neither numbers nor texts") from error
+    return np.array([text or None for text in texts], dtype=object)
 
 
 def choose_column(names: Sequence[str], wanted: str | None, usual: Collection[str]) -> str | None:

@@ -54,10 +54,17 @@ class BytePairTokens:
     @classmethod
     def learn(cls, texts: Iterable[str], size: int) -> BytePairTokens:
         """Return the tokens that describe some texts in few pieces."""
-        from tokenizers import ByteLevelBPETokenizer
+        from tokenizers import Tokenizer as Trained
+        from tokenizers import models, pre_tokenizers, trainers
 
-        tokenizer = ByteLevelBPETokenizer()
-        tokenizer.train_from_iterable(texts, vocab_size=size - 1, show_progress=False)
+        tokenizer: Any = Trained(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=size - 1,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )  # type: ignore[call-arg]
+        tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer)
 
     def encode(self, text: str) -> np.ndarray:
