@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from diffusionnag import __version__
 from diffusionnag.cli._process import open_streams, warnings_only_shown
+from diffusionnag.cli.check import check
 from diffusionnag.cli.compare import TakesGroups, compare
 from diffusionnag.cli.export import export
 from diffusionnag.cli.generate import generate
@@ -48,6 +49,7 @@ app.command()(transfer)
 app.command(cls=GroupedCommand)(search)
 app.command()(spaces)
 app.command()(info)
+app.command()(check)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
 app.command()(train)

@@ -23,6 +23,8 @@ def info(
     """Describe a search space and draw an architecture of it, as text and as a picture."""
     from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
     from diffusionnag.cli.console import messages, results
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.networks import count_properties, counted_names
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space, unit
     from diffusionnag.tables import known_tables
@@ -46,6 +48,13 @@ def info(
     results.print(draw_text(search_space, chosen), markup=False)
     for name, value in search_space.analytic_properties(chosen).items():
         results.print(f"{name}: {value:.3f}{unit(name)}", markup=False)
+    if names := counted_names(search_space):
+        try:
+            counted = count_properties(search_space, chosen)
+            for name in names:
+                results.print(f"{name}: {counted[name]:.4g}{unit(name)}", markup=False)
+        except DiffusionNAGError as error:
+            messages.print(" ".join(str(error).split()), markup=False)
     for read in known_tables(search_space.name).values():
         table = read()
         for column in table.measured_names:

@@ -163,7 +163,8 @@ def _handed_out(pool: Pool, count: int, diverse: float) -> list[Architecture]:
     while True:
         rows = pool.best(count, diverse)
         rows = rows[pool.shortfall[rows] == 0]
-        close = rows[(pool.room[rows] < NEAR_A_BOUND).any(1) & ~pool.kept[rows]]
+        near = [np.inf if limit.property.estimated else NEAR_A_BOUND for limit in limits]
+        close = rows[(pool.room[rows] < near).any(1) & ~pool.kept[rows]]
         architectures = space.architectures(pool.operations[close].astype(np.int64))
         keeps = keep_limits(limits, architectures)
         pool.kept[close[keeps]] = True

@@ -44,6 +44,8 @@ def parse_value(name: str, text: str, where: str) -> float:
     factors = dict(FACTORS)
     if unit(name) == " M":
         factors = {suffix: factor / 1e6 for suffix, factor in FACTORS.items()} | {"": 1.0}
+    elif unit(name) == " MiB":
+        factors |= {"MiB": 1.0, "GiB": 1024.0}
     elif "latency" in name or name.endswith("_ms"):
         factors |= {"ms": 1.0, "s": 1e3}
     match = NUMBER.fullmatch(text)

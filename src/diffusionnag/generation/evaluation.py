@@ -114,7 +114,7 @@ def evaluate(
     for guide, weight in zip(request.properties, request.weights, strict=True):
         merit += weight * guide.normal_score(distinct)
     for name, judged in request.judged().items():
-        if isinstance(judged, AnalyticProperty):
+        if isinstance(judged, AnalyticProperty) or judged.estimated:
             continue
         mean[name], std[name] = judged.predict(distinct)
         measured = request.true_values(name, texts)
@@ -122,6 +122,9 @@ def evaluate(
             true[name] = measured
     exact = [space.analytic_properties(architecture) for architecture in distinct]
     analytic = {name: np.array([row[name] for row in exact]) for name in (exact or [{}])[0]}
+    for name, judged in request.judged().items():
+        if judged.estimated:
+            analytic[name] = judged.predict(distinct)[0]
     kept = keep_limits(request.limits, distinct)
     evaluation = Evaluation(space, distinct, mean, std, true, analytic, merit, kept)
     return evaluation.rows(np.array([rows[each] for each in architectures], dtype=np.intp))

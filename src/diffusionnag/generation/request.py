@@ -25,7 +25,8 @@ from diffusionnag.guidance import (
     maximize,
 )
 from diffusionnag.guidance.terms import Sum
-from diffusionnag.predictors import PropertyPredictor, checkpoint_name
+from diffusionnag.networks import counted_names
+from diffusionnag.predictors import CountedProperty, PropertyPredictor, checkpoint_name
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.tables import RESOLUTION, Table, measured_table
 
@@ -57,7 +58,7 @@ class Request:
         tables = {
             name: measured_table(judged.search_space.name, name)
             for name, judged in self.judged().items()
-            if not isinstance(judged, AnalyticProperty)
+            if not isinstance(judged, AnalyticProperty | CountedProperty)
         }
         return {name: table for name, table in tables.items() if table is not None}
 
@@ -183,6 +184,8 @@ def read_property(name: str, space: SearchSpace) -> Property:
     shipped = checkpoint_name(space.name, name) in shipped_names("predictors")
     if name in analytic and not shipped:
         return AnalyticProperty(space, name)
+    if name in counted_names(space) and not shipped:
+        return CountedProperty(space, name)
     if not shipped and "/" not in name and not Path(name).is_dir():
         _check_known(name, space, analytic)
     predictor = PropertyPredictor.from_pretrained(name, search_space=space)
@@ -202,14 +205,14 @@ def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:
         for kind in (shipped_names, own_names)
         for model in kind("predictors", space.name)
     ]
-    known = [*analytic, *predicted]
+    known = [*analytic, *counted_names(space), *predicted]
     others = [model for model in every if model.endswith(checkpoint_name("", name))]
     if others:
         hint = f"; {others[0].split('-')[0]} has one of that name"
     elif name.startswith("latency:"):
         hint = "; `diffusionnag profile` measures this machine"
-    elif not analytic:
-        hint = "; a space of your own gives one by its method analytic_properties"
+    elif not known:
+        hint = "; a space of your own gives one by `network`, or by its method analytic_properties"
     else:
         hint = ""
     nearest = difflib.get_close_matches(name, known, n=FEW) or known[:FEW]

@@ -19,6 +19,8 @@ GUIDANCE_SCALE = 4.0
 """Default k, for a property in units of its spread over the space."""
 SMALLEST_STD = 0.1
 """Standardised; a limit on an exactly known property still needs a slope to guide by."""
+FAR = 0.5
+"""Standardised; an estimate that breaks a bound by more is believed."""
 TARGET_WIDTH = 0.1
 """Standardised distance from a target at which the likelihood falls to exp(-1/2)."""
 
@@ -37,6 +39,11 @@ class Property(ABC):
     @property
     def noise_aware(self) -> bool:
         """Whether it judges noised architectures A_t, given their noise level."""
+        return False
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the distribution only estimates what `predict` knows exactly, at some expense."""
         return False
 
     @property
@@ -226,11 +233,26 @@ class Bound(Guidance):
         with torch.no_grad():
             x = torch.from_numpy(self.property.search_space.encode(architectures))
             short = (-self.room(x)).double().numpy()
+        if self.property.estimated:
+            return self._exact_shortfall(architectures, short)
         value, spread = self.property.predict(architectures)
         # Where a value is known exactly, the standardised one is a little off by rounding.
         tiny = np.finfo(np.float32).eps
         exact = np.where(self.allows(value), 0.0, short.clip(tiny))
         return np.where(spread == 0, exact, short.clip(0.0))
+
+    def _exact_shortfall(
+        self, architectures: Sequence[Architecture], estimated: np.ndarray
+    ) -> np.ndarray:
+        """Return 0 where the exact value keeps the bound, else the estimate, above 0.
+
+        What seems to be far from it is not looked at.
+        """
+        short = estimated.clip(np.finfo(np.float32).eps)
+        close = np.flatnonzero(estimated < FAR)
+        values, _ = self.property.predict([architectures[row] for row in close.tolist()])
+        short[close[self.allows(values)]] = 0.0
+        return short
 
     def allows(self, values: np.ndarray) -> np.ndarray:
         """Return which values of the property, in its unit, lie within the bound, `batch` bool."""

@@ -3,6 +3,7 @@
 from diffusionnag.networks._history import HISTORY_FILE, EpochResult
 from diffusionnag.networks.architecture_training import kept_metrics, train_architecture
 from diffusionnag.networks.augmentation import Augmentation
+from diffusionnag.networks.builder_check import BuilderCheck, check_builder
 from diffusionnag.networks.building import build_network, require_networks, task_of
 from diffusionnag.networks.comparison import Group, read_group, train_groups
 from diffusionnag.networks.comparison_result import (
@@ -18,6 +19,7 @@ from diffusionnag.networks.counting import (
     buildable,
     count_network,
     count_properties,
+    count_property,
     counted_names,
 )
 from diffusionnag.networks.exporting import check_export_path, export_network
@@ -37,6 +39,7 @@ __all__ = [
     "COMPARISON_FILE",
     "HISTORY_FILE",
     "Augmentation",
+    "BuilderCheck",
     "Comparison",
     "EpochResult",
     "Group",
@@ -52,10 +55,12 @@ __all__ = [
     "accuracy_intervals",
     "build_network",
     "buildable",
+    "check_builder",
     "check_export_path",
     "comparison_rows",
     "count_network",
     "count_properties",
+    "count_property",
     "counted_names",
     "export_network",
     "kept_metrics",

@@ -76,9 +76,16 @@ def count_properties(space: SearchSpace, architecture: Architecture) -> dict[str
     }
 
 
+def count_property(space: SearchSpace, architecture: Architecture, name: str) -> float:
+    """Return one of `count_properties`; parameters alone are counted without running the module."""
+    if name == "params":
+        return _parameters_of(space, architecture) / 1e6
+    return count_properties(space, architecture)[name]
+
+
 def counted_names(space: SearchSpace) -> list[str]:
     """Return the properties of a space that are counted on its modules, and have no formula."""
-    if not space.builds_networks:
+    if not space.builds_networks or space.analytic_conditions:
         return []
     (drawn,) = space.sample(1, 0)
     with_formula = space.analytic_properties(drawn)
@@ -104,6 +111,21 @@ def buildable(
     if not kept:
         raise reasons[0]
     return kept, {name: np.array([count[name] for count in counts]) for name in COUNTED}
+
+
+@functools.lru_cache(maxsize=100_000)
+def _parameters_of(space: SearchSpace, architecture: Architecture) -> int:
+    task = space.networks.task
+    with torch.random.fork_rng():
+        try:
+            with torch.device("meta"):
+                network = construct(space, architecture, task)
+        except (
+            DiffusionNAGError
+        ):  # some builders look at numbers, which weights without memory lack
+            with torch.device("cpu"):
+                network = construct(space, architecture, task)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -1,5 +1,6 @@
 """Property predictors: from measured architectures to differentiable estimates."""
 
+from diffusionnag.predictors.counted_property import CountedProperty
 from diffusionnag.predictors.cross_validation import (
     MOST_CROSS_VALIDATED,
     HeldOut,
@@ -41,6 +42,7 @@ __all__ = [
     "FEWEST_ARCHITECTURES",
     "KIND",
     "MOST_CROSS_VALIDATED",
+    "CountedProperty",
     "FeatureGroups",
     "GaussianProcess",
     "GaussianProcessConfig",

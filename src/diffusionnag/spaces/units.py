@@ -15,15 +15,18 @@ ACCURACY = re.compile(
 
 
 def unit(property_name: str, values: np.ndarray | None = None) -> str:
-    """Return what to write behind a property: M, ms or %, or nothing.
+    """Return what to write behind a property: M, MiB, ms or %, or nothing.
 
-    Parameters, MACs and peak memory of a space come in millions, latencies of devices in ms. An
+    Parameters, MACs and peak memory of a space come in millions, the memory of activations in MiB,
+    latencies of devices in ms. An
     accuracy is in % where `values` (of any shape) are given and not all of them shares of 1.
     """
     finite = np.array([]) if values is None else values[np.isfinite(values)]
     highest = float(finite.max()) if finite.size else None
     if property_name in MILLIONS:
         return "" if highest is not None and highest > MOST_MILLIONS else " M"
+    if property_name == "activation_memory":
+        return " MiB"
     if property_name.startswith("latency:") or property_name.endswith("_ms"):
         return " ms"
     accurate = ACCURACY.search(property_name) and highest is not None and highest > 1

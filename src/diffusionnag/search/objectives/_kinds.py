@@ -9,7 +9,7 @@ from typing import cast
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
-from diffusionnag.networks import count_properties, counted_names
+from diffusionnag.networks import count_property, counted_names
 from diffusionnag.search.objectives._command_objective import PRINTED, CommandObjective
 from diffusionnag.search.objectives._measure import Measure
 from diffusionnag.search.objectives._table_objectives import (
@@ -59,7 +59,7 @@ def _read_function(source: str, name: str, space: SearchSpace) -> Measure:
 
 def _read_property(name: str, _: str, space: SearchSpace) -> Measure:
     if name in counted_names(space):
-        return lambda architecture: count_properties(space, architecture)[name]
+        return lambda architecture: count_property(space, architecture, name)
     if name not in analytic_names(space):
         known = ", ".join([*analytic_names(space), *counted_names(space)]) or "none"
         raise DiffusionNAGError(f"{space.name} has no analytic property {name!r}; it has {known}")
