@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.scripts.pages import TUTORIALS, difference, run_page
+from docs.scripts.pages import TUTORIALS, difference, read_blocks, run_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(set(TUTORIALS.glob("*.md")) - {TUTORIALS / "index.md"}), ROOT / "README.md"]
@@ -16,3 +16,15 @@ PAGES = [*sorted(set(TUTORIALS.glob("*.md")) - {TUTORIALS / "index.md"}), ROOT /
 def test_a_page_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     for ran in run_page(page, tmp_path):
         assert not difference(ran), f"{page.name}: {ran.what}\n{difference(ran)}"
+
+
+def test_files_that_pages_share_with_the_examples_are_the_same() -> None:
+    shown = {
+        block.title: "\n".join(block.lines) + "\n"
+        for page in PAGES
+        for block in read_blocks(page.read_text())
+        if block.title and (ROOT / "examples" / block.title).exists()
+    }
+    assert shown
+    for name, text in shown.items():
+        assert text == (ROOT / "examples" / name).read_text(), name

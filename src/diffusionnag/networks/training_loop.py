@@ -178,7 +178,10 @@ def train_network(
         try:
             while step < steps and not _is_over(history, settings.patience, data.task.metric):
                 between_steps = False
-                loss = take_step()
+                try:
+                    loss = take_step()
+                except Exception as error:  # whatever the user's own network raises
+                    raise _failed(error, step, settings) from error
                 if not math.isfinite(loss):
                     raise DiffusionNAGError(
                         f"the loss became {loss} at step {step}; lower the learning rate"
@@ -203,6 +206,16 @@ def train_network(
                 save()
             raise
     return history
+
+
+def _failed(error: Exception, step: int, settings: TrainingSettings) -> DiffusionNAGError:
+    """Return the error for a step that could not be taken."""
+    # torch reports exhausted memory as a RuntimeError.
+    if isinstance(error, MemoryError) or "memory" in str(error):
+        return DiffusionNAGError(
+            f"not enough memory for a batch of {settings.batch_size} examples; lower the batch size"
+        )
+    return DiffusionNAGError(f"the network failed at step {step}: {type(error).__name__}: {error}")
 
 
 def _new_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
