@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffusionnag import Generator, PropertyPredictor, get_search_space
+from diffusionnag import (
+    Architecture,
+    Generator,
+    PropertyPredictor,
+    SearchSpace,
+    get_search_space,
+)
 from diffusionnag.generation.resampled import sample_resampled
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
@@ -22,6 +28,7 @@ from diffusionnag.networks import (
     export_network,
     measure_latencies,
 )
+from diffusionnag.spaces import ImageClassification, Task
 
 SPACE = get_search_space("nasbench201")
 
@@ -69,15 +76,42 @@ def test_fitting(defaults: None) -> None:
     assert np.isfinite(predictor.predict(cells)[0]).all()
 
 
+class Widths(SearchSpace):
+    """A network of one convolution, which is exported sooner than a whole cell's."""
+
+    name = "widths"
+    nodes = ("convolution", "pooling")
+    operations = ("narrow", "wide")
+    edges = ((0, 1),)
+
+    def build_network(
+        self, architecture: Architecture, task: Task
+    ) -> torch.nn.Module:
+        """Return a convolution, a batch norm, global pooling and a linear layer."""
+        assert isinstance(task, ImageClassification)
+        width = 4 * (1 + architecture.operations[0])
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(3, width, 3, padding=1),
+            torch.nn.BatchNorm2d(width),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(width, task.classes),
+        )
+
+
 def test_networks(tmp_path: Path, defaults: None) -> None:
-    network = build_network(SPACE, SPACE.sample(1, seed=0)[0])
-    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
-    assert count_network(network, SPACE.networks.task).macs > 0
-    assert export_network(network, SPACE.networks.task, tmp_path / "network.onnx") <= 1e-4
-    for backend in ("torch", "onnxruntime"):
-        settings = LatencySettings(backend, repeats=1)
-        (latency,) = measure_latencies([network], SPACE.networks.task, settings)
-        assert latency.median > 0
+    cell = build_network(SPACE, SPACE.sample(1, seed=0)[0])
+    task, small = SPACE.networks.task, Widths()
+    convolution = build_network(small, small.sample(1, seed=0)[0], task=task)
+    for network in (cell, convolution):
+        assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+        assert count_network(network, task).macs > 0
+    (latency,) = measure_latencies([cell], task, LatencySettings(repeats=1))
+    assert latency.median > 0
+    for suffix in (".pt2", ".onnx"):
+        assert export_network(convolution, task, tmp_path / f"network{suffix}") <= 1e-4
+    (latency,) = measure_latencies([convolution], task, LatencySettings("onnxruntime", repeats=1))
+    assert latency.median > 0
 
 
 BEFORE = """

@@ -190,7 +190,7 @@ def test_a_seed_decides() -> None:
     guide = predictor(MOBILENETV3, "latency:v100_1") + at_quantile(
         predictor(MOBILENETV3, "latency:2080ti_64"), 0.3
     )
-    first, again = (find_best(MOBILENETV3, 7, guide=guide, seconds=20, seed=4) for _ in range(2))
+    first, again = (find_best(MOBILENETV3, 7, guide=guide, seconds=4, seed=4) for _ in range(2))
     assert first.architectures == again.architectures
     assert first.details == again.details
 

@@ -152,9 +152,12 @@ def test_three_properties_with_limits(generator: Generator, depth_predictor: Pat
     assert set(front.architectures) <= set(front.details.candidates)
 
 
-def test_more_are_handed_out_than_a_batch_holds(generator: Generator) -> None:
-    front = generate_front(generator, 600, Objectives((PARAMS, MACS), (1, -1)))
-    assert len(set(front.architectures)) == 600
+def test_more_are_handed_out_than_a_batch_holds(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diffusionnag.generation.front.BATCH", 64)
+    front = generate_front(generator, 150, Objectives((PARAMS, MACS), (1, -1)))
+    assert len(set(front.architectures)) == 150
 
 
 @pytest.mark.parametrize(
@@ -195,11 +198,11 @@ PARETO = ("generate", "nasbench201", "--pareto")
 
 
 def test_the_command_hands_out_a_front(
-    run_cli: RunCli, depth_predictor: Path, tmp_path: Path
+    run_main: RunCli, depth_predictor: Path, tmp_path: Path
 ) -> None:
     wanted = ("-n", 48, "--guide", depth_predictor, "--guide", "macs=-1", "--limit", "params<=1.0M")
     outputs = ("--out", "front.jsonl", "--plot", "front.png", "--top", 5)
-    result = run_cli(*PARETO, *wanted, *outputs)
+    result = run_main(*PARETO, *wanted, *outputs)
     assert result.returncode == 0, result.stderr
     records = [json.loads(line) for line in (tmp_path / "front.jsonl").read_text().splitlines()]
     assert len({record["architecture"] for record in records}) == 48

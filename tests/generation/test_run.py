@@ -169,20 +169,21 @@ def test_what_does_not_fit_is_refused_or_streamed(
     assert list(tmp_path.iterdir()) == []
 
     wanted = ("generate", "nasbench201", "--limit", "macs<=60M", "--out", "cells.jsonl")
-    monkeypatch.setattr("diffusionnag.generation.streamed.MOST_AT_ONCE", 600)
-    result = run_main(*wanted, "-n", 700)
+    monkeypatch.setattr("diffusionnag.generation.generator.BATCH", 64)
+    monkeypatch.setattr("diffusionnag.generation.streamed.MOST_AT_ONCE", 80)
+    result = run_main(*wanted, "-n", 100)
     assert result.returncode == 0, result.stderr
     streamed = read_records(tmp_path / "cells.jsonl")
-    assert len(streamed) == 700
+    assert len(streamed) == 100
     assert max(record.properties["macs"] for record in streamed) <= 60
-    monkeypatch.setattr("diffusionnag.artifacts.record_files.TOGETHER", 300)
+    monkeypatch.setattr("diffusionnag.artifacts.record_files.TOGETHER", 40)
     for name in ("cells.csv", "cells.parquet"):
-        assert run_main(*wanted[:-1], name, "-n", 700).returncode == 0
+        assert run_main(*wanted[:-1], name, "-n", 100).returncode == 0
         table = read_table(tmp_path / name)
         assert list(table.architectures) == [record.architecture for record in streamed]
         assert table.columns["macs"].tolist() == [record.properties["macs"] for record in streamed]
-    monkeypatch.undo()
-    assert run_main(*wanted, "-n", 700, "--sample").returncode == 0
+    monkeypatch.setattr("diffusionnag.generation.streamed.MOST_AT_ONCE", 100)
+    assert run_main(*wanted, "-n", 100, "--sample").returncode == 0
     assert {record.architecture for record in read_records(tmp_path / "cells.jsonl")} == {
         record.architecture for record in streamed
     }

@@ -10,12 +10,14 @@ import onnxruntime
 import pytest
 import torch
 from conftest import RunCli, assert_fails
+from test_own_networks import write_space
 
-from diffusionnag import DiffusionNAGError, get_search_space
+from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.networks import (
     LatencySettings,
     TrainedNetwork,
     build_network,
+    count_network,
     export_network,
     measure_latencies,
 )
@@ -23,11 +25,19 @@ from diffusionnag.spaces import ImageClassification
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
+SMALL = ImageClassification(3, 16)
 SMALLEST = {
     "nasbench201": CELL,
     "mobilenetv3": "|".join(["3-3,3-3,none,none"] * 5),
     "mnasnet": "|".join(["e4k3l1s1"] * 7),
 }
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> SearchSpace:
+    """A space of tiny networks, which are exported much sooner: `space.yaml` in this folder."""
+    write_space(tmp_path)
+    return get_search_space(str(tmp_path / "space.yaml"))
 
 
 @pytest.mark.parametrize("name", SMALLEST)
@@ -46,11 +56,11 @@ def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
         np.testing.assert_allclose(np.asarray(logits), network(x).detach().numpy(), atol=1e-4)
 
 
-def test_an_exported_program_takes_any_batch(tmp_path: Path) -> None:
-    network = build_network(SPACE, SPACE.parse(CELL)).eval()
-    export_network(network, SPACE.networks.task, tmp_path / "network.pt2")
+def test_an_exported_program_takes_any_batch(own: SearchSpace, tmp_path: Path) -> None:
+    network = build_network(own, own.parse("4|3"), task=SMALL).eval()
+    export_network(network, SMALL, tmp_path / "network.pt2")
     loaded = torch.export.load(tmp_path / "network.pt2").module()
-    x = torch.randn(9, 3, 32, 32)
+    x = torch.randn(9, 3, 16, 16)
     torch.testing.assert_close(loaded(x), network(x))
 
 
@@ -64,30 +74,38 @@ def test_a_network_that_computes_differently_when_exported_is_not_written(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_export_takes_the_weights_of_a_training(tmp_path: Path, run_main: RunCli) -> None:
-    cell = SPACE.parse(CELL)
-    network = build_network(SPACE, cell, classes=3, seed=5)
+def test_export_takes_the_weights_of_a_training(
+    own: SearchSpace, tmp_path: Path, run_main: RunCli
+) -> None:
+    architecture = own.parse("4|3")
+    network = build_network(own, architecture, task=SMALL, seed=5)
     standard = (0.5, 0.5, 0.5)
-    task = ImageClassification(3, 16)
-    trained = TrainedNetwork(SPACE, cell, network, task, {"mean": standard, "std": standard})
+    trained = TrainedNetwork(
+        own, architecture, network, SMALL, {"mean": standard, "std": standard}
+    )
     trained.save(tmp_path / "trained")
-    result = run_main("export", "nasbench201", CELL, "--weights", "trained", "--to", "network.onnx")
+    options = ("--weights", "trained", "--to")
+    result = run_main("export", "space.yaml", "4|3", *options, "network.onnx")
     assert result.returncode == 0, result.stderr
     assert "mean 0.5000, 0.5000, 0.5000" in result.stderr
     session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
     x = torch.randn(2, 3, 16, 16)
     logits = session.run(None, {"images": x.numpy()})[0]
     np.testing.assert_allclose(np.asarray(logits), network.eval()(x).detach().numpy(), atol=1e-4)
-    other = CELL.replace("nor_conv_1x1", "nor_conv_3x3")
-    result = run_main("export", "nasbench201", other, "--weights", "trained", "--to", "o.onnx")
+    result = run_main("export", "space.yaml", "8|3", *options, "o.onnx")
     assert_fails(result, 2, "weights of another architecture")
     assert not (tmp_path / "o.onnx").exists()
 
 
-@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
-def test_latency_is_measured(run_main: RunCli, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "name", "text"),
+    [("torch", "nasbench201", CELL), ("onnxruntime", "space.yaml", "4|3")],
+)
+def test_latency_is_measured(
+    own: SearchSpace, run_main: RunCli, backend: str, name: str, text: str
+) -> None:
     chosen = ("--backend", backend, "--repeats", 5, "--resolution", 16)
-    result = run_main("measure", "nasbench201", CELL, *chosen)
+    result = run_main("measure", name, text, *chosen)
     assert result.returncode == 0, result.stderr
     match = re.search(
         r"latency: ([\d.]+) ms, the middle half ([\d.]+) to ([\d.]+) ms", result.stdout
@@ -95,8 +113,10 @@ def test_latency_is_measured(run_main: RunCli, backend: str) -> None:
     assert match is not None
     median, lower, upper = map(float, match.groups())
     assert 0 < lower <= median <= upper
-    cost = SPACE.analytic_properties(SPACE.parse(CELL))
-    assert f"params: {cost['params']:.6f} M" in result.stdout
+    space = SPACE if name == SPACE.name else own
+    task = ImageClassification(10, 16)
+    cost = count_network(build_network(space, space.parse(text), task=task), task)
+    assert f"params: {cost.parameters / 1e6:.6f} M" in result.stdout
 
 
 @pytest.mark.parametrize(

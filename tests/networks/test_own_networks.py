@@ -52,10 +52,15 @@ class Mine(SearchSpace):
 """
 
 
+def write_space(folder: Path) -> None:
+    """Write a space as data, `space.yaml`, and the function that builds its networks."""
+    (folder / "space.yaml").write_text(SPACE)
+    (folder / "networks.py").write_text(NETWORKS)
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "networks.py").write_text(NETWORKS)
+    write_space(tmp_path)
     (tmp_path / "mine.py").write_text(CLASS)
     return tmp_path
 

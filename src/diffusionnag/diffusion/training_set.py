@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,16 @@ class TrainingSet:
 
     def contains(self, space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return for each architecture whether it is in the set, `batch` bool."""
-        # A random 64-bit linear hash of a row: collisions are out of the question at this size.
-        factors = np.random.default_rng(0).integers(2**63, size=len(space.nodes))
-        asked = operation_indices(architectures, len(space.nodes)) @ factors
-        return np.isin(asked, self.operations(space) @ factors)
+        known = _sorted_hashes(self, space)
+        asked = _hashes(operation_indices(architectures, len(space.nodes)))
+        return known[np.searchsorted(known, asked).clip(max=len(known) - 1)] == asked
+
+
+@functools.lru_cache(maxsize=4)
+def _sorted_hashes(training_set: TrainingSet, space: SearchSpace) -> np.ndarray:
+    return np.sort(_hashes(training_set.operations(space)))
+
+
+def _hashes(operations: np.ndarray) -> np.ndarray:
+    """Return a random 64-bit linear hash of each row: collisions are out of the question here."""
+    return operations @ np.random.default_rng(0).integers(2**63, size=operations.shape[1])

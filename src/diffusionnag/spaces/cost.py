@@ -7,6 +7,7 @@ applies at each position; they differ in what they add to that, which a `Counter
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,21 +118,28 @@ class Counter:
 
         `size` is that of the block's input.
         """
-        inputs, hidden, outputs, kernel, stride, squeezed = shape
-        output_size = strided(size, stride)
-        cost = self.convolution(hidden, hidden, kernel, output_size, groups=hidden)
-        cost += self.convolution(hidden, outputs, 1, output_size)
-        if hidden != inputs:
-            cost += self.convolution(inputs, hidden, 1, size)
-        if squeezed:
-            cost += self.squeeze_excite(hidden, squeezed, output_size)
-        return cost
+        return _inverted_residual(self, shape, size)
+
+
+# A space has few blocks, of which every architecture is made.
+@functools.lru_cache(maxsize=4096)
+def _inverted_residual(counter: Counter, shape: InvertedResidualShape, size: int) -> Cost:
+    inputs, hidden, outputs, kernel, stride, squeezed = shape
+    output_size = strided(size, stride)
+    cost = counter.convolution(hidden, hidden, kernel, output_size, groups=hidden)
+    cost += counter.convolution(hidden, outputs, 1, output_size)
+    if hidden != inputs:
+        cost += counter.convolution(inputs, hidden, 1, size)
+    if squeezed:
+        cost += counter.squeeze_excite(hidden, squeezed, output_size)
+    return cost
 
 
 WEIGHTS_ONLY = Counter()
 """One MAC for each weight that a convolution or a linear layer applies at each position."""
 
 
+@functools.lru_cache(maxsize=4096)
 def peak_memory(shape: InvertedResidualShape, size: int) -> int:
     """Return the most numbers that a block holds in memory at once, `size` being its input's.
 

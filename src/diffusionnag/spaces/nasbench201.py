@@ -191,7 +191,13 @@ def nasbench201_cost(operations: Sequence[str], *, resolution: int = 32, classes
     10 or 100 classes, resolution 16 and 120 classes). As there, an operation counts even if the
     output does not depend on it.
     """
-    kernels = [KERNELS[operation] for operation in operations if operation in KERNELS]
+    kernels = sorted(KERNELS[operation] for operation in operations if operation in KERNELS)
+    return _cost(tuple(kernels), resolution, classes)
+
+
+@functools.cache
+def _cost(kernels: tuple[int, ...], resolution: int, classes: int) -> Cost:
+    """Return the cost of a network whose cells have convolutions of these kernels."""
     width, size = CHANNELS, resolution
     cost = CONVENTION.convolution(IMAGE_CHANNELS, width, 3, size)
     for stride in STAGE_STRIDES:

@@ -276,7 +276,8 @@ class SearchSpace(ABC):
         """Return the rows that are in canonical form and break no rule."""
         if self.has_twins:
             drawn = drawn[(self.canonical(drawn) == drawn).all(1)]
-        return drawn[self.obeys_rule(drawn)]
+        obeys = self.obeys_rule(drawn)
+        return drawn if obeys.all() else drawn[obeys]
 
     def obeys_rule(self, operations: np.ndarray) -> np.ndarray:
         """Return which rows of allowed operations, `batch x N` indices, break no rule, bool.
