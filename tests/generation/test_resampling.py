@@ -273,4 +273,6 @@ def test_the_command_resamples_and_shows_the_effective_sample_size(run_main: Run
     assert result.returncode == 0, result.stderr
     assert "effective sample size: at least" in result.stderr
     assert_fails(run_main(*arguments, "--distinct"), 2, "do not ask for distinct ones")
-    assert_fails(run_main("generate", "nasbench201", "--resample"), 2, "resampling corrects a guide")
+    assert_fails(
+        run_main("generate", "nasbench201", "--resample"), 2, "resampling corrects a guide"
+    )

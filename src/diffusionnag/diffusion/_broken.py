@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusionnag.diffusion.training_set import row_hashes
 from diffusionnag.spaces import SearchSpace
 
 EXCHANGED = 200_000
@@ -48,9 +49,16 @@ class Broken:
         rows, node = np.arange(len(whole)), rng.integers(nodes, size=len(whole))
         changed = whole.copy()
         changed[rows, node] = operations[rng.integers(count, size=len(whole)), node]
-        broken = (changed != whole).any(1) & ~space.obeys_rule(changed)
-        whole, changed = whole[broken], changed[broken]
-        reasons = [space.is_valid(invalid).reason for invalid in space.architectures(changed)]
+        # In a small space most rows stand there several times, and a user's rule takes its time.
+        _, first, place = np.unique(row_hashes(changed), return_index=True, return_inverse=True)
+        distinct = changed[first]
+        broken = ~space.obeys_rule(distinct)
+        reason_of = np.full(len(distinct), "", dtype=object)
+        reason_of[broken] = [
+            space.is_valid(invalid).reason for invalid in space.architectures(distinct[broken])
+        ]
+        kept = broken[place] & (changed != whole).any(1)
+        whole, changed, reasons = whole[kept], changed[kept], reason_of[place[kept]].astype(str)
         _, reason, frequency = np.unique(reasons, return_inverse=True, return_counts=True)
         shown = frequency[reason] >= FEWEST_BROKEN
         weight = torch.from_numpy(1 / frequency[reason[shown]])

@@ -42,15 +42,15 @@ class TrainingSet:
     def contains(self, space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return for each architecture whether it is in the set, `batch` bool."""
         known = _sorted_hashes(self, space)
-        asked = _hashes(operation_indices(architectures, len(space.nodes)))
+        asked = row_hashes(operation_indices(architectures, len(space.nodes)))
         return known[np.searchsorted(known, asked).clip(max=len(known) - 1)] == asked
 
 
 @functools.lru_cache(maxsize=4)
 def _sorted_hashes(training_set: TrainingSet, space: SearchSpace) -> np.ndarray:
-    return np.sort(_hashes(training_set.operations(space)))
+    return np.sort(row_hashes(training_set.operations(space)))
 
 
-def _hashes(operations: np.ndarray) -> np.ndarray:
-    """Return a random 64-bit linear hash of each row: collisions are out of the question here."""
+def row_hashes(operations: np.ndarray) -> np.ndarray:
+    """Return a random linear hash of each row, int64: in a million, collisions are out of the question."""
     return operations @ np.random.default_rng(0).integers(2**63, size=operations.shape[1])

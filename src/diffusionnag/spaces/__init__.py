@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def get_search_space(name: str) -> SearchSpace:
     DiffusionNAGError when there is no such space.
     """
     if name in _registry:
-        return _registry[name]()
+        return _only_one(_registry[name])
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
             return register_search_space(point.load())()
@@ -128,6 +129,12 @@ def get_search_space(name: str) -> SearchSpace:
     raise DiffusionNAGError(
         f"no search space named {name!r}; {hint} (your own: FILE.yaml or FILE.py:NAME)"
     )
+
+
+@functools.cache
+def _only_one(space: type[SearchSpace]) -> SearchSpace:
+    """Return the same object every time: what it has computed of the space stays."""
+    return space()
 
 
 def _load_from_code(reference: str) -> type[SearchSpace] | Declaration:
