@@ -84,9 +84,7 @@ class Widths(SearchSpace):
     operations = ("narrow", "wide")
     edges = ((0, 1),)
 
-    def build_network(
-        self, architecture: Architecture, task: Task
-    ) -> torch.nn.Module:
+    def build_network(self, architecture: Architecture, task: Task) -> torch.nn.Module:
         """Return a convolution, a batch norm, global pooling and a linear layer."""
         assert isinstance(task, ImageClassification)
         width = 4 * (1 + architecture.operations[0])

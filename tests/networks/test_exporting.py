@@ -80,9 +80,7 @@ def test_export_takes_the_weights_of_a_training(
     architecture = own.parse("4|3")
     network = build_network(own, architecture, task=SMALL, seed=5)
     standard = (0.5, 0.5, 0.5)
-    trained = TrainedNetwork(
-        own, architecture, network, SMALL, {"mean": standard, "std": standard}
-    )
+    trained = TrainedNetwork(own, architecture, network, SMALL, {"mean": standard, "std": standard})
     trained.save(tmp_path / "trained")
     options = ("--weights", "trained", "--to")
     result = run_main("export", "space.yaml", "4|3", *options, "network.onnx")
