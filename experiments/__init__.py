@@ -24,6 +24,7 @@ EXPERIMENTS = {
     "best": "guidance.best:best",
     "best-true": "guidance.best_true:best_true",
     "best-variants": "guidance.best_variants:best_variants",
+    "fronts": "guidance.fronts:fronts",
     "imagenet": "guidance.imagenet:imagenet",
     "limits": "guidance.limits:limits",
     "plugplay": "guidance.plug_and_play:plug_and_play",

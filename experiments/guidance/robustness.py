@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag.generation.dominance import non_dominated
-from diffusionnag.generation.front import Objectives, generate_front
+from diffusionnag.generation.front import Objectives, find_front
 from diffusionnag.generation.generator import Generator
 from diffusionnag.report import plot_pareto
+from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables import Table
 from experiments.guidance.true_quality import COLUMNS, SEEDS, TrueQuality
 from experiments.measured_data import Truth, labelled_predictor, required_table
@@ -44,7 +45,7 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
         judged = quality.rows(truth, predictors, lambda text, name=name: report(f"{name}, {text}"))
         rows += [(name, *row) for row in judged]
     report("the front of clean accuracy and pgd_1")
-    notes, picture = _trade_off(generator, table)
+    notes, picture = _trade_off(generator.search_space, table)
     return ResultTable(
         title=f"True robustness of {SAMPLES} NAS-Bench-201 cells (as the paper's Table 3)",
         columns=("property", *COLUMNS),
@@ -60,14 +61,12 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
     )
 
 
-def _trade_off(
-    generator: Generator, table: Table
-) -> tuple[tuple[str, ...], Callable[[Path], None]]:
+def _trade_off(space: SearchSpace, table: Table) -> tuple[tuple[str, ...], Callable[[Path], None]]:
     """Return what the measured figures say of the trade-off, and its picture."""
     truths = [Truth.of(table, name, SAMPLES) for name in TRADE_OFF]
-    space, count = generator.search_space, LABELLED["1 %"]
+    count = LABELLED["1 %"]
     labelled = [labelled_predictor(space, truth, count, seed=0) for truth in truths]
-    generated = generate_front(generator, ON_FRONT, Objectives(tuple(labelled), (1.0, 1.0)))
+    generated = find_front(space, ON_FRONT, Objectives(tuple(labelled), (1.0, 1.0)))
     points = np.stack([truth.values(space, generated) for truth in truths], axis=1)
     everything = np.stack([table.column(name) for name in TRADE_OFF], axis=1)
     front = np.unique(everything[non_dominated(everything)], axis=0)

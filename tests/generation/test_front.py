@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
-from diffusionnag import DiffusionNAGError, Generator, PropertyPredictor, get_search_space
+from diffusionnag import DiffusionNAGError, PropertyPredictor, get_search_space
+from diffusionnag.generation import find_best
+from diffusionnag.generation.dominance import simplex, survivors
 from diffusionnag.generation.front import (
     Objectives,
     choose,
-    generate_front,
+    find_front,
     hypervolume,
     non_dominated,
-    simplex,
 )
 from diffusionnag.guidance import AnalyticProperty, Guidance, maximize
-from diffusionnag.guidance.terms import Ceiling, RowWeights
+from diffusionnag.guidance.feasibility import within_limits
+from diffusionnag.guidance.terms import Ceiling, RowWeights, Sum
 
 SPACE = get_search_space("nasbench201")
 PARAMS, MACS = AnalyticProperty(SPACE, "params"), AnalyticProperty(SPACE, "macs")
@@ -61,11 +63,6 @@ def depth_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def generator() -> Generator:
-    return Generator.from_pretrained("nasbench201")
-
-
 # -- choosing -------------------------------------------------------------------------------------
 
 
@@ -98,6 +95,29 @@ def test_the_chosen_are_spread_along_the_front() -> None:
     chosen = choose(np.stack([x, 1 - x], axis=1), 11)
     gaps = np.diff(np.sort(x[chosen]))
     assert gaps.max() < 2.5 * gaps.min()
+
+
+@given(points, st.integers(1, 30))
+def test_survivors_come_front_by_front(values: np.ndarray, count: int) -> None:
+    kept = survivors(values, count)
+    assert len(set(kept.tolist())) == len(kept) == min(count, len(values))
+    lost = np.delete(values, kept, axis=0)
+    assert not any(dominates(row, values[keeps]) for row in lost for keeps in kept)
+
+
+@pytest.mark.parametrize("properties", [2, 3])
+def test_what_is_chosen_covers_most_hypervolume(properties: int) -> None:
+    # On a sphere, against choosing at random; the units must not matter.
+    rng = np.random.default_rng(0)
+    sphere = np.abs(rng.normal(size=(400, properties)))
+    values = sphere / np.linalg.norm(sphere, axis=1, keepdims=True)
+    scaled = values * 10.0 ** np.arange(properties)
+    chosen = choose(scaled, 12)
+    np.testing.assert_array_equal(np.sort(chosen), np.sort(choose(values, 12)))
+    covered = hypervolume(values[chosen], np.zeros(properties))
+    others = [rng.choice(400, 12, replace=False) for _ in range(200)]
+    random = [hypervolume(values[other], np.zeros(properties)) for other in others]
+    assert covered > np.quantile(random, 0.95)
 
 
 @pytest.mark.parametrize(("properties", "count"), [(2, 128), (2, 512), (3, 128), (3, 136)])
@@ -137,11 +157,11 @@ def test_rows_keep_their_weights_in_a_part_of_the_batch() -> None:
     torch.testing.assert_close(whole, (2 * weights + 1) * x[:, 0, 0])
 
 
-def test_three_properties_with_limits(generator: Generator, depth_predictor: Path) -> None:
+def test_three_properties_with_limits(depth_predictor: Path) -> None:
     third = PropertyPredictor.from_pretrained(depth_predictor)
     objectives = Objectives((third, PARAMS, MACS), (1, -1, 0.5))
     limits = [PARAMS <= 0.8, MACS >= 20]
-    front = generate_front(generator, 40, objectives, limits=limits)
+    front = find_front(SPACE, 40, objectives, limits=limits)
     assert len(front.architectures) == len(set(front.architectures)) == 40
     assert all(SPACE.is_valid(architecture) for architecture in front.architectures)
     assert all(limit.keeps(front.architectures).all() for limit in limits)
@@ -152,12 +172,56 @@ def test_three_properties_with_limits(generator: Generator, depth_predictor: Pat
     assert set(front.architectures) <= set(front.details.candidates)
 
 
-def test_more_are_handed_out_than_a_batch_holds(
-    generator: Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("diffusionnag.generation.front.BATCH", 64)
-    front = generate_front(generator, 150, Objectives((PARAMS, MACS), (1, -1)))
-    assert len(set(front.architectures)) == 150
+def test_the_front_of_a_small_space_is_exact() -> None:
+    objectives = Objectives((PARAMS, MACS), (1, -1))
+    front = find_front(SPACE, 64, objectives)
+    everything = list(SPACE.enumerate())
+    values = objectives.values(everything) * objectives.directions
+    best = {tuple(row) for row in values[non_dominated(values)]}
+    handed_out = objectives.values(front.architectures) * objectives.directions
+    assert front.details.whole
+    assert front.details.predicted == len(everything)
+    assert {tuple(row) for row in handed_out[front.details.on_front]} <= best
+    assert {tuple(best) for best in values[values.argmax(0)]} <= {tuple(row) for row in handed_out}
+
+
+SEARCHED = get_search_space("mnasnet")
+
+
+def test_a_searched_front_is_wide_and_dominates_draws() -> None:
+    accuracy = PropertyPredictor.from_pretrained("imagenet_top1", search_space=SEARCHED)
+    params = AnalyticProperty(SEARCHED, "params")
+    objectives = Objectives((accuracy, params), (1, -1))
+    limits = [AnalyticProperty(SEARCHED, "macs") <= 400]
+    front = find_front(SEARCHED, 32, objectives, limits=limits, seconds=0.1, seed=1)
+    assert not front.details.whole
+    assert front.details.complete
+    assert all(limit.keeps(front.architectures).all() for limit in limits)
+    scores = objectives.scores(front.architectures)
+    for score, way, property_ in zip(scores.T, (1, -1), (accuracy, params), strict=True):
+        (best,) = find_best(SEARCHED, 1, guide=Sum((maximize(property_, way), *limits)))
+        assert score.max() >= way * property_.normal_score([best])[0] - 0.02
+    drawn = within_limits(limits, SEARCHED.sample(4_000, 0))
+    worst = objectives.scores(drawn).min(0)
+    assert hypervolume(scores, worst) > 1.2 * hypervolume(objectives.scores(drawn), worst)
+
+
+def test_cautious_fronts_are_of_lower_bounds() -> None:
+    accuracy = PropertyPredictor.from_pretrained("cifar10", search_space=SPACE)
+    objectives = Objectives((accuracy, MACS), (1, -1))
+    front = find_front(SPACE, 20, objectives, cautious=3.0)
+    assert (objectives.merits(front, 3.0)[:, 0] < objectives.merits(front)[:, 0]).all()
+    merits = objectives.merits(front.details.candidates, 3.0)
+    everything = objectives.merits(list(SPACE.enumerate()), 3.0)
+    np.testing.assert_allclose(merits.max(0), everything.max(0), rtol=1e-4)
+
+
+def test_more_are_handed_out_than_survive_a_generation() -> None:
+    objectives = Objectives(
+        (AnalyticProperty(SEARCHED, "params"), AnalyticProperty(SEARCHED, "macs")), (1, -1)
+    )
+    front = find_front(SEARCHED, 300, objectives, seconds=0.05)
+    assert len(set(front.architectures)) == 300
 
 
 @pytest.mark.parametrize(
@@ -174,22 +238,20 @@ def test_what_is_no_front_is_refused(properties: tuple, weights: tuple, message:
         Objectives(properties, weights)
 
 
-def test_counts_and_limits_are_checked(generator: Generator) -> None:
+def test_counts_and_limits_are_checked() -> None:
     objectives = Objectives((PARAMS, MACS), (1, -1))
     with pytest.raises(DiffusionNAGError, match="at least 1"):
-        generate_front(generator, 0, objectives)
+        find_front(SPACE, 0, objectives)
     with pytest.raises(DiffusionNAGError, match="do not exist"):
-        generate_front(generator, 20_000, objectives)
+        find_front(SPACE, 20_000, objectives)
     with pytest.raises(DiffusionNAGError, match="the nearest has params"):
-        generate_front(generator, 4, objectives, limits=[PARAMS <= 0.001])
-
-
-def test_on_average_a_property_is_pulled_as_hard_as_alone() -> None:
-    guide = Objectives((PARAMS, MACS), (3, -1)).guidance(128, 0)
-    x = torch.from_numpy(SPACE.encode(SPACE.sample(128, 0)))
-    single = maximize(PARAMS, 3).log_likelihood(x, torch.zeros(128), x)
-    pulled = guide.terms[0].log_likelihood(x, torch.zeros(128), x)
-    assert (pulled / single).mean() == pytest.approx(1, abs=0.01)
+        find_front(SPACE, 4, objectives, limits=[PARAMS <= 0.001])
+    with pytest.raises(DiffusionNAGError, match="nasbench201 architectures exist that keep params"):
+        find_front(SPACE, 2_000, objectives, limits=[PARAMS <= 0.08])
+    with pytest.raises(DiffusionNAGError, match="not mnasnet ones"):
+        find_front(SEARCHED, 4, objectives)
+    with pytest.raises(DiffusionNAGError, match="no time to search"):
+        find_front(SPACE, 4, objectives, seconds=0)
 
 
 # -- the command ----------------------------------------------------------------------------------
@@ -231,7 +293,8 @@ def test_the_same_seed_gives_the_same_front(run_main: RunCli, tmp_path: Path) ->
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         outputs = ("--out", f"{name}.jsonl", "--plot", f"{name}.svg", "--top", 0)
         guides = ("--guide", "params", "--guide", "macs=-2")
-        result = run_main(*PARETO, "-n", 8, "--steps", 8, *guides, "--seed", seed, *outputs)
+        searched = ("generate", "mnasnet", "--pareto", "-n", 8, "--seconds", 0.05, "--seed", seed)
+        result = run_main(*searched, *guides, *outputs)
         assert result.returncode == 0, result.stderr
         written.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("jsonl", "svg")])
     first, again, other = written

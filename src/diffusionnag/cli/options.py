@@ -72,7 +72,10 @@ Sample = Annotated[
 ]
 Distinct = Annotated[bool, typer.Option("--distinct", help="With --sample: no architecture twice.")]
 Seconds = Annotated[
-    float, typer.Option(help="How long the best are looked for; a small space is ranked whole.")
+    float,
+    typer.Option(
+        help="How long the best, or a front, are looked for; a small space is ranked whole."
+    ),
 ]
 Diverse = Annotated[
     float, typer.Option(help="Least share of nodes, 0 to 1, in which any two of the best differ.")

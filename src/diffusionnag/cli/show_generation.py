@@ -31,7 +31,7 @@ def show_generation(result: GenerationResult, top: int, out: Path | None) -> Non
     if isinstance(details, Resampled):
         least = 100 * min(details.effective_sample_size)
         messages.print(f"effective sample size: at least {least:.0f} % of the particles")
-    elif isinstance(details, Best):
+    elif isinstance(details, Best | Front):
         messages.print(_effort(details), highlight=False)
         for warning in _doubts(result):
             messages.print(warning, markup=False)
@@ -63,12 +63,13 @@ def _where_the_truth_is(result: GenerationResult) -> str | None:
     return None if command is None else f"for true values beside the predicted ones: {command}"
 
 
-def _effort(best: Best) -> str:
-    """Return how the best were found, in one line."""
-    if best.whole:
-        return f"the best of the whole space: all {best.predicted:,} were predicted"
-    unfinished = "" if best.complete else "; time ran out, --seconds gives more"
-    return f"the best of {best.predicted:,} that were predicted{unfinished}"
+def _effort(details: Best | Front) -> str:
+    """Return how the best, or the front, were found, in one line."""
+    what = "best" if isinstance(details, Best) else "front"
+    if details.whole:
+        return f"the {what} of the whole space: all {details.predicted:,} were predicted"
+    unfinished = "" if details.complete else "; time ran out, --seconds gives more"
+    return f"the {what} of {details.predicted:,} that were predicted{unfinished}"
 
 
 def _doubts(result: GenerationResult) -> Iterator[str]:

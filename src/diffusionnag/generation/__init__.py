@@ -5,7 +5,7 @@ from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.derivative_free import Evolved, sample_derivative_free
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.generation.evaluation import Evaluation, evaluate
-from diffusionnag.generation.front import Front, FrontComparison, Objectives, generate_front
+from diffusionnag.generation.front import Front, FrontComparison, Objectives, find_front
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.metrics import GenerationQuality, generation_quality
 from diffusionnag.generation.request import Request, parse_request
@@ -36,8 +36,8 @@ __all__ = [
     "choose",
     "evaluate",
     "find_best",
+    "find_front",
     "generate",
-    "generate_front",
     "generation_quality",
     "hypervolume",
     "non_dominated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffusionnag.generation._objective import Pool, value_of
+from diffusionnag.generation._objective import Objective, Pool, value_of
 
 PAIRED = 48
 """Single changes, of each parent, that are joined to pairs."""
@@ -17,7 +17,7 @@ HOPELESS = -1e30
 """The effect of a change that leads to no architecture."""
 
 
-def promising_moves(pool: Pool, parents: np.ndarray, moves: int) -> np.ndarray:
+def promising_moves(pool: Pool[Objective], parents: np.ndarray, moves: int) -> np.ndarray:
     """Return what the best `moves` make of each parent, `rows x N` indices, valid or not.
 
     `parents` are rows of the pool. What a move does to the score, and to the room within each
@@ -55,7 +55,9 @@ def promising_moves(pool: Pool, parents: np.ndarray, moves: int) -> np.ndarray:
     return np.concatenate(made)
 
 
-def _effects(pool: Pool, operations: np.ndarray, node: np.ndarray, name: np.ndarray) -> np.ndarray:
+def _effects(
+    pool: Pool[Objective], operations: np.ndarray, node: np.ndarray, name: np.ndarray
+) -> np.ndarray:
     """Return what each change to a `name` at a `node` does, `parents x (1 + limits) x changes`."""
     space = pool.objective.space
     slopes = pool.objective.slopes(operations)

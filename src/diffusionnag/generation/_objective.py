@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.guidance import Bound, Guidance
+from diffusionnag.guidance import Bound, Guidance, Property
 from diffusionnag.guidance.feasibility import limits_of
 from diffusionnag.guidance.properties import Slope
 from diffusionnag.guidance.terms import Scaled, Sum
@@ -32,7 +33,7 @@ class Judgement:
     """
 
     score: np.ndarray
-    """`batch` float64."""
+    """`batch` float64; `batch x properties` where several are asked for apart (`Goals`)."""
     room: np.ndarray
     """`batch x limits` float64."""
 
@@ -50,6 +51,8 @@ class Objective:
     guide of another space, limits that nothing keeps, or a guide of limits alone.
     """
 
+    score_shape: tuple[int, ...] = ()
+
     def __init__(self, guide: Guidance, space: SearchSpace, cautious: float = 0.0) -> None:
         self.space = space
         self.cautious = cautious
@@ -62,26 +65,16 @@ class Objective:
 
     def judge(self, operations: np.ndarray) -> Judgement:
         """Return the judgement of architectures, `batch x N` indices."""
-        scores, rooms = [], []
-        with torch.no_grad():
-            for start in range(0, len(operations), CHUNK):
-                x = self._one_hot(operations[start : start + CHUNK])
-                scores.append(self._score(x).double().numpy())
-                rooms.append(_stacked([limit.room(x) for limit in self.limits], x))
-        return Judgement(np.concatenate(scores), np.concatenate(rooms))
+        return _judged(self._score, self.limits, self.space, operations)
 
     def slopes(self, operations: np.ndarray) -> np.ndarray:
         """Return the gradients of the score and of each room, `batch x (1 + limits) x N x F`."""
         gradients = []
         for function in (self._score, *(limit.room for limit in self.limits)):
-            x = self._one_hot(operations).requires_grad_()
+            x = _one_hot(self.space, operations).requires_grad_()
             (gradient,) = torch.autograd.grad(function(x).sum(), x)
             gradients.append(gradient.numpy())
         return np.stack(gradients, axis=1)
-
-    def _one_hot(self, operations: np.ndarray) -> Tensor:
-        identity = np.eye(len(self.space.operations), dtype=np.float32)
-        return torch.from_numpy(identity[operations])
 
     def _score(self, x: Tensor) -> Tensor:
         total, sigma = x.new_zeros(len(x)), x.new_zeros(len(x))
@@ -95,11 +88,44 @@ class Objective:
         return total
 
 
+@dataclass(frozen=True)
+class Goals:
+    """Several properties as scores of their own, all to be raised, and limits on all of them.
+
+    A score is a standardised mean, its sign turned where less is better, less `cautious` deviations.
+    """
+
+    space: SearchSpace
+    properties: tuple[Property, ...]
+    directions: tuple[int, ...]
+    limits: list[Bound]
+    cautious: float = 0.0
+
+    @property
+    def score_shape(self) -> tuple[int, ...]:
+        """The shape of what one architecture scores."""
+        return (len(self.properties),)
+
+    def judge(self, operations: np.ndarray) -> Judgement:
+        """Return the judgement of architectures, `batch x N` indices."""
+        return _judged(self._scores, self.limits, self.space, operations)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        columns = []
+        for property_, direction in zip(self.properties, self.directions, strict=True):
+            mean, std = property_.distribution(x, x.new_zeros(len(x)))
+            columns.append(direction * mean - self.cautious * std)
+        return torch.stack(columns, dim=1)
+
+
+Judge = TypeVar("Judge", Objective, Goals)
+
+
 @dataclass
-class Pool:
+class Pool(Generic[Judge]):
     """Distinct valid architectures with their judgements, in the order in which they were found."""
 
-    objective: Objective
+    objective: Judge
     operations: np.ndarray = field(init=False)
     """`architectures x N` indices."""
     score: np.ndarray = field(init=False)
@@ -111,7 +137,8 @@ class Pool:
 
     def __post_init__(self) -> None:
         self.operations = np.zeros((0, len(self.objective.space.nodes)), dtype=np.int16)
-        self.score = self.shortfall = np.zeros(0)
+        self.score = np.zeros((0, *self.objective.score_shape))
+        self.shortfall = np.zeros(0)
         self.kept = np.zeros(0, dtype=bool)
         self.room = np.zeros((0, len(self.objective.limits)))
 
@@ -177,6 +204,26 @@ def _weighted_terms(guide: Guidance, weight: float = 1.0) -> Iterator[tuple[floa
         yield from _weighted_terms(guide.guidance, weight * guide.weight)
     else:
         yield weight, guide
+
+
+def _judged(
+    score: Callable[[Tensor], Tensor],
+    limits: Sequence[Bound],
+    space: SearchSpace,
+    operations: np.ndarray,
+) -> Judgement:
+    scores, rooms = [], []
+    with torch.no_grad():
+        for start in range(0, len(operations), CHUNK):
+            x = _one_hot(space, operations[start : start + CHUNK])
+            scores.append(score(x).double().numpy())
+            rooms.append(_stacked([limit.room(x) for limit in limits], x))
+    return Judgement(np.concatenate(scores), np.concatenate(rooms))
+
+
+def _one_hot(space: SearchSpace, operations: np.ndarray) -> Tensor:
+    identity = np.eye(len(space.operations), dtype=np.float32)
+    return torch.from_numpy(identity[operations])
 
 
 def _stacked(rooms: list[Tensor], x: Tensor) -> np.ndarray:

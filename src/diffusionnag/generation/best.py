@@ -11,7 +11,7 @@ import numpy as np
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation._moves import promising_moves
-from diffusionnag.generation._objective import Objective, Pool
+from diffusionnag.generation._objective import Goals, Objective, Pool
 from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import keep_limits
@@ -82,7 +82,7 @@ def find_best(
     of [0, 1], a negative `cautious`, a guide of another space or of limits alone, limits that
     nothing keeps, or where fewer than `count` are found that are asked for.
     """
-    _check(space, count, seconds, diverse, cautious)
+    check_request(space, count, seconds, diverse, cautious)
     guide = maximize(guide) if isinstance(guide, Property) else guide
     pool = Pool(Objective(guide, space, cautious))
     whole = space.is_enumerable and space.combinations <= WHOLE * seconds
@@ -97,7 +97,7 @@ def find_best(
         for left in reversed(range(max(1, int(seconds)))):
             # The last climb starts among the best of all others.
             climb = Climb(Pool(pool.objective) if left else pool, count, diverse, end)
-            climb.run(rng)
+            climb.run(space.sample_operations(DRAWN, rng))
             predicted += len(climb.pool)
             rounds += climb.rounds
             complete &= climb.complete
@@ -105,7 +105,7 @@ def find_best(
                 pool.add(climb.pool.operations[climb.pool.best(max(count, WIDTH), diverse)])
     architectures = _handed_out(pool, count, diverse)
     if len(architectures) < count:
-        raise _too_few(pool.objective, len(architectures), count, diverse, whole)
+        raise too_few(pool.objective, len(architectures), count, diverse, whole)
     details = Best(whole, predicted, rounds, complete)
     return Samples(architectures, [], 0, details)
 
@@ -114,11 +114,12 @@ def find_best(
 class Climb:
     """A search from uniform draws upwards, all of its architectures being kept in a pool."""
 
-    pool: Pool
+    pool: Pool[Objective]
     count: int
     diverse: float
     end: float
     """The time of this thread at which it breaks off."""
+    width: int = WIDTH
     rounds: int = 0
     complete: bool = False
     _last: frozenset[int] = frozenset()
@@ -126,16 +127,16 @@ class Climb:
     _moved: set[int] = field(default_factory=set)
     _surrounded: set[int] = field(default_factory=set)
 
-    def run(self, rng: np.random.Generator) -> None:
-        """Climb until nothing gets better, or time is up."""
+    def run(self, start: np.ndarray) -> None:
+        """Climb from some architectures until nothing gets better, or time is up."""
         pool, space = self.pool, self.pool.objective.space
-        pool.add(space.sample_operations(DRAWN, rng))
+        pool.add(start)
         while time.thread_time() < self.end:
             self.rounds += 1
             climbing = self._climbs()
-            if climbing and (rows := self._next(max(self.count, WIDTH), self._moved)):
+            if climbing and (rows := self._next(max(self.count, self.width), self._moved)):
                 pool.add(promising_moves(pool, np.array(rows), MOVES))
-            elif rows := self._next(min(self.count, WIDTH), self._surrounded):
+            elif rows := self._next(min(self.count, self.width), self._surrounded):
                 around = (space.changes(pool.operations[row].tolist()) for row in rows)
                 pool.add(np.array(list(chain.from_iterable(around))))
             else:
@@ -157,7 +158,7 @@ class Climb:
         return rows
 
 
-def _handed_out(pool: Pool, count: int, diverse: float) -> list[Architecture]:
+def _handed_out(pool: Pool[Objective], count: int, diverse: float) -> list[Architecture]:
     """Return the best of a pool, those that a limit's own word excludes left out."""
     space, limits = pool.objective.space, pool.objective.limits
     while True:
@@ -173,7 +174,10 @@ def _handed_out(pool: Pool, count: int, diverse: float) -> list[Architecture]:
         pool.shortfall[close[~keeps]] = np.finfo(np.float64).tiny
 
 
-def _check(space: SearchSpace, count: int, seconds: float, diverse: float, cautious: float) -> None:
+def check_request(
+    space: SearchSpace, count: int, seconds: float, diverse: float, cautious: float
+) -> None:
+    """Raise DiffusionNAGError for numbers that cannot be asked for."""
     if count < 1:
         raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
     if space.is_enumerable and count > space.size:
@@ -188,9 +192,10 @@ def _check(space: SearchSpace, count: int, seconds: float, diverse: float, cauti
         raise DiffusionNAGError(f"cautious counts deviations from 0 upwards, not {cautious}")
 
 
-def _too_few(
-    objective: Objective, fewer: int, count: int, diverse: float, whole: bool
+def too_few(
+    objective: Objective | Goals, fewer: int, count: int, diverse: float, whole: bool
 ) -> DiffusionNAGError:
+    """Return the error that says how many keep the limits, where `count` are wanted."""
     asked = [limit.describe() for limit in objective.limits]
     if diverse:
         asked.append(f"differ in {100 * diverse:g} % of the nodes")

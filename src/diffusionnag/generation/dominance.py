@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator
+
 import numpy as np
 
 from diffusionnag._packages import require_packages
+from diffusionnag._seeds import numpy_generator
+
+POINTS = 16_384
+"""Points by which a hypervolume of three properties or more is estimated where one is chosen."""
+MARGIN = 0.1
+"""So far below a front, as a share of its range, hypervolume begins to count in choosing."""
 
 
 def non_dominated(values: np.ndarray) -> np.ndarray:
@@ -28,37 +38,132 @@ def choose(values: np.ndarray, count: int) -> np.ndarray:
 
     The non-dominated come first, then those that only they dominate, and so on (non-dominated
     sorting, Deb et al. 2002). Of a front with more than are still wanted, the best in each property
-    are taken, and then always the one furthest from all that were taken (Gonzalez 1985), distances
-    being relative to the range of each property.
+    are taken, and then always the one that adds most hypervolume to those taken, so that no scale
+    of a property matters.
     """
-    left = np.arange(len(values))
     taken = np.zeros(0, dtype=np.intp)
-    while len(taken) < count and len(left):
-        first = non_dominated(values[left])
-        front, left = left[first], left[~first]
-        if len(taken) + len(front) > count:
-            front = _spread(values, front, taken, count - len(taken))
+    for front in _fronts(values):
+        wanted = count - len(taken)
+        if wanted < len(front):
+            front = front[_covering(values[front], wanted)]
         taken = np.append(taken, front)
+        if len(taken) == count:
+            break
     return taken
 
 
-def _spread(values: np.ndarray, front: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` rows of `front` that are far from each other and from the rows `taken`."""
-    span = np.ptp(values[np.append(front, taken)], axis=0)
-    scaled = values / np.where(span > 0, span, 1.0)
-    best = list(dict.fromkeys(front[values[front].argmax(0)].tolist()))[:count]
-    distance = np.full(len(front), np.inf)
-    for row in (*taken, *best):
-        distance = np.minimum(distance, np.linalg.norm(scaled[front] - scaled[row], axis=1))
-    # Equal values have distance 0: what is chosen must not come back.
-    distance[np.isin(front, best)] = -1.0
-    while len(best) < count:
-        furthest = int(distance.argmax())
-        best.append(int(front[furthest]))
-        away = np.linalg.norm(scaled[front] - scaled[front[furthest]], axis=1)
-        distance = np.where(distance < 0, distance, np.minimum(distance, away))
-        distance[furthest] = -1.0
-    return np.array(best)
+def survivors(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the `count` rows that NSGA-II keeps of `candidates x properties`; more is better.
+
+    Front follows front; the last one is thinned where it is most crowded (Deb et al. 2002). It takes
+    a hundredth of the time of `choose`, which thins it better.
+    """
+    taken = np.zeros(0, dtype=np.intp)
+    for front in _fronts(values):
+        wanted = count - len(taken)
+        if wanted < len(front):
+            front = front[np.argsort(-_solitude(values[front]), kind="stable")[:wanted]]
+        taken = np.append(taken, front)
+        if len(taken) == count:
+            break
+    return taken
+
+
+def _fronts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of each front, the non-dominated first."""
+    left = np.arange(len(values))
+    while len(left):
+        first = non_dominated(values[left])
+        yield left[first]
+        left = left[~first]
+
+
+def _solitude(front: np.ndarray) -> np.ndarray:
+    """Return the distance between the neighbours of each row, by property, infinite at the ends."""
+    distance = np.zeros(len(front))
+    for column in front.T:
+        order = np.argsort(column, kind="stable")
+        span = np.ptp(column)
+        distance[order[[0, -1]]] = np.inf
+        distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / (span or 1.0)
+    return distance
+
+
+def _covering(front: np.ndarray, count: int) -> list[int]:
+    """Return `count` rows of a front: the best in each property, then what adds most hypervolume."""
+    taken = list(dict.fromkeys(front.argmax(0).tolist()))[:count]
+    gains = _PlaneGains(front) if front.shape[1] == 2 else _SampledGains(front)
+    for row in taken:
+        gains.take(row)
+    while len(taken) < count:
+        taken.append(gains.largest(taken))
+        gains.take(taken[-1])
+    return taken
+
+
+class _PlaneGains:
+    """The hypervolume that each row of a front of two properties adds to those taken, exactly."""
+
+    def __init__(self, front: np.ndarray) -> None:
+        self.front = front
+        self.left = np.full(len(front), front[:, 0].min())
+        self.below = np.full(len(front), front[:, 1].min())
+
+    def take(self, row: int) -> None:
+        first, second = self.front[row]
+        better = self.front[:, 0] >= first
+        self.left[better] = np.maximum(self.left[better], first)
+        better = self.front[:, 1] >= second
+        self.below[better] = np.maximum(self.below[better], second)
+
+    def largest(self, taken: list[int]) -> int:
+        gains = (self.front - np.stack([self.left, self.below], axis=1)).prod(1)
+        gains[taken] = -1.0
+        return int(gains.argmax())
+
+
+class _SampledGains:
+    """The same for any number of properties, as a share of evenly spread points of their box."""
+
+    def __init__(self, front: np.ndarray) -> None:
+        import torch
+
+        span = np.ptp(front, axis=0)
+        scaled = (front - front.min(0)) / np.where(span > 0, span, 1.0)
+        sobol = torch.quasirandom.SobolEngine(front.shape[1], scramble=False)
+        # Somewhat below the lowest of the front, what is best in one property alone counts too.
+        points = (1 + MARGIN) * sobol.draw(POINTS).numpy() - MARGIN
+        self.above = (scaled[:, None] >= points).all(2)
+        self.covered = np.zeros(POINTS, dtype=bool)
+        self.most = self.above.sum(1)
+
+    def take(self, row: int) -> None:
+        self.covered |= self.above[row]
+
+    def largest(self, taken: list[int]) -> int:
+        self.most[taken] = -1
+        while True:
+            # What a row adds only shrinks: the best by old counts, counted anew, leads or yields.
+            row = int(self.most.argmax())
+            counted = int((self.above[row] & ~self.covered).sum())
+            if counted == self.most[row]:
+                return row
+            self.most[row] = counted
+
+
+def simplex(properties: int, count: int, seed: int) -> np.ndarray:
+    """Return `count x properties` shares that add up to 1, evenly spread, in a seeded order.
+
+    They stand on the lattice of Das & Dennis (1998) that is just fine enough to have as many.
+    """
+    fine = itertools.count(1)
+    parts = next(n for n in fine if math.comb(n + properties - 1, properties - 1) >= count)
+    free = itertools.product(range(parts + 1), repeat=properties - 1)
+    lattice = (
+        np.array([(*shares, parts - sum(shares)) for shares in free if sum(shares) <= parts])
+        / parts
+    )
+    return numpy_generator(seed).permutation(lattice)[:count]
 
 
 # -- hypervolume --------------------------------------------------------------------------------

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
-from diffusionnag.generation.generator import BATCH, Generator
+from diffusionnag.generation._front_search import climb_to_compromises, evolve_front
+from diffusionnag.generation._objective import Goals, Pool
+from diffusionnag.generation.best import GRACE, WHOLE, check_request, too_few
+from diffusionnag.generation.dominance import choose, hypervolume, non_dominated, survivors
 from diffusionnag.generation.samples import Samples
-from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Property, maximize
-from diffusionnag.guidance.feasibility import within_limits
-from diffusionnag.guidance.terms import RowWeights, Sum
-from diffusionnag.spaces import Architecture
+from diffusionnag.guidance.feasibility import keep_limits, limits_of, within_limits
+from diffusionnag.guidance.terms import Sum
+from diffusionnag.spaces import Architecture, SearchSpace
 
 FEWEST, MOST = 2, 3
 """Properties that a front has."""
-FEWEST_ROWS = 128
-"""A smaller batch costs hardly less time, and leaves fewer compromises to choose from."""
-DRAWS = 4
-"""Draws for each architecture wanted, before the best are chosen."""
+CANDIDATES = 1_000
+"""Of so many, or twice as many as are wanted, the handed out are chosen."""
 SURVEYED = 1_000
 """Uniform draws, the same in every run, whose worst values a hypervolume is measured from."""
 
@@ -36,9 +33,8 @@ SURVEYED = 1_000
 class Objectives:
     """Two or three properties, each to be raised (positive weight) or lowered (negative).
 
-    The size of a weight scales how hard the generation is pulled; which of two architectures is
-    the better compromise depends on the signs alone. Raises DiffusionNAGError for another number of
-    properties.
+    Which of two architectures is the better compromise depends on the signs alone, not on the sizes
+    of weights. Raises DiffusionNAGError for another number of properties.
     """
 
     properties: tuple[Property, ...]
@@ -66,77 +62,81 @@ class Objectives:
         columns = [each.normal_score(architectures) for each in self.properties]
         return np.stack(columns, axis=1) * self.directions
 
-    def guidance(self, rows: int, seed: int) -> Sum:
-        """Return guidance that pulls each of `rows` architectures in a direction of its own.
-
-        On average each property is pulled as hard as if it were the only guide.
-        """
-        properties = len(self.properties)
-        shares = properties * torch.from_numpy(simplex(properties, rows, seed)).float()
-        pairs = zip(self.properties, self.weights, shares.T, strict=True)
-        return Sum(
-            tuple(RowWeights(maximize(each, weight), share) for each, weight, share in pairs)
-        )
+    def merits(self, architectures: Sequence[Architecture], cautious: float = 0.0) -> np.ndarray:
+        """Return the properties in their units, more being better, less `cautious` deviations."""
+        predicted = [each.predict(architectures) for each in self.properties]
+        pairs = zip(predicted, self.directions, strict=True)
+        return np.stack([sign * mean - cautious * std for (mean, std), sign in pairs], axis=1)
 
 
 @dataclass(frozen=True)
 class Front:
-    """Where samples stand that are spread along a front."""
+    """Where samples stand that are spread along a front, and how it was found."""
 
     on_front: np.ndarray
-    """Which of the samples no generated architecture dominates, `count` bool."""
+    """Which of the samples no candidate dominates, `count` bool."""
     candidates: list[Architecture]
-    """All that they were chosen from: valid, distinct, within the limits."""
+    """What they were chosen from: the first fronts of all that keep the limits."""
+    whole: bool
+    """Whether every architecture of the space was predicted: then the front is exact."""
+    predicted: int
+    """How many architectures were predicted, each climb counted by itself."""
+    complete: bool
+    """Whether the search ended by itself; False if time ran out first."""
 
 
-@torch_defaults()
-def generate_front(
-    generator: Generator,
+def find_front(
+    space: SearchSpace,
     count: int,
     objectives: Objectives,
     *,
     limits: Sequence[Bound] = (),
-    sampling: Sampling = Sampling(),
+    seconds: float = 1.0,
+    cautious: float = 0.0,
+    seed: int = 0,
 ) -> Samples[Front]:
-    """Generate `count` distinct valid architectures along the front of two or three properties.
+    """Return `count` distinct architectures along the front of two or three properties.
 
-    The best by the first property comes first. The architectures of a batch are pulled in evenly
-    spread directions, from the one property to the other; from four times as many as wanted, or
-    more, `choose` takes what it hands out. Raises DiffusionNAGError for whatever `Generator.sample`
-    does.
+    The best by the first property comes first. A space of up to 30,000 combinations for each of the
+    `seconds` is predicted as a whole. In a larger one climbs as those of `find_best` lead to the
+    best in each property and to compromises between them, and from there an evolution (NSGA-II, Deb
+    et al. 2002) of 120 generations a second fills the front; `choose` takes what is handed out. The
+    same seed finds the same, unless three times the `seconds` and more were needed: then
+    `details.complete` is False. With `cautious` k, a property counts by its mean less k deviations.
+
+    Raises DiffusionNAGError for a count below 1, seconds that are not above 0, a negative
+    `cautious`, properties of another space, limits that nothing keeps, or where fewer than `count`
+    are found that keep them.
     """
-    rows = min(max(count, FEWEST_ROWS), BATCH)
-    pulls = objectives.guidance(rows, sampling.seed)
-    guide = Sum((*pulls.terms, *limits))
-    collection = generator.collect(count, guide=guide, distinct=True)
-    batches = generator.estimates(guide=guide, sampling=sampling, batch=rows)
-    while len(collection.drawn) < DRAWS * max(count, rows) or not collection.complete:
-        collection.add(generator.search_space.decode(next(batches)))
-    candidates = collection.kept
-    values = objectives.values(candidates) * objectives.directions
-    chosen = choose(values, count)
-    chosen = chosen[np.lexsort(values[chosen].T[::-1])[::-1]]
-    return Samples(
-        [candidates[row] for row in chosen],
-        collection.drawn,
-        collection.rejected,
-        Front(non_dominated(values)[chosen], candidates),
-    )
-
-
-def simplex(properties: int, count: int, seed: int) -> np.ndarray:
-    """Return `count x properties` shares that add up to 1, evenly spread, in a seeded order.
-
-    They stand on the lattice of Das & Dennis (1998) that is just fine enough to have as many.
-    """
-    fine = itertools.count(1)
-    parts = next(n for n in fine if math.comb(n + properties - 1, properties - 1) >= count)
-    free = itertools.product(range(parts + 1), repeat=properties - 1)
-    lattice = (
-        np.array([(*shares, parts - sum(shares)) for shares in free if sum(shares) <= parts])
-        / parts
-    )
-    return numpy_generator(seed).permutation(lattice)[:count]
+    check_request(space, count, seconds, 0.0, cautious)
+    bounds = limits_of(Sum((*map(maximize, objectives.properties), *limits)), space)
+    goals = Goals(space, objectives.properties, objectives.directions, bounds, cautious)
+    pool = Pool(goals)
+    whole = space.is_enumerable and space.combinations <= WHOLE * seconds
+    predicted, complete = 0, True
+    if whole:
+        for operations in space.enumerate_operations():
+            pool.add(operations)
+    else:
+        end = time.thread_time() + GRACE * (1 + seconds)
+        rng = numpy_generator(seed)
+        predicted = climb_to_compromises(pool, end, rng)
+        complete = evolve_front(pool, count, seconds, end, rng)
+    predicted += len(pool)
+    kept = np.flatnonzero(pool.shortfall == 0)
+    kept = kept[survivors(pool.score[kept], max(CANDIDATES, 2 * count))]
+    candidates = space.architectures(pool.operations[kept].astype(np.int64))
+    # Near a bound rounding decides, so that the limits are asked themselves.
+    keeps = keep_limits(bounds, candidates)
+    candidates, scores = list(itertools.compress(candidates, keeps)), pool.score[kept[keeps]]
+    if len(candidates) < count:
+        raise too_few(goals, len(candidates), count, 0.0, whole)
+    merits = objectives.merits(candidates, cautious)
+    chosen = choose(scores, count)
+    chosen = chosen[np.lexsort(merits[chosen].T[::-1])[::-1]]
+    on_front = non_dominated(merits)[chosen]
+    details = Front(on_front, candidates, whole, predicted, complete)
+    return Samples([candidates[row] for row in chosen], [], 0, details)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from diffusionnag._packages import require_packages
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.best import Best, find_best
 from diffusionnag.generation.evaluation import evaluate
-from diffusionnag.generation.front import Objectives, compare_fronts, generate_front
+from diffusionnag.generation.front import Objectives, compare_fronts, find_front
 from diffusionnag.generation.generator import Generator, open_generator
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.generation.request import Request, parse_request, space_under
@@ -74,10 +74,21 @@ def generate(
         space = fix_nodes(space, fixed)
         space.sample(1)  # fails where nothing has all of it
     model = None
-    if method != "best" or compare_unguided:
+    if method in ("sample", "resample") or compare_unguided:
         model = open_generator(generator, space, device)
     samples: Samples[Any]
-    if model is None or method == "best":
+    if method == "pareto":
+        require_packages("pareto", "botorch")
+        samples = find_front(
+            space,
+            count,
+            Objectives(request.properties, request.weights),
+            limits=request.limits,
+            seconds=seconds,
+            cautious=cautious,
+            seed=sampling.seed,
+        )
+    elif model is None or method == "best":
         samples = _find_best(space, count, request, seconds, diverse, cautious, sampling.seed)
     else:
         samples = _draw(model, count, request, method, distinct, sampling)
@@ -198,12 +209,6 @@ def _draw(
     guidance = request.guidance()
     if method == "sample":
         return generator.sample(count, guide=guidance, distinct=distinct, sampling=sampling)
-    if method == "pareto":
-        require_packages("pareto", "botorch")
-        objectives = Objectives(request.properties, request.weights)
-        return generate_front(
-            generator, count, objectives, limits=request.limits, sampling=sampling
-        )
     if guidance is None or distinct:
         raise DiffusionNAGError(
             "resampling corrects a guide or a limit, and its architectures may repeat: give a "

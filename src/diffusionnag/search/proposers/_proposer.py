@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.generation.front import simplex
+from diffusionnag.generation.dominance import simplex
 from diffusionnag.generation.generator import BATCH, Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
