@@ -84,11 +84,11 @@ def _judge(
 
 def _winners(rank: np.ndarray, crowding: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the rows that win binary tournaments."""
-    one, other = rng.integers(len(rank), size=(2, POPULATION))
-    better = (rank[one] < rank[other]) | (
-        (rank[one] == rank[other]) & (crowding[one] > crowding[other])
+    first, second = rng.integers(len(rank), size=(2, POPULATION))
+    better = (rank[first] < rank[second]) | (
+        (rank[first] == rank[second]) & (crowding[first] > crowding[second])
     )
-    return np.where(better, one, other)
+    return np.where(better, first, second)
 
 
 def _ranked(scores: np.ndarray, broken: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
