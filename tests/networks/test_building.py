@@ -12,7 +12,7 @@ import torch
 from test_cost import DATA_SETS, OFA_NETWORKS, OFFICIAL_CELLS
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
-from diffusionnag.networks import build_network, count_network
+from diffusionnag.networks import build_network, buildable, count_network, count_properties
 from diffusionnag.spaces import Cost, ImageClassification
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
@@ -134,3 +134,31 @@ def test_the_example_of_counting_holds() -> None:
         },
     )
     assert [doctest.DocTestRunner().run(each).failed for each in example] == [0]
+
+
+PUBLISHED_CELLS = {
+    # The cell of the benchmark's README, and the count that its program prints for it.
+    "conv1x1-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,maxpool3x3"
+    "|0>1,0>2,0>3,0>5,1>6,2>6,3>4,4>6,5>6": 2_694_282,
+    # The first cell of its records.
+    "conv3x3-bn-relu,maxpool3x3,conv3x3-bn-relu,conv3x3-bn-relu,conv1x1-bn-relu"
+    "|0>1,0>4,0>5,1>2,2>3,2>6,3>5,4>5,5>6": 8_555_530,
+}
+
+
+@pytest.mark.parametrize(("cell", "parameters"), PUBLISHED_CELLS.items())
+def test_nasbench101_has_the_published_parameters(cell: str, parameters: int) -> None:
+    space = get_search_space("nasbench101")
+    assert round(count_properties(space, space.parse(cell))["params"] * 1e6) == parameters
+
+
+def test_nasbench101_builds_every_cell_and_uneven_channels() -> None:
+    space = get_search_space("nasbench101")
+    # A direct edge alone is projected; three ends share 128 channels as 43, 43 and 42.
+    uneven = "conv1x1-bn-relu,conv3x3-bn-relu,maxpool3x3|0>1,0>4,1>2,1>3,1>4,2>3,2>4,3>4"
+    for text in ("|0>1", uneven):
+        network = build_network(space, space.parse(text), classes=3, resolution=8)
+        assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)
+    built, counts = buildable(space, space.sample(20, 1))
+    assert len(built) == 20
+    assert counts["params"].min() < 2 < counts["params"].max()

@@ -6,13 +6,18 @@ import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diffusionnag.spaces._pasted import pasted_object, whole_numbers, without_whitespace
 from diffusionnag.spaces.architecture import Architecture
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import ImageClassification
 from diffusionnag.spaces.search_space import CHUNK, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 INNER = 5
 OUTPUT = INNER + 1
@@ -38,6 +43,20 @@ class NASBench101(SearchSpace):
     nodes = (*VERTICES, *(f"{VERTICES[source]}>{VERTICES[target]}" for source, target in PAIRS))
     operations = ("input", *CELL_OPERATIONS, ABSENT, "output", "edge", "no_edge")
     edges = PAIRS
+
+    networks = NetworkFamily(ImageClassification(10, 32), smallest=4)
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return the benchmark's network: nine such cells in three stacks (Ying et al. 2019).
+
+        Where the output's channels do not divide evenly, the first inner nodes have one more: in the
+        order of this form of the cell, which need not be the benchmark's own.
+        """
+        from diffusionnag.spaces.nasbench101_networks import nasbench101_network
+
+        names = self.operation_names(architecture)
+        inner = {n: name for n, name in enumerate(names[:OUTPUT]) if name in CELL_OPERATIONS}
+        return nasbench101_network(inner, set(architecture.edges), OUTPUT, task)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the three operations and `none` for an inner node, and whether an edge is there."""
