@@ -134,3 +134,8 @@ def short_meta_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `meta-train` take few steps, where it does not matter how well it learns."""
     few = functools.partial(meta_training.meta_train, steps=40)
     monkeypatch.setattr(meta_training, "meta_train", few)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: one that is begun last keeps a single core busy."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -173,10 +173,11 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = dict(_read(path))
     missing = [run for run in dict.fromkeys(runs) if run.key not in kept]
+    workers = max(1, min(os.cpu_count() or 1, len(missing)))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["diffusionnag.search.study"])
+    context.set_forkserver_preload([__name__])
     with (
-        ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_settle) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_settle) as pool,
         path.open("a", encoding="utf-8") as file,
     ):
         futures = {pool.submit(_search, run): run for run in missing}

@@ -66,7 +66,7 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
         settings(1),
         2,
         tmp_path / "elsewhere",
-        executor=new_executor("process", 2),
+        executor=new_executor("process", 1),
     )
     assert [values.tolist() for values in elsewhere] == [values.tolist() for values in once]
     assert again[0][1].tolist() == again[1][0].tolist()
