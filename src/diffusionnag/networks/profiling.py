@@ -63,7 +63,7 @@ def measure_beside_reference(
 @functools.cache
 def _reference(space: SearchSpace) -> Architecture:
     drawn = space.sample(COMPARED, 0)
-    if counted_names(space):
+    if "macs" in counted_names(space):
         drawn, costs = buildable(space, drawn)
         macs = costs["macs"]
     else:
