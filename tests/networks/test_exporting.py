@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +148,54 @@ def test_measuring_leaves_the_number_of_threads_alone() -> None:
         [network], ImageClassification(10, 8), LatencySettings(threads=before + 1, repeats=1)
     )
     assert torch.get_num_threads() == before
+
+
+def test_an_exported_file_is_measured(tmp_path: Path, run_main: RunCli) -> None:
+    task = ImageClassification(3, 8)
+    network = build_network(SPACE, SPACE.parse(CELL), task=task)
+    export_network(network, task, tmp_path / "network.onnx", opset=18)
+    result = run_main("measure", "network.onnx", "--repeats", 2, "--batch", 3)
+    assert result.returncode == 0, result.stderr
+    assert "ms (onnxruntime, 1 threads, batch 3, 2 runs)" in result.stdout
+    (tmp_path / "empty.onnx").write_bytes(b"nothing")
+    assert_fails(run_main("measure", "empty.onnx"), 2, "no ONNX file")
+    assert_fails(run_main("measure", "missing.onnx"), 2, "no file missing.onnx")
+    assert_fails(run_main("measure", "nasbench201"), 2, "an architecture is missing")
+
+
+def test_a_plan_is_measured_elsewhere_and_read_back(
+    tmp_path: Path, run_main: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    own = tmp_path / "columns.py"
+    own.write_text(
+        "from torch import nn\n"
+        "from diffusionnag.spaces import Declaration, TabularClassification\n"
+        "def build(operations, task):\n"
+        "    width = int(operations['width'])\n"
+        "    layers = [nn.Linear(task.features, width), nn.ReLU(), nn.Linear(width, task.outputs)]\n"
+        "    return nn.Sequential(*layers)\n"
+        "widths = [str(width) for width in range(4, 13)]\n"
+        "space = Declaration('columns-elsewhere', {'width': widths, 'end': ['end']}, network=build,\n"
+        "                    task=TabularClassification(5, 3))\n"
+    )
+    planned = run_main("profile", "columns.py:space", "-n", 9, "--plan", "plan")
+    assert planned.returncode == 0, planned.stderr
+    rows = (tmp_path / "plan" / "networks.csv").read_text().splitlines()
+    script = tmp_path / "plan" / "measure_elsewhere.py"
+    first = subprocess.run(
+        [sys.executable, script, "--repeats", "1"], capture_output=True, text=True, check=True
+    )
+    assert len(first.stdout.splitlines()) == len(rows) - 1
+    measured = tmp_path / "plan" / "latencies.csv"
+    lines = measured.read_text().splitlines()
+    measured.write_text("\n".join(lines[:-1]) + "\n")
+    again = subprocess.run(
+        [sys.executable, script, "--repeats", "1"], capture_output=True, text=True, check=True
+    )
+    assert len(again.stdout.splitlines()) == 1, "what is measured is not measured again"
+    assert len(measured.read_text().splitlines()) == len(rows)
+    chosen = ("--name", "phone", "--measured", "plan/latencies.csv")
+    learnt = run_main("profile", "columns.py:space", "-n", 9, *chosen)
+    assert learnt.returncode == 0, learnt.stderr
+    assert "--limit 'latency:phone<=" in learnt.stderr

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from diffusionnag.cli.options import (
-    ArchitectureText,
     Backend,
     Batch,
     Classes,
     Context,
     Repeats,
     Resolution,
-    Space,
     Threads,
     Width,
 )
 
+if TYPE_CHECKING:
+    from diffusionnag.networks import Latency, LatencySettings
+
 
 def measure(
-    space: Space,
-    architecture: ArchitectureText,
+    space: Annotated[
+        str,
+        typer.Argument(
+            help="Search space, or your own: FILE.yaml, FILE.py:NAME; or a file: FILE.onnx."
+        ),
+    ],
+    architecture: Annotated[
+        str | None, typer.Argument(help="Architecture string; none for a file.")
+    ] = None,
     backend: Backend = "torch",
     threads: Threads = 1,
     batch: Batch = 1,
@@ -32,32 +46,48 @@ def measure(
     from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import results
 
-    if backend == "onnxruntime":
+    if backend == "onnxruntime" or space.endswith(".onnx"):
         require_packages("export", "onnx", "onnxscript", "onnxruntime")
+    from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (
         LatencySettings,
         build_network,
         count_network,
+        measure_file,
         measure_latencies,
         peak_memory,
         task_of,
     )
     from diffusionnag.spaces import get_search_space
 
+    settings = LatencySettings(backend, threads, batch, repeats)
+    if space.endswith(".onnx"):
+        settings = replace(settings, backend="onnxruntime")
+        _print_latency(measure_file(Path(space), settings, context), settings)
+        return
+    if architecture is None:
+        raise DiffusionNAGError(
+            "an architecture is missing; a file alone is measured if it is .onnx"
+        )
     search_space = get_search_space(space)
     task = task_of(
         search_space, classes=classes, resolution=resolution, width=width, context=context
     )
     chosen = search_space.parse(architecture)
     network = build_network(search_space, chosen, task=task)
-    settings = LatencySettings(backend, threads, batch, repeats)
     (latency,) = measure_latencies([network], task, settings)
     cost = count_network(network, task, search_space.networks.convention)
-    results.print(
-        f"latency: {latency.median:.3f} ms, the middle half {latency.lower_quartile:.3f} to "
-        f"{latency.upper_quartile:.3f} ms ({backend}, {threads} threads, batch {batch}, "
-        f"{repeats} runs)"
-    )
+    _print_latency(latency, settings)
     results.print(f"params: {cost.parameters / 1e6:.6f} M")
     results.print(f"macs: {cost.macs / 1e6:.6f} M for {task.example}")
     results.print(f"peak memory of the whole process: {peak_memory():.0f} MiB")
+
+
+def _print_latency(latency: Latency, settings: LatencySettings) -> None:
+    from diffusionnag.cli.console import results
+
+    results.print(
+        f"latency: {latency.median:.3f} ms, the middle half {latency.lower_quartile:.3f} to "
+        f"{latency.upper_quartile:.3f} ms ({settings.backend}, {settings.threads} threads, batch "
+        f"{settings.batch}, {settings.repeats} runs)"
+    )

@@ -124,7 +124,7 @@ Epochs = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(help="Examples in one step; 256, or 64 if not images.")
 ]
-Backend = Annotated[str, typer.Option(help="torch or onnxruntime.")]
+Backend = Annotated[str, typer.Option(help="torch, torch-compile or onnxruntime.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 Batch = Annotated[int, typer.Option(help="Inputs at a time.")]
 Repeats = Annotated[int, typer.Option(help="Times that each network is measured.")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,10 @@ from diffusionnag.cli.options import (
     Threads,
     Width,
 )
+
+if TYPE_CHECKING:
+    from diffusionnag.spaces import Task
+    from diffusionnag.tables import Table
 
 FOLDS = 5
 
@@ -34,6 +39,17 @@ def profile(
     resolution: Resolution = None,
     width: Width = 1.0,
     context: Context = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure nothing here: write a folder of .onnx files, with a script that measures them "
+            "on another machine."
+        ),
+    ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="Measure nothing here: learn from the latencies.csv of that script."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Measure random networks on this machine and learn to predict latencies; run again, it resumes.
@@ -74,6 +90,9 @@ def profile(
 
     search_space = get_search_space(space)
     task = task_of(search_space, resolution=resolution, width=width, context=context)
+    if plan is not None:
+        _write_plan(space, task, count, plan, seed)
+        return
     settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), task)
     column = latency_name(name)
     if shipped_folder(KIND, checkpoint_name(space, column)):
@@ -85,37 +104,77 @@ def profile(
     folder = own_folder(KIND, checkpoint_name(space, column))
     with progress_bar() as bar:
         measuring = bar.add_task("measuring", total=count, note="")
-        table = profile_space(
-            search_space,
-            column,
-            count,
-            folder,
-            settings,
-            seed=seed,
-            report=lambda done, total: bar.update(measuring, completed=done, total=total),
-        )
-        measured = clean_measurements(table, search_space, column)
-        parts = held_out_parts(len(measured.values), FOLDS, seed)
+        if measured is None:
+            table = profile_space(
+                search_space,
+                column,
+                count,
+                folder,
+                settings,
+                seed=seed,
+                report=lambda done, total: bar.update(measuring, completed=done, total=total),
+            )
+        else:
+            table = _read_latencies(measured, column)
+        latencies = clean_measurements(table, search_space, column)
+        parts = held_out_parts(len(latencies.values), FOLDS, seed)
         bar.reset(measuring, description="fitting", total=len(parts) + 1)
         predictor, _ = fit_judged(
             search_space,
             column,
-            measured,
+            latencies,
             parts,
             seed=seed,
             report=lambda done, note: bar.update(measuring, completed=done, note=note),
         )
     predictor.about = origin(
-        data=f"{len(measured.values)} random architectures, measured on this machine",
+        data=f"{len(latencies.values)} random architectures, measured "
+        + ("on this machine" if measured is None else f"elsewhere: {measured}"),
         quality=predictor.about.quality,
     )
     predictor.save_pretrained(folder)
     for measure, value in predictor.about.quality.items():
         results.print(f"{measure}: {value:.4g}")
-    quartiles = np.quantile(measured.values, (0.25, 0.5, 0.75))
+    quartiles = np.quantile(latencies.values, (0.25, 0.5, 0.75))
     lower, middle, upper = (f"{value:.3g}" for value in quartiles)
     results.print(f"median {middle} ms, the middle half {lower} to {upper} ms")
-    results.print(f"latencies: {folder / TABLE_FILE}", markup=False)
+    results.print(f"latencies: {measured or folder / TABLE_FILE}", markup=False)
     messages.print(
         f"use it with: diffusionnag generate {space} --limit '{column}<={lower}'", markup=False
     )
+
+
+def _write_plan(space: str, task: Task, count: int, folder: Path, seed: int) -> None:
+    from diffusionnag._packages import require_packages
+    from diffusionnag.cli.console import messages, progress_bar, results
+    from diffusionnag.networks import write_plan
+    from diffusionnag.spaces import get_search_space
+
+    require_packages("export", "onnx", "onnxscript", "onnxruntime")
+    with progress_bar() as bar:
+        exporting = bar.add_task("exporting", total=count, note="")
+        failed = write_plan(
+            get_search_space(space),
+            task,
+            count,
+            folder,
+            seed=seed,
+            report=lambda done, total: bar.update(exporting, completed=done, total=total),
+        )
+    for reason in failed:
+        messages.print(f"left out: {reason}", markup=False)
+    results.print(f"written into {folder}: run measure_elsewhere.py there, on the other machine")
+    messages.print(
+        f"then: diffusionnag profile {space} --name MACHINE --measured {folder}/latencies.csv",
+        markup=False,
+    )
+
+
+def _read_latencies(path: Path, column: str) -> Table:
+    from dataclasses import replace
+
+    from diffusionnag.networks.profile_plan import LATENCY
+    from diffusionnag.tables import read_table
+
+    table = read_table(path)
+    return replace(table, columns={column: table.column(LATENCY)})

@@ -23,8 +23,15 @@ from diffusionnag.networks.counting import (
     counted_names,
 )
 from diffusionnag.networks.exporting import check_export_path, export_network
-from diffusionnag.networks.latency import Latency, LatencySettings, measure_latencies, peak_memory
+from diffusionnag.networks.latency import (
+    Latency,
+    LatencySettings,
+    measure_file,
+    measure_latencies,
+    peak_memory,
+)
 from diffusionnag.networks.metric_words import metric_title, metric_unit, metrics_text
+from diffusionnag.networks.profile_plan import write_plan
 from diffusionnag.networks.profiling import ProfileSettings, latency_name, profile_space
 from diffusionnag.networks.tasks import ImageData, OwnFit, TaskData, load_data, metric_of
 from diffusionnag.networks.trained_network import TrainedNetwork
@@ -66,6 +73,7 @@ __all__ = [
     "kept_metrics",
     "latency_name",
     "load_data",
+    "measure_file",
     "measure_latencies",
     "metric_of",
     "metric_title",
@@ -83,4 +91,5 @@ __all__ = [
     "usual_settings",
     "welch_p_value",
     "write_comparison",
+    "write_plan",
 ]

@@ -23,7 +23,7 @@ from diffusionnag.networks.building import random_inputs
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
 from diffusionnag.spaces import Task
 
-BACKENDS = ("torch", "onnxruntime")
+BACKENDS = ("torch", "torch-compile", "onnxruntime")
 WARM_UP = 10
 MOST_THREADS = 1_024
 
@@ -81,11 +81,48 @@ def measure_latencies(
             stack.enter_context(_runner(network.cpu().eval(), task, settings))
             for network in networks
         ]
-        milliseconds = np.empty((WARM_UP + settings.repeats, len(runs)))
-        for repeat, network in np.ndindex(milliseconds.shape):
-            started = time.perf_counter()
-            runs[network](x)
-            milliseconds[repeat, network] = 1e3 * (time.perf_counter() - started)
+        return _timed(runs, x, settings.repeats)
+
+
+def measure_file(path: Path, settings: LatencySettings, length: int | None = None) -> Latency:
+    """Return the latency of an exported `.onnx` file on the CPU by onnxruntime, after ten runs.
+
+    Texts are of `length` tokens. Raises DiffusionNAGError for a file that is none, or takes more than
+    one input, and where the length is needed and missing.
+    """
+    settings.check()
+    if not path.is_file():
+        raise DiffusionNAGError(f"no file {path}")
+    try:
+        session = onnx_session(path, settings.threads)
+        (entry,) = session.get_inputs()
+    except Exception as error:  # onnxruntime raises classes of its own
+        raise DiffusionNAGError(f"{path} is no ONNX file of one input") from error
+    shape = []
+    for place, size in enumerate(entry.shape):
+        varied = settings.batch if place == 0 else length
+        if not isinstance(size, int) and varied is None:
+            raise DiffusionNAGError(f"{path} takes texts of any length; say which by --context")
+        shape.append(size if isinstance(size, int) else varied)
+    check_fits(f"a batch of {settings.batch:,} {entry.name}", 8 * math.prod(shape))
+    # Of tokens, 1 is one in whatever vocabulary.
+    x = (
+        torch.zeros(shape)
+        if entry.type == "tensor(float)"
+        else torch.ones(shape, dtype=torch.int64)
+    )
+    (latency,) = _timed([lambda inputs: run_session(session, inputs)], x, settings.repeats)
+    return latency
+
+
+def _timed(
+    runs: Sequence[Callable[[torch.Tensor], object]], x: torch.Tensor, repeats: int
+) -> list[Latency]:
+    milliseconds = np.empty((WARM_UP + repeats, len(runs)))
+    for repeat, network in np.ndindex(milliseconds.shape):
+        started = time.perf_counter()
+        runs[network](x)
+        milliseconds[repeat, network] = 1e3 * (time.perf_counter() - started)
     quartiles = np.quantile(milliseconds[WARM_UP:], (0.25, 0.5, 0.75), axis=0)
     return [Latency(median, lower, upper) for lower, median, upper in quartiles.T.tolist()]
 
@@ -96,6 +133,15 @@ def _runner(
 ) -> Iterator[Callable[[torch.Tensor], object]]:
     if settings.backend == "torch":
         yield network
+        return
+    if settings.backend == "torch-compile":
+        compiled = torch.compile(network, dynamic=False)
+        try:
+            compiled(random_inputs(task, settings.batch))
+        except Exception as error:  # the compiler raises what it meets
+            reason = next(iter(str(error).splitlines()), "")[:200]
+            raise DiffusionNAGError(f"torch cannot compile the network: {reason}") from error
+        yield compiled
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
