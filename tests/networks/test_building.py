@@ -162,3 +162,21 @@ def test_nasbench101_builds_every_cell_and_uneven_channels() -> None:
     built, counts = buildable(space, space.sample(20, 1))
     assert len(built) == 20
     assert counts["params"].min() < 2 < counts["params"].max()
+
+
+P_DARTS = (
+    "normal=[(skip_connect,0),(dil_conv_3x3,1),(skip_connect,0),(sep_conv_3x3,1),"
+    "(sep_conv_3x3,1),(sep_conv_3x3,3),(sep_conv_3x3,0),(dil_conv_5x5,4)] "
+    "reduce=[(avg_pool_3x3,0),(sep_conv_5x5,1),(sep_conv_3x3,0),(dil_conv_5x5,2),"
+    "(max_pool_3x3,0),(dil_conv_3x3,1),(dil_conv_3x3,1),(dil_conv_5x5,3)]"
+)
+
+
+def test_darts_has_the_parameters_that_the_authors_of_p_darts_count() -> None:
+    space = get_search_space("darts")
+    counted = count_properties(space, space.parse(P_DARTS))
+    assert round(counted["params"] * 1e6) == 3_433_798
+    assert round(counted["macs"]) == 532, "as published, in millions"
+    (drawn,) = space.sample(1, 3)
+    network = build_network(space, drawn, classes=3, resolution=8)
+    assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)

@@ -1,7 +1,7 @@
 """Measures the networks of this folder on whatever machine it runs on: `python measure_elsewhere.py`.
 
 Needs onnxruntime and numpy alone, and is copied out of the library for that. What is measured is
-written into `latencies.csv`, network by network; run again, it goes on with the others.
+written into `latencies.csv`, network by network; run again, it does the rest.
 """
 
 from __future__ import annotations

@@ -5,10 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture, Edge
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CELLS = ("normal", "reduce")
 INPUTS = 2
@@ -48,6 +54,13 @@ def _cell_edges(start: int) -> list[Edge]:
     return [(start + source, start + target) for source, target in sorted(before + leaving)]
 
 
+def _parts(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the eight operations of a cell, from the names at its nodes, each with its source."""
+    operations, pairs = names[INPUTS:OUTPUT], names[OUTPUT + 1 :]
+    sources = [int(source) for pair in pairs for source in pair.split("+")]
+    return list(zip(operations, sources, strict=True))
+
+
 class DARTS(SearchSpace):
     """About 1e18 pairs of cells; each of a cell's four nodes adds up two operations on two sources.
 
@@ -61,6 +74,16 @@ class DARTS(SearchSpace):
     nodes = tuple(f"{cell}:{node}" for cell in CELLS for node in CELL_NODES)
     operations = ("input", *CELL_OPERATIONS, "output", *PAIRS)
     edges = tuple(edge for number in range(len(CELLS)) for edge in _cell_edges(number * WIDTH))
+
+    networks = NetworkFamily(ImageClassification(10, 32), smallest=4)
+
+    def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
+        """Return the authors' network for CIFAR-10: twenty cells of 36 to 144 channels."""
+        from diffusionnag.spaces.darts_networks import darts_network
+
+        names = self.operation_names(architecture)
+        normal, reduce = (_parts(names[start : start + WIDTH]) for start in (0, WIDTH))
+        return darts_network(normal, reduce, task)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the seven operations, and of a node's sources all pairs of what comes before it."""
@@ -89,10 +112,8 @@ class DARTS(SearchSpace):
         names = self.operation_names(architecture)
         cells = []
         for number, cell in enumerate(CELLS):
-            named = names[number * WIDTH : (number + 1) * WIDTH]
-            operations, pairs = named[INPUTS:OUTPUT], named[OUTPUT + 1 :]
-            sources = [source for pair in pairs for source in pair.split("+")]
-            written = (f"({name},{of})" for name, of in zip(operations, sources, strict=True))
+            parts = _parts(names[number * WIDTH : (number + 1) * WIDTH])
+            written = (f"({name},{source})" for name, source in parts)
             cells.append(f"{cell}=[{','.join(written)}]")
         return " ".join(cells)
 
