@@ -23,8 +23,11 @@ def test_files_that_pages_share_with_the_examples_are_the_same() -> None:
         block.title: "\n".join(block.lines) + "\n"
         for page in PAGES
         for block in read_blocks(page.read_text())
-        if block.title and (ROOT / "examples" / block.title).exists()
+        if block.title
+        and (ROOT / "examples" / block.title).exists()
+        # A page has a script of this name of its own.
+        and block.title != "measure.py"
     }
-    assert shown
+    assert len(shown) == 7
     for name, text in shown.items():
         assert text == (ROOT / "examples" / name).read_text(), name
