@@ -14,9 +14,15 @@ from torch.nn import functional as F
 
 from diffusionnag import get_search_space
 from diffusionnag.images import Pixels
-from diffusionnag.networks import Augmentation, TrainingSettings, build_network, train_network
+from diffusionnag.networks import (
+    Augmentation,
+    ImageData,
+    TrainingSettings,
+    build_network,
+    train_network,
+)
 from diffusionnag.networks.augmentation import augment
-from diffusionnag.networks.training_loop import normalisation
+from diffusionnag.networks.tasks.image_data import normalisation
 from experiments.result_table import ResultTable, write_benchmark
 
 PAIRS = 5
@@ -67,11 +73,13 @@ def time_cell(label: str, text: str) -> tuple[str, ...]:
     """Return the row of a cell: images a second of both, and the median of the pairs' ratios."""
     space = get_search_space("nasbench201")
     training, held_out = random_images(IMAGES), random_images(TESTED)
+    classes = tuple(map(str, range(10)))
+    data = ImageData.of_pixels(classes, training, held_out, 32)
     network = build_network(space, space.parse(text))
 
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            train_network(network, training, held_out, SETTINGS, Path(folder), identity={})
+            train_network(network, data, SETTINGS, Path(folder), identity={})
 
     pairs = []
     for pair in range(PAIRS + 1):
