@@ -21,6 +21,7 @@ from diffusionnag.cli.info import info
 from diffusionnag.cli.measure import measure
 from diffusionnag.cli.meta_train import meta_train
 from diffusionnag.cli.profile import profile
+from diffusionnag.cli.proxies import proxies
 from diffusionnag.cli.report import report
 from diffusionnag.cli.search import GroupedCommand, search
 from diffusionnag.cli.spaces import spaces
@@ -57,6 +58,7 @@ app.command(cls=TakesGroups)(compare)
 app.command()(export)
 app.command()(measure)
 app.command()(profile)
+app.command()(proxies)
 app.command()(report)
 app.command("meta-train")(meta_train)
 app.command()(triplets)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-import json
 import platform
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from diffusionnag._files import prepare_folder, read_json, write_atomically
+from diffusionnag._files import prepare_folder
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import build_network, require_networks
 from diffusionnag.networks.counting import buildable, counted_names
 from diffusionnag.networks.latency import LatencySettings, measure_latencies
 from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json
+from diffusionnag.tables.growing import check_identity, draw_other
 from diffusionnag.tables.table import Table, read_table, write_table
 
 TABLE_FILE = "latencies.parquet"
@@ -96,14 +96,17 @@ def profile_space(
             f"cannot measure {count} architectures; ask for 1 to all {space.size} of {space.name}"
         )
     prepare_folder(folder)
-    _check_identity(
-        folder,
+    check_identity(
+        folder / SETTINGS_FILE,
         {
             "search_space": space.name,
             "column": column,
             "latency": asdict(settings.latency),
             "task": task_as_json(settings.task),
+            "machine": platform.node(),
+            "torch": torch.__version__,
         },
+        "a profile of other settings or another machine; delete it, or give this one another --name",
     )
     path, rows = folder / TABLE_FILE, dict[Architecture, tuple[float, float]]()
     if path.exists():
@@ -112,42 +115,11 @@ def profile_space(
         rows = dict(zip(map(space.parse, table.architectures), pairs, strict=True))
     while len(rows) < count:
         report(len(rows), count)
-        architecture = _draw_other(space, rows, check_seed(seed))
+        architecture = draw_other(space, rows, check_seed(seed))
         rows[architecture] = measure_beside_reference(space, architecture, settings)
         write_table(_steadied(space, column, rows), path)
     report(len(rows), count)
     return _steadied(space, column, rows)
-
-
-def _check_identity(folder: Path, wanted: dict[str, object]) -> None:
-    """Note what the profile of a folder is about, or raise DiffusionNAGError if it is another."""
-    wanted |= {"machine": platform.node(), "torch": torch.__version__}
-    wanted = json.loads(json.dumps(wanted))
-    path = folder / SETTINGS_FILE
-    if path.exists():
-        try:
-            kept = read_json(path)
-        except ValueError as error:
-            raise DiffusionNAGError(
-                f"{path} is damaged; delete {folder} to measure again"
-            ) from error
-        if kept != wanted:
-            raise DiffusionNAGError(
-                f"{folder} holds a profile of other settings or another machine; delete it, or give "
-                "this one another --name"
-            )
-        return
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-
-
-def _draw_other(space: SearchSpace, taken: Collection[Architecture], seed: int) -> Architecture:
-    """Return a random architecture that is not taken; which one, follows from how many are."""
-    rng = np.random.default_rng([seed, len(taken)])
-    while True:
-        (drawn,) = space.sample(1, rng)
-        if drawn not in taken:
-            return drawn
 
 
 def _steadied(

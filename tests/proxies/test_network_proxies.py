@@ -1,0 +1,99 @@
+"""Training-free proxies: their definitions on small networks, and the published values of cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from torch import nn
+
+from diffusionnag import get_search_space
+from diffusionnag.networks import Augmentation, build_network, load_data
+from diffusionnag.proxies import PROXIES, Batch
+
+
+def squared(outputs: torch.Tensor) -> torch.Tensor:
+    return outputs.square().mean()
+
+
+@pytest.fixture
+def linear() -> tuple[nn.Linear, Batch]:
+    """A linear layer whose proxies can be worked out by hand."""
+    layer = nn.Linear(3, 2, bias=False)
+    torch.manual_seed(0)
+    return layer, Batch(torch.randn(4, 3), squared)
+
+
+def test_proxies_of_a_linear_layer(linear: tuple[nn.Linear, Batch]) -> None:
+    layer, batch = linear
+    weight, x = layer.weight.detach(), batch.inputs
+    outputs = x @ weight.T
+    gradient = 2 * outputs.T @ x / outputs.numel()
+    curvature = 2 * (gradient @ x.T) @ x / outputs.numel()
+    expected = {
+        "grad_norm": gradient.norm(),
+        "snip": (weight * gradient).abs().sum(),
+        "plain": (weight * gradient).sum(),
+        "grasp": -(weight * curvature).sum(),
+        "l2_norm": weight.norm(),
+        "synflow": weight.abs().sum().log(),
+        "fisher": (2 * outputs.square() / outputs.numel()).square().mean(0).sum() / 2,
+    }
+    for name, value in expected.items():
+        assert PROXIES[name](layer, batch) == pytest.approx(float(value), rel=1e-4), name
+
+
+def test_nwot_counts_the_rectifiers_that_two_inputs_share() -> None:
+    network = nn.Sequential(nn.ReLU())
+    on = torch.tensor([[1.0, -1, 1, 1], [1, 1, -1, 1]])
+    # Each agrees with itself at four places, with the other at two.
+    assert PROXIES["nwot"](network, Batch(on, squared)) == pytest.approx(np.log(4 * 4 - 2 * 2))
+    assert np.isnan(PROXIES["nwot"](nn.Linear(4, 2), Batch(on, squared)))
+
+
+def test_jacov_is_highest_where_jacobians_differ() -> None:
+    torch.manual_seed(0)
+    wide = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 1))
+    batch = Batch(torch.randn(6, 8), squared)
+    assert PROXIES["jacov"](wide, batch) > PROXIES["jacov"](nn.Linear(8, 1), batch)
+
+
+def test_tokens_leave_some_proxies_undefined() -> None:
+    network = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
+    batch = Batch(torch.randint(10, (5, 3)), squared)
+    undefined = {name for name, proxy in PROXIES.items() if not np.isfinite(proxy(network, batch))}
+    assert undefined == {"nwot", "jacov", "synflow", "zen"}
+
+
+def test_a_network_is_left_as_it_was() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2)
+    )
+    batch = Batch(torch.randn(4, 3, 6, 6), squared)
+    network(batch.inputs)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    for proxy in PROXIES.values():
+        assert np.isfinite(proxy(network, batch))
+    assert all(torch.equal(before[name], value) for name, value in network.named_parameters())
+    assert not any(layer._forward_hooks for layer in network.modules())
+
+
+def test_values_of_cells_agree_with_the_published_ones(data_folder: Path) -> None:
+    """NAS-Bench-Suite-Zero computed them on batches of its own, with initial weights of its own."""
+    space = get_search_space("nasbench201")
+    published = pandas.read_parquet(data_folder / "nasbench201_zero_cost.parquet")
+    published = published[published["dataset"] == "cifar10"].sample(8, random_state=0)
+    data = load_data(data_folder / "cifar10_test.parquet", space, subset=64)
+    inputs, targets = data.batch(torch.arange(32), Augmentation(), torch.device("cpu"))
+    batch = Batch(inputs, lambda outputs: data.loss(outputs, targets, 0.0))
+    ours: dict[str, list[float]] = {name: [] for name in ("synflow", "l2_norm", "nwot")}
+    for cell in published["arch"]:
+        network = build_network(space, space.parse(cell))
+        for name, values in ours.items():
+            values.append(PROXIES[name](network, batch))
+    np.testing.assert_allclose(ours["synflow"], published["synflow"], atol=0.5)
+    np.testing.assert_allclose(ours["l2_norm"], published["l2_norm"], rtol=0.02)
+    assert np.corrcoef(ours["nwot"], published["nwot"])[0, 1] > 0.97

@@ -1,0 +1,102 @@
+"""`diffusionnag proxies`: scores that grow in a folder, and the predictor that they teach."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import RunCli, assert_fails
+
+from diffusionnag import PropertyPredictor, get_search_space
+from diffusionnag.networks import load_data
+from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture
+from diffusionnag.tables.table import read_table
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DATA = "sklearn:breast_cancer"
+PROXIES = ("proxies", "tabular_mlp.yaml", "--data", DATA, "--batch", 16)
+
+
+@pytest.fixture(autouse=True)
+def space_file(tmp_path: Path) -> Path:
+    """The space of examples/ for tables, with its networks, where commands run."""
+    for name in ("tabular_mlp.yaml", "tabular_mlp_networks.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    return tmp_path / "tabular_mlp.yaml"
+
+
+def test_scores_teach_a_predictor_that_guides(
+    run_main: RunCli, space_file: Path, tmp_path: Path
+) -> None:
+    result = run_main(*PROXIES, "-n", 8, "--out", "scores", "--proxy", "synflow", "--proxy", "nwot")
+    assert result.returncode == 0, result.stderr
+    table = read_table(tmp_path / "scores" / "scores.parquet")
+    space = get_search_space(str(space_file))
+    data = load_data(DATA, space)
+    settings = ProxySettings(("synflow", "nwot"), batch=16)
+    for row, text in enumerate(table.architectures[:3]):
+        again = score_architecture(space, space.parse(text), data, settings)
+        assert again == {name: table.column(name)[row] for name in settings.names}
+
+    # More rows later: those that are there stay, and the predictor follows.
+    grown = run_main(*PROXIES, "-n", 12, "--out", "scores", "--proxy", "synflow", "--proxy", "nwot")
+    assert grown.returncode == 0, grown.stderr
+    more = read_table(tmp_path / "scores" / "scores.parquet")
+    assert more.architectures[:8] == table.architectures
+    assert len(set(more.architectures)) == 12
+    predictor = PropertyPredictor.from_pretrained(tmp_path / "scores", search_space=space)
+    ranks = more.column("proxies")
+    known = np.isfinite(ranks)  # nwot needs rectifiers, and some have none
+    predicted = predictor.predict([space.parse(text) for text in more.architectures])[0]
+    assert np.corrcoef(predicted[known], ranks[known])[0, 1] > 0.8
+    guided = run_main("generate", "tabular_mlp.yaml", "-n", 2, "--guide", "./scores")
+    assert guided.returncode == 0, guided.stderr
+
+
+def test_other_settings_are_refused(run_main: RunCli) -> None:
+    assert run_main(*PROXIES, "-n", 6, "--out", "scores").returncode == 0
+    other = run_main(*PROXIES, "-n", 6, "--out", "scores", "--seed", 1)
+    assert_fails(other, 2, "holds scores of other settings or data")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-n", 2), "needed to learn from"),
+        (("--proxy", "magic"), "no proxy 'magic'; known: nwot"),
+        (("--proxy", "snip", "--proxy", "snip"), "named twice"),
+        (("--batch", 1), "compares nothing"),
+        (("-n", 10**9), "ask for 1 to all"),
+    ],
+)
+def test_wrong_requests_are_one_line(
+    run_main: RunCli, tmp_path: Path, options: tuple, message: str
+) -> None:
+    assert_fails(run_main(*PROXIES, "--out", "scores", *options), 2, message)
+    assert not (tmp_path / "scores").exists()
+
+
+def test_what_fails_has_no_scores_and_stops_nothing(run_main: RunCli, tmp_path: Path) -> None:
+    path = tmp_path / "tabular_mlp_networks.py"
+    broken = "\n\n_build = build\n\n\ndef build(operations, task):\n"
+    broken += '    assert operations["layer2"] != "gated128"\n    return _build(operations, task)\n'
+    path.write_text(path.read_text() + broken)
+    result = run_main(*PROXIES, "-n", 16, "--out", "scores")
+    assert result.returncode == 0, result.stderr
+    table = read_table(tmp_path / "scores" / "scores.parquet")
+    lost = np.isnan(table.column("proxies"))
+    assert lost.any()
+    assert not lost.all()
+    assert f"{lost.sum()} networks have no scores" in result.stderr
+
+
+def test_ranks_are_combined() -> None:
+    nan = np.nan
+    scores = {
+        "one": np.array([1.0, 5.0, 3.0, nan]),
+        "other": np.array([2.0, 2.0, 9.0, 1.0]),
+        "undefined": np.array([nan, nan, nan, 1.0]),
+    }
+    np.testing.assert_allclose(combined_ranks(scores), [0.25, 0.75, 0.75, nan])
