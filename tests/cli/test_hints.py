@@ -57,7 +57,7 @@ def test_a_generator_that_is_usable_generates(
     command = sys.modules["diffusionnag.cli.train_generator"]  # `cli` has a function of that name
     monkeypatch.setattr(command, "USEFUL_VALIDITY", 0.0)
     monkeypatch.setattr(command, "FEWEST_SAMPLES", 1)
-    trained = run(run_main, "train-generator nasbench201 --steps 30 --out 'a generator'")
+    trained = run(run_main, "train-generator nasbench201 --steps 10 --out 'a generator'")
     follow(run_main, trained, "-n", 3)
 
 

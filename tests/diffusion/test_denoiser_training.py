@@ -152,10 +152,11 @@ def test_any_damage_to_a_state_is_noticed(tmp_path: Path) -> None:
     header = 8 + int.from_bytes(intact[:8], "little")
     flips = [*range(0, header, 97), header, (header + len(intact)) // 2, len(intact) - 1]
     damaged = [intact[:at] + bytes([intact[at] ^ 1]) + intact[at + 1 :] for at in flips]
+    run = small_run()
     for content in (b"", intact[:4], intact[: len(intact) // 2], *damaged):
         state.write_bytes(content)
         with pytest.raises(DiffusionNAGError):
-            train(small_run(), tmp_path, steps=30)
+            train(run, tmp_path, steps=30)
 
 
 def test_a_finished_generator_is_not_trained_over(tmp_path: Path, run_main: RunCli) -> None:

@@ -347,10 +347,20 @@ def write_study(folder: Path, storage: str | optuna.storages.BaseStorage) -> Non
         study.add_trial(optuna.trial.create_trial(value=90.0, user_attrs=attributes))
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study in a database."""
+    folder = tmp_path_factory.mktemp("study")
+    write_study(folder, f"sqlite:///{folder}/study.db")
+    return folder
+
+
 @pytest.mark.parametrize("wrong", ["3", "[]", "null", '"x"', "{}", "{", "\xff"])
 @pytest.mark.parametrize("name", [ARCHITECTURE, METRICS, SUBJECT, ORIGIN])
-def test_a_study_that_says_odd_things_ends_nothing(name: str, wrong: str, tmp_path: Path) -> None:
-    write_study(tmp_path, f"sqlite:///{tmp_path}/study.db")
+def test_a_study_that_says_odd_things_ends_nothing(
+    study: Path, name: str, wrong: str, tmp_path: Path
+) -> None:
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
     with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
         for table in ("trial_user_attributes", "study_user_attributes"):
             database.execute(f"UPDATE {table} SET value_json = ? WHERE key = ?", (wrong, name))
