@@ -199,3 +199,8 @@ def test_a_plan_is_measured_elsewhere_and_read_back(
     learnt = run_main("profile", "columns.py:space", "-n", 9, *chosen)
     assert learnt.returncode == 0, learnt.stderr
     assert "--limit 'latency:phone<=" in learnt.stderr
+    # Under the space's own name, by which guides and limits find it, not its file's.
+    kept = PropertyPredictor.from_pretrained(
+        "latency:phone", search_space=get_search_space("columns.py:space")
+    )
+    assert kept.property_name == "latency:phone"

@@ -95,13 +95,13 @@ def profile(
         return
     settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), task)
     column = latency_name(name)
-    if shipped_folder(KIND, checkpoint_name(space, column)):
+    if shipped_folder(KIND, checkpoint_name(search_space.name, column)):
         raise DiffusionNAGError(f"{column} is a shipped predictor; give this one another --name")
     if count < FEWEST_ARCHITECTURES:
         raise DiffusionNAGError(
             f"-n is {count}; at least {FEWEST_ARCHITECTURES} are needed to learn from"
         )
-    folder = own_folder(KIND, checkpoint_name(space, column))
+    folder = own_folder(KIND, checkpoint_name(search_space.name, column))
     with progress_bar() as bar:
         measuring = bar.add_task("measuring", total=count, note="")
         if measured is None:
