@@ -23,6 +23,7 @@ from diffusionnag.networks import (
     export_network,
     measure_latencies,
 )
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import ImageClassification
 
 SPACE = get_search_space("nasbench201")
