@@ -176,7 +176,7 @@ def test_darts_has_the_parameters_that_the_authors_of_p_darts_count() -> None:
     space = get_search_space("darts")
     counted = count_properties(space, space.parse(P_DARTS))
     assert round(counted["params"] * 1e6) == 3_433_798
-    assert round(counted["macs"]) == 532, "as published, in millions"
+    assert round(counted["macs"]) == 532, "in millions"
     (drawn,) = space.sample(1, 3)
     network = build_network(space, drawn, classes=3, resolution=8)
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from diffusionnag import get_search_space
-from diffusionnag.networks import Augmentation, build_network, load_data
+from diffusionnag.networks import Augmentation, ImageData, build_network, load_data
 from diffusionnag.proxies import PROXIES, Batch
 
 
@@ -87,6 +87,7 @@ def test_values_of_cells_agree_with_the_published_ones(data_folder: Path) -> Non
     published = pandas.read_parquet(data_folder / "nasbench201_zero_cost.parquet")
     published = published[published["dataset"] == "cifar10"].sample(8, random_state=0)
     data = load_data(data_folder / "cifar10_test.parquet", space, subset=64)
+    assert isinstance(data, ImageData)
     inputs, targets = data.batch(torch.arange(32), Augmentation(), torch.device("cpu"))
     batch = Batch(inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     ours: dict[str, list[float]] = {name: [] for name in ("synflow", "l2_norm", "nwot")}

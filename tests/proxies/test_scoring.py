@@ -10,7 +10,7 @@ import pytest
 from conftest import RunCli, assert_fails
 
 from diffusionnag import PropertyPredictor, get_search_space
-from diffusionnag.networks import load_data
+from diffusionnag.networks import OwnFit, load_data
 from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture
 from diffusionnag.tables.table import read_table
 
@@ -35,6 +35,7 @@ def test_scores_teach_a_predictor_that_guides(
     table = read_table(tmp_path / "scores" / "scores.parquet")
     space = get_search_space(str(space_file))
     data = load_data(DATA, space)
+    assert not isinstance(data, OwnFit)
     settings = ProxySettings(("synflow", "nwot"), batch=16)
     for row, text in enumerate(table.architectures[:3]):
         again = score_architecture(space, space.parse(text), data, settings)
