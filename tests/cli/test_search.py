@@ -64,6 +64,7 @@ def test_the_same_seed_gives_the_same_picture(
     assert b"found by measurement" in pictures[0]
 
 
+@pytest.mark.slow
 def test_the_best_cell_of_the_benchmark_is_found(run_main: RunCli, data_folder: Path) -> None:
     objective = "table:nasbench201_accuracy:cifar10_test_200ep"
     result = run_main(

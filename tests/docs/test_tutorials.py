@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(set(TUTORIALS.glob("*.md")) - {TUTORIALS / "index.md"}), ROOT / "README.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     for ran in run_page(page, tmp_path):

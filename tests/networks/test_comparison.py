@@ -34,6 +34,7 @@ def test_statistics() -> None:
     assert np.isnan(welch_p_value(accuracies[:1], accuracies))
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
     groups = [Group("a", CELLS[:2]), Group("b", CELLS[1:2])]
 

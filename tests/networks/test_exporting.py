@@ -43,6 +43,7 @@ def own(tmp_path: Path) -> SearchSpace:
     return get_search_space(str(tmp_path / "space.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLEST)
 def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
     space = get_search_space(name)

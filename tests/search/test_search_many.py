@@ -57,6 +57,7 @@ def dominated(accuracies: np.ndarray, latencies: np.ndarray) -> float:
     return hypervolume(values[(values > corner).all(1)], corner)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_folder")
 def test_a_front_is_wider_than_any_of_as_many_random_ones(run_main: RunCli, tmp_path: Path) -> None:
     options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 24)

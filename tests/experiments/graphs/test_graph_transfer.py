@@ -49,6 +49,7 @@ def test_a_ranking_is_judged_by_what_it_loses() -> None:
     assert task.regrets(distinct[:50]) == f"10.00 / {lost:.2f} (> 50)"
 
 
+@pytest.mark.slow
 def test_a_search_learns_from_other_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_tasks, "CAP", 25)
     networks = list(SPACE.enumerate())

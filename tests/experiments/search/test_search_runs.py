@@ -28,6 +28,7 @@ SHORT = Benchmark("short", "nasbench201", COLUMN, OTHER, trials=7)
 RUNS = [Run(SHORT, Searcher(name), seed, 7) for name in ("random", "rea") for seed in (0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data_folder")
 def test_searches_are_kept_and_go_on_after_a_line_was_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
