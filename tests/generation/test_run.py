@@ -15,7 +15,7 @@ from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.tables import read_table
 
-GUIDES = {"sample": ["params=0.5"], "resample": ["params=0.5"], "pareto": ["params", "macs=-1"]}
+GUIDES = {"sample": ["params=0.5"], "resample": ["params=0.5"]}
 SHORT = Sampling(steps=8)
 
 
@@ -49,6 +49,17 @@ def test_whatever_the_method_the_figures_are_of_what_was_drawn(
     broken = sum(space.analytic_properties(architecture)["macs"] > 60 for architecture in valid)
     assert samples.rejected == broken
     assert len(samples.drawn) >= len(samples) or method == "resample"
+
+
+def test_a_front_needs_no_generator() -> None:
+    guides, limits = ["params", "macs=-1"], ["macs<=60M"]
+    result = generate("nasbench201", 12, guides=guides, limits=limits, method="pareto")
+    assert len(result.samples) == len(result.generated) == len(result.uniform) == 12
+    assert result.generated.analytic["macs"].max() <= 60
+    assert result.quality is None
+    assert result.samples.drawn == []
+    assert result.fronts is not None
+    assert result.fronts.generated >= result.fronts.uniform
 
 
 def test_a_guide_asks_for_the_best_and_needs_no_generator(tmp_path: Path) -> None:
