@@ -57,6 +57,12 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Tenso
     return tensors, counters
 
 
+def remove_state(folder: Path) -> None:
+    """Remove the state of a training that has ended, and what kills left of writing it."""
+    for path in (folder / STATE_FILE, *folder.glob(f".{Path(STATE_FILE).stem}-*")):
+        path.unlink(missing_ok=True)
+
+
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return the tensors that an optimiser keeps, as `optimiser.INDEX.NAME`."""
     return {

@@ -51,7 +51,7 @@ def meta_train(
 
     from diffusionnag._files import prepare_folder
     from diffusionnag.artifacts.model_cards import commit
-    from diffusionnag.artifacts.training_state import STATE_FILE
+    from diffusionnag.artifacts.training_state import STATE_FILE, remove_state
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.images import join_image_sets, read_images
@@ -112,7 +112,7 @@ def meta_train(
         quality={f"{name}, {held_out} held out": float(value) for name, value in quality.items()},
     )
     predictor.save_pretrained(out)
-    (out / STATE_FILE).unlink(missing_ok=True)
+    remove_state(out)
     for name, value in predictor.about.quality.items():
         results.print(f"{name}: {value:.4g}")
     words = ("diffusionnag", "transfer", space, "--predictor", str(out), "--data", "IMAGES")

@@ -65,7 +65,7 @@ def train(
     from diffusionnag._files import prepare_folder
     from diffusionnag._seeds import check_seed
     from diffusionnag.artifacts.checkpoints import CONFIG_FILE
-    from diffusionnag.artifacts.training_state import STATE_FILE
+    from diffusionnag.artifacts.training_state import remove_state
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (
@@ -144,7 +144,7 @@ def train(
         },
     )
     trained.save(out)
-    (out / STATE_FILE).unlink(missing_ok=True)
+    remove_state(out)
     results.print(
         f"{last.epoch} epochs: loss {last.loss:.4f}, {metrics_text(last.metrics)} on "
         f"{examples.held_out_summary}"

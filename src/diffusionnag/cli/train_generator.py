@@ -32,7 +32,7 @@ def train_generator(
     from diffusionnag._files import prepare_folder
     from diffusionnag._seeds import check_seed
     from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
-    from diffusionnag.artifacts.training_state import STATE_FILE
+    from diffusionnag.artifacts.training_state import remove_state
     from diffusionnag.cli.console import (
         messages,
         origin,
@@ -92,7 +92,7 @@ def train_generator(
         quality={name: value for name, value in measured.items() if math.isfinite(value)},
     )
     generator.save_pretrained(out)
-    (out / STATE_FILE).unlink(missing_ok=True)
+    remove_state(out)
     usage = ""
     trained = f"{run.step} steps in {run.seconds:.0f} s"
     if quality is None:

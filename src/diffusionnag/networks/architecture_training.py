@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusionnag._files import read_json, write_atomically
-from diffusionnag.artifacts.training_state import STATE_FILE
+from diffusionnag.artifacts.training_state import remove_state
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks._history import EpochResult
 from diffusionnag.networks.building import build_network
@@ -89,5 +89,5 @@ def kept_metrics(
     metrics = history[-1].metrics
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(identity | {"metrics": metrics}))
-    (folder / STATE_FILE).unlink(missing_ok=True)
+    remove_state(folder)
     return metrics

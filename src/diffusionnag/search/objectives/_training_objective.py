@@ -16,7 +16,7 @@ from optuna.trial import Trial
 
 from diffusionnag._devices import check_device
 from diffusionnag._seeds import check_seed
-from diffusionnag.artifacts.training_state import STATE_FILE
+from diffusionnag.artifacts.training_state import remove_state
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import (
     OwnFit,
@@ -102,7 +102,7 @@ class TrainingObjective:
                     report=report,
                 )
             except TrialPruned:
-                (folder / STATE_FILE).unlink(missing_ok=True)
+                remove_state(folder)
                 raise
         return measured(metrics)
 
