@@ -10,6 +10,7 @@ import numpy as np
 
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.generation import Objectives, non_dominated
+from diffusionnag.generation.dominance import crowding_distance
 from diffusionnag.guidance import Bound
 from diffusionnag.spaces import SearchSpace
 
@@ -99,18 +100,8 @@ def _ranked(scores: np.ndarray, broken: np.ndarray) -> tuple[np.ndarray, np.ndar
     while len(left):
         first = non_dominated(scores[left])
         rows, left = left[first], left[~first]
-        rank[rows], crowding[rows] = front, _crowding(scores[rows])
+        rank[rows], crowding[rows] = front, crowding_distance(scores[rows])
         front += 1
     worse = np.flatnonzero(broken > 0)
     rank[worse] = front + np.argsort(np.argsort(broken[worse], kind="stable"), kind="stable")
     return rank, crowding
-
-
-def _crowding(front: np.ndarray) -> np.ndarray:
-    """Return the crowding distance of Deb et al. (2002)."""
-    distance = np.zeros(len(front))
-    for column in front.T:
-        order = np.argsort(column, kind="stable")
-        distance[order[[0, -1]]] = np.inf
-        distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / (np.ptp(column) or 1)
-    return distance

@@ -20,6 +20,8 @@ LEARNT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """Layers whose weights the gradients' proxies look at."""
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
 TINY = 1e-5
+ZEN_STEP = 1e-2
+"""Noise that is added to an input, of deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,6 @@ def zen(network: nn.Module, batch: Batch) -> float:
     change = (features[half - 1] - features[-1]).flatten(1).abs().sum(1).mean()
     return float(change.clamp_min(TINY**4).log() + sum(each.log() for each in deviations))
 
-
-ZEN_STEP = 1e-2
-"""Noise that is added to an input, of deviation 1."""
 
 PROXIES: dict[str, Callable[[nn.Module, Batch], float]] = {
     "nwot": nwot,
