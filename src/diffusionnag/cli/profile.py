@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diffusionnag.cli.fitting import fit_shown
 from diffusionnag.cli.options import (
     Backend,
     Batch,
@@ -22,8 +23,6 @@ from diffusionnag.cli.options import (
 if TYPE_CHECKING:
     from diffusionnag.spaces import Task
     from diffusionnag.tables import Table
-
-FOLDS = 5
 
 
 def profile(
@@ -82,8 +81,6 @@ def profile(
         FEWEST_ARCHITECTURES,
         KIND,
         checkpoint_name,
-        fit_judged,
-        held_out_parts,
     )
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements
@@ -117,16 +114,7 @@ def profile(
         else:
             table = _read_latencies(measured, column)
         latencies = clean_measurements(table, search_space, column)
-        parts = held_out_parts(len(latencies.values), FOLDS, seed)
-        bar.reset(measuring, description="fitting", total=len(parts) + 1)
-        predictor, _ = fit_judged(
-            search_space,
-            column,
-            latencies,
-            parts,
-            seed=seed,
-            report=lambda done, note: bar.update(measuring, completed=done, note=note),
-        )
+        predictor = fit_shown(search_space, column, latencies, seed, bar, measuring)
     predictor.about = origin(
         data=f"{len(latencies.values)} random architectures, measured "
         + ("on this machine" if measured is None else f"elsewhere: {measured}"),

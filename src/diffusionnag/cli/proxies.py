@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from diffusionnag.cli.fitting import fit_shown
 from diffusionnag.cli.options import Resolution, Seed, Space, Width
-
-FOLDS = 5
 
 
 def proxies(
@@ -37,7 +36,7 @@ def proxies(
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import OwnFit, load_data
-    from diffusionnag.predictors import FEWEST_ARCHITECTURES, fit_judged, held_out_parts
+    from diffusionnag.predictors import FEWEST_ARCHITECTURES
     from diffusionnag.proxies import COMBINED, USUAL_PROXIES, ProxySettings, score_space
     from diffusionnag.proxies.scoring import TABLE_FILE
     from diffusionnag.spaces import get_search_space
@@ -68,16 +67,7 @@ def proxies(
                 f"only {len(measured.values)} of {len(table.architectures)} networks have scores; "
                 f"`diffusionnag check {space}` tells what fails, --proxy names other proxies"
             )
-        parts = held_out_parts(len(measured.values), FOLDS, seed)
-        bar.reset(scoring, description="fitting", total=len(parts) + 1)
-        predictor, _ = fit_judged(
-            search_space,
-            COMBINED,
-            measured,
-            parts,
-            seed=seed,
-            report=lambda done, note: bar.update(scoring, completed=done, note=note),
-        )
+        predictor = fit_shown(search_space, COMBINED, measured, seed, bar, scoring)
     predictor.about = origin(
         data=f"{', '.join(settings.names)} of {len(measured.values)} untrained networks on {data}",
         quality=predictor.about.quality,
