@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusionnag.spaces import Cost, Counter
+from diffusionnag.spaces.gpt2 import GPT2, gpt2_cost
 from diffusionnag.spaces.mnasnet import mnasnet_cost
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3, mobilenetv3_cost, mobilenetv3_peak_memory
 from diffusionnag.spaces.nasbench201 import nasbench201_cost
@@ -171,3 +172,11 @@ def test_mnasnet_equals_the_benchmark_table(data_folder: Path) -> None:
 def mnasnet_blocks(text: str) -> list[tuple[int, int, int, int]]:
     quadruples = re.findall(r"e(\d)k(\d)l(\d)s(\d)", text)
     return [(int(e), int(k), int(depth), int(gated)) for e, k, depth, gated in quadruples]
+
+
+def test_gpt2_counts_are_those_of_the_whole_table(data_folder: Path) -> None:
+    table = pq.read_table(data_folder / "hwgpt_s.parquet", columns=["arch", "params", "macs"])
+    space = GPT2()
+    costs = [gpt2_cost(space.shape(space.parse(text))) for text in table["arch"].to_pylist()]
+    assert [cost.parameters for cost in costs] == table["params"].to_pylist()
+    assert [8 * cost.macs for cost in costs] == table["macs"].to_pylist()  # of eight texts

@@ -17,13 +17,15 @@ from scipy.stats import chisquare
 
 from diffusionnag import Architecture, DiffusionNAGError, SearchSpace, get_search_space
 from diffusionnag.spaces import UNDECIDED, search_space_names
+from diffusionnag.spaces.gpt2 import GPT2Shapes, Scale
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 
-NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS = map(
-    get_search_space, ("nasbench201", "mobilenetv3", "mnasnet", "transnas")
+NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, GPT2, GPT2_LARGE = map(
+    get_search_space,
+    ("nasbench201", "mobilenetv3", "mnasnet", "transnas", "gpt2", "gpt2_large"),
 )
 each_space = pytest.mark.parametrize(
-    "space", [NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS], ids=attrgetter("name")
+    "space", [NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, GPT2, GPT2_LARGE], ids=attrgetter("name")
 )
 SMALLEST_P = 1e-4
 """Draws must look uniform to a chi-square test at this level; the seeds are fixed."""
@@ -31,6 +33,11 @@ SMALLEST_P = 1e-4
 # Strings as their benchmarks define them, written without the library.
 EDGE_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 LAYERS = [f"{kernel}-{expand}" for kernel in (3, 5, 7) for expand in (3, 4, 6)]
+
+
+WIDTHS = {"gpt2": "192 384 768", "gpt2_large": "320 640 1280"}
+HEADS = {"gpt2": (4, 8, 12), "gpt2_large": (8, 16, 20)}
+DEPTHS = {"gpt2": (10, 12), "gpt2_large": (34, 36)}
 
 
 def cell_text(operations: tuple[str, ...]) -> str:
@@ -47,6 +54,16 @@ def block_texts(most_layers: int) -> st.SearchStrategy[str]:
     return st.tuples(*map(st.sampled_from, choices)).map(lambda c: "e{}k{}l{}s{}".format(*c))
 
 
+def shape_texts(space: str) -> st.SearchStrategy[str]:
+    layers = st.tuples(st.sampled_from(HEADS[space]), st.sampled_from((2, 3, 4))).map(
+        "{0[0]}-{0[1]}".format
+    )
+    fewest, most = DEPTHS[space]
+    stacks = st.lists(layers, min_size=fewest, max_size=most).map(",".join)
+    widths, bias = st.sampled_from(WIDTHS[space].split()), st.sampled_from(("bias", "no_bias"))
+    return st.tuples(widths, bias, stacks).map("|".join)
+
+
 cells = st.tuples(*[st.sampled_from(EDGE_OPERATIONS)] * 6).map(cell_text)
 stages = st.lists(st.sampled_from(LAYERS), min_size=2, max_size=4).map(stage_text)
 networks = st.tuples(*[stages] * 5).map("|".join)
@@ -54,11 +71,19 @@ blocks = st.tuples(*[block_texts(3)] * 5, block_texts(4), block_texts(3)).map("|
 digits = st.tuples(*[st.integers(0, 3)] * 6).map(
     "64-41414-{0[0]}_{0[1]}{0[2]}_{0[3]}{0[4]}{0[5]}".format
 )
-TEXTS = {"nasbench201": cells, "mobilenetv3": networks, "mnasnet": blocks, "transnas": digits}
+TEXTS = {
+    "nasbench201": cells,
+    "mobilenetv3": networks,
+    "mnasnet": blocks,
+    "transnas": digits,
+    "gpt2": shape_texts("gpt2"),
+    "gpt2_large": shape_texts("gpt2_large"),
+}
 
 CELL = cell_text(("none",) * 6)
 NETWORK = "|".join(["7-6,5-4,none,none"] * 5)
 BLOCKS = "|".join(["e4k5l1s0"] * 7)
+SHAPE = "768|bias|" + ",".join(["12-4"] * 10)
 
 
 def assert_uniform(counts: list[int]) -> None:
@@ -147,6 +172,13 @@ def test_entries_are_rounded_and_ambiguous_rows_are_reported(space: SearchSpace)
         (MNASNET, BLOCKS.replace("e4", "e2", 1), "block0.expansion: no operation 'e2'"),
         (MNASNET, BLOCKS.replace("l1", "l4", 1), "block0.layers cannot be l4"),
         (MNASNET, BLOCKS.replace("s0", "", 1), "block 0, 'e4k5l1', should read"),
+        (GPT2, SHAPE.replace("|", ",", 1), "width, bias and layers joined by '|' expected, not 2"),
+        (GPT2, SHAPE.replace("768", "256"), "node width: no operation '256'"),
+        (GPT2, SHAPE.replace("bias", "none"), "bias cannot be none"),
+        (GPT2, SHAPE.replace("12-4", "16-4", 1), "layer1: no operation '16-4'"),
+        (GPT2, SHAPE.removesuffix(",12-4"), "9 layers joined by ',', not 10 to 12"),
+        (GPT2, SHAPE + ",none", "11 layers joined by ','"),
+        (GPT2_LARGE, SHAPE, "10 layers joined by ',', not 34 to 36"),
     ],
 )
 def test_a_wrong_string_is_refused_by_its_wrong_part(
@@ -189,7 +221,8 @@ def test_sizes() -> None:
     assert NASBENCH201.size == 15_625
     assert MOBILENETV3.size == (9**2 + 9**3 + 9**4) ** 5
     assert MNASNET.size == 36**6 * 48
-    for space in (MOBILENETV3, MNASNET):
+    assert GPT2.size == 3 * 2 * (9**10 + 9**11 + 9**12)
+    for space in (MOBILENETV3, MNASNET, GPT2):
         with pytest.raises(DiffusionNAGError, match="too many to enumerate"):
             next(space.enumerate())
 
@@ -212,6 +245,7 @@ def test_enumeration_is_the_table(data_folder: Path) -> None:
         (MOBILENETV3, "mobilenetv3_ofa_latency_ms", 5_000),
         (MNASNET, "mnasnet_imagenet", 5_138),
         (TRANSNAS, "transnas_micro", 4_096),
+        (GPT2, "hwgpt_s", 10_000),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -264,6 +298,30 @@ def test_draws_of_mnasnet_are_uniform_in_every_choice() -> None:
         assert_uniform(counts.tolist())
         options += math.log2(len(counts))
     assert options == pytest.approx(math.log2(MNASNET.size))
+
+
+def test_draws_of_gpt2_have_uniform_widths_depths_and_layers() -> None:
+    drawn = [GPT2.format(shape).split("|") for shape in GPT2.sample(20_000, seed=6)]
+    for part in (0, 1):
+        assert_uniform(list(Counter(shape[part] for shape in drawn).values()))
+    stacks = [shape[2].split(",") for shape in drawn]
+    depths = Counter(map(len, stacks))
+    assert sorted(depths) == [10, 11, 12]
+    assert_uniform(list(depths.values()))
+    for place in range(10):
+        layers = Counter(stack[place] for stack in stacks)
+        assert len(layers) == 9
+        assert_uniform(list(layers.values()))
+
+
+def test_a_scale_of_your_own_is_one_argument() -> None:
+    class Deep(GPT2Shapes, scale=Scale((64,), (1, 2), (3, 5))):
+        name = "deep"
+
+    space = Deep()
+    assert space.size == 2 * (6**3 + 6**4 + 6**5)
+    assert {space.format(shape) for shape in space.enumerate()} >= {"64|bias|1-2,2-3,1-4"}
+    assert sum(1 for _ in space.enumerate()) == space.size
 
 
 def test_analytic_properties_are_in_millions() -> None:

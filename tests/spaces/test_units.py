@@ -13,7 +13,11 @@ from diffusionnag.spaces import unit
     [
         ("params", [5.3], " M"),
         ("params", [5.3e6], ""),
+        ("macs", [1.4e5], " M"),
+        ("macs", [2.2e8], ""),
         ("latency:pixel3", [15.0], " ms"),
+        ("energy:a100", [0.4], " Wh"),
+        ("memory:a100", [900.0], " MB"),
         ("zcu102_latency_ms", [3.0], " ms"),
         ("latency", [3.0], ""),
         ("cifar10", [10.0, 94.3], " %"),

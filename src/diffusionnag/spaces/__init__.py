@@ -16,6 +16,7 @@ from diffusionnag.spaces.cost import Cost, Counter
 from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
 from diffusionnag.spaces.fixed_nodes import FixedNodes, fix_nodes
+from diffusionnag.spaces.gpt2 import GPT2, GPT2Large, GPT2Medium
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
@@ -81,7 +82,18 @@ ENTRY_POINT_GROUP = "diffusionnag.search_spaces"
 
 _registry: dict[str, type[SearchSpace]] = {
     space.name: space
-    for space in (NASBench201, MobileNetV3, MnasNet, NASBenchGraph, NASBench101, DARTS, TransNAS)
+    for space in (
+        NASBench201,
+        MobileNetV3,
+        MnasNet,
+        NASBenchGraph,
+        NASBench101,
+        DARTS,
+        TransNAS,
+        GPT2,
+        GPT2Medium,
+        GPT2Large,
+    )
 }
 
 
