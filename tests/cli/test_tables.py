@@ -36,6 +36,7 @@ def test_with_the_data_every_table_has_its_size(
         ("nasbench201_robustness_cifar10", "nasbench201", "15,625", "34", "Jung et al. 2023"),
         ("mobilenetv3_ofa_latency_ms", "mobilenetv3", "5,000", "13", "HELP (Lee et al. 2021)"),
         ("transnas_micro", "transnas", "4,096", "7", "TransNAS-Bench-101 (Duan et al. 2021)"),
+        ("hwgpt_s", "gpt2", "10,000", "33", "HW-GPT-Bench (Sukthanker et al. 2024)"),
         ("mnasnet_imagenet", "mnasnet", "5,138", "13", "Accel-NASBench (Ahmad et al. 2024)"),
     ):
         assert listed[name] == [name, space, size, columns, source, "yes"]

@@ -12,6 +12,7 @@ from diffusionnag.tables.analog import (
     analog_nasbench_file,
     read_analog_nasbench,
 )
+from diffusionnag.tables.hw_gpt_bench import read_hw_gpt_bench
 from diffusionnag.tables.isomorphic_cells import shared_by_isomorphic_cells
 from diffusionnag.tables.measurements import Measurements, clean_measurements, nothing_to_learn
 from diffusionnag.tables.nasbench_graph import (
@@ -148,6 +149,13 @@ TABLES = (
         "transnas",
         "TransNAS-Bench-101 (Duan et al. 2021)",
         "export it as transnas_micro.parquet",
+    ),
+    KnownTable(
+        "hwgpt_s",
+        "gpt2",
+        "HW-GPT-Bench (Sukthanker et al. 2024)",
+        "export it as hwgpt_s.parquet",
+        read=read_hw_gpt_bench,
     ),
     KnownTable(
         NAS_BENCH_GRAPH,
