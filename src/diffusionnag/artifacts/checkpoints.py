@@ -29,6 +29,8 @@ WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 SHIPPED_FOLDER = Path(str(files("diffusionnag"))) / "checkpoints"
 """The models inside the package, one folder a kind."""
+JOINT_FOLDER = "joint"
+"""Below the predictors: one folder for each model that predicts many properties of a space."""
 HUB_ID = r"[\w.-]+/[\w.-]+"
 _WRONG_VALUES = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError),
@@ -38,10 +40,21 @@ FEW_NAMES = 6
 """Shipped models that an error message names one by one; of more, the nearest."""
 
 
+def checkpoint_name(search_space: str, property_name: str) -> str:
+    """Return the name of a shipped predictor; `:` in a property is no character for a folder."""
+    return f"{search_space}-{property_name.replace(':', '_')}"
+
+
 def shipped_folder(kind: str, name: str) -> Path | None:
-    """Return the folder of a checkpoint inside the package, `kind` being its subfolder, or None."""
+    """Return the folder of a checkpoint inside the package, `kind` being its subfolder, or None.
+
+    Predictors of many properties of a space may share one.
+    """
     folder = SHIPPED_FOLDER / kind / name
-    return folder if (folder / CONFIG_FILE).is_file() else None
+    if (folder / CONFIG_FILE).is_file():
+        return folder
+    shared = (folder for folder, config in _joint(kind) if name in _joint_names(config))
+    return next(shared, None)
 
 
 def own_folder(kind: str, name: str) -> Path:
@@ -51,7 +64,24 @@ def own_folder(kind: str, name: str) -> Path:
 
 def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
     """Return the names of the checkpoints of a kind inside the package, of one space or of all."""
-    return _names(SHIPPED_FOLDER / kind, search_space)
+    joint = [
+        name
+        for _, config in _joint(kind)
+        if search_space in (None, config["search_space"])
+        for name in _joint_names(config)
+    ]
+    return sorted([*_names(SHIPPED_FOLDER / kind, search_space), *joint])
+
+
+def _joint(kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield folder and config of each model inside the package that predicts many properties."""
+    for path in sorted((SHIPPED_FOLDER / kind / JOINT_FOLDER).glob(f"*/{CONFIG_FILE}")):
+        yield path.parent, read_config(path.parent)
+
+
+def _joint_names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the properties of a model that predicts many, by the names of its predictors."""
+    return {checkpoint_name(config["search_space"], each): each for each in config["properties"]}
 
 
 def own_names(kind: str, search_space: str) -> list[str]:
@@ -78,7 +108,12 @@ def predicted_property(name: str) -> str:
     """Return the property that a predictor of the package, or of this machine, predicts."""
     folder = installed_folder("predictors", name)
     assert folder is not None
-    return str(read_config(folder)["property"])
+    return property_of(read_config(folder), name)
+
+
+def property_of(config: Mapping[str, Any], name: str) -> str:
+    """Return what a predictor of that name predicts, by its config, which it may share with others."""
+    return str(config["property"] if "property" in config else _joint_names(config)[name])
 
 
 def locate(kind: str, name: str, **hub_options: Any) -> Path:

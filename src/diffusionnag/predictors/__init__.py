@@ -1,5 +1,6 @@
 """Property predictors: from measured architectures to differentiable estimates."""
 
+from diffusionnag.artifacts.checkpoints import checkpoint_name
 from diffusionnag.predictors.counted_property import CountedProperty
 from diffusionnag.predictors.cross_validation import (
     MOST_CROSS_VALIDATED,
@@ -17,6 +18,7 @@ from diffusionnag.predictors.gaussian_process import (
     fit_kernel,
     weights_of,
 )
+from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
 from diffusionnag.predictors.model import Model, Surrogate
 from diffusionnag.predictors.path_features import (
@@ -32,7 +34,6 @@ from diffusionnag.predictors.property_predictor import (
     KIND,
     ModelKind,
     PropertyPredictor,
-    checkpoint_name,
 )
 from diffusionnag.predictors.quality import kendall, prediction_quality, spearman
 from diffusionnag.predictors.rank_gaussian import RankGaussian
@@ -47,6 +48,7 @@ __all__ = [
     "GaussianProcess",
     "GaussianProcessConfig",
     "HeldOut",
+    "JointPredictor",
     "MemberLinear",
     "Model",
     "ModelKind",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +36,8 @@ class EnsembleConfig:
     """A noise-aware ensemble is trained on noise up to this level."""
     conditions: tuple[str, ...] = ()
     """Names of what else a value was measured under, such as the resolution."""
+    outputs: int = 1
+    """How many properties it predicts from the same hidden layers."""
 
 
 class Ensemble(Model):
@@ -55,7 +58,8 @@ class Ensemble(Model):
         self.noise_aware = config.noise_aware
         nodes, operations = len(space.nodes), len(space.operations)
         extra = len(config.conditions)
-        self.register_buffer("held_out_error", torch.zeros(()))
+        several = (config.outputs,) if config.outputs > 1 else ()
+        self.register_buffer("held_out_error", torch.zeros(several))
         self.register_buffer("conditions", torch.zeros(extra))
         self.register_buffer("condition_mean", torch.zeros(extra))
         self.register_buffer("condition_spread", torch.ones(extra))
@@ -64,12 +68,12 @@ class Ensemble(Model):
         members, width = config.members, config.width
         self.first = MemberLinear(members, inputs, width)
         self.hidden = MemberLinear(members, width, width)
-        self.last = MemberLinear(members, width, 1)
+        self.last = MemberLinear(members, width, config.outputs)
 
     def forward(
         self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
     ) -> Tensor:
-        """Return each member's output, `members x batch`.
+        """Return each member's output, `members x batch`, or `members x batch x outputs` of several.
 
         `x` is `batch x N x F`, or `members x batch x N x F` to give each member its own; `sigma`
         is shaped like x without its last two axes, and 0 if absent; `conditions` (`... x C`) are
@@ -101,6 +105,15 @@ class Ensemble(Model):
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the members' mean, `batch`."""
         return self(x, sigma).mean(0)
+
+    def only(self, output: int) -> Ensemble:
+        """Return the ensemble of one of its outputs, which shares the hidden layers' weights."""
+        single = copy.copy(self)
+        single.config = replace(self.config, outputs=1)
+        single._modules, single._buffers = dict(self._modules), dict(self._buffers)
+        single.last = self.last.only(output)
+        single.held_out_error = self.held_out_error[output]
+        return single
 
     @property
     def predicts_under(self) -> Mapping[str, float]:
@@ -141,6 +154,15 @@ class MemberLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
+    def only(self, output: int) -> MemberLinear:
+        """Return the layer of one of its outputs."""
+        members, inputs, _ = self.weight.shape
+        single = MemberLinear(members, inputs, 1)
+        kept = slice(output, output + 1)
+        single.weight.data.copy_(self.weight.data[..., kept])
+        single.bias.data.copy_(self.bias.data[..., kept])
+        return single
+
     def forward(self, x: Tensor) -> Tensor:
         """Map `members x batch x inputs` to `members x batch x outputs`."""
         return torch.baddbmm(self.bias, x, self.weight)
@@ -163,7 +185,7 @@ def fit_ensemble(
     seed: int,
     report: Callable[[int, int], None],
 ) -> None:
-    """Train in place on x `count x N x F`, target `count` and conditions `count x C`.
+    """Train in place on x `count x N x F`, target `count` (`x outputs`) and conditions `count x C`.
 
     Each member sees its own random 80 % of the data and is judged, without noise, on the rest.
     The loss is the squared error, on noised architectures when noise-aware (paper, section 2.2).
@@ -196,8 +218,8 @@ def fit_ensemble(
         report(step + 1, steps)
     rows = order[:, seen:] if seen < count else order
     with torch.no_grad():
-        error = (ensemble(x[rows], None, conditions[rows]) - target[rows]).square().mean().sqrt()
-        ensemble.held_out_error.copy_(error)
+        error = ensemble(x[rows], None, conditions[rows]) - target[rows]
+        ensemble.held_out_error.copy_(error.square().flatten(0, 1).mean(0).sqrt())
 
 
 def relax(x: Tensor, rng: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +16,11 @@ from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
+    checkpoint_name,
     installed_folder,
     locate,
     open_checkpoint,
+    property_of,
     read_weights,
     write_checkpoint,
 )
@@ -44,11 +46,6 @@ MOST_FOR_GAUSSIAN_PROCESS = 2_000
 ModelKind = Literal["gaussian_process", "ensemble"]
 """How the models are called that a predictor chooses from."""
 MODELS: dict[str, type[Model]] = {model.kind: model for model in (Ensemble, GaussianProcess)}
-
-
-def checkpoint_name(search_space: str, property_name: str) -> str:
-    """Return the name of a shipped predictor; `:` in a property is no character for a folder."""
-    return f"{search_space}-{property_name.replace(':', '_')}"
 
 
 class PropertyPredictor(Property, ModelHubMixin):
@@ -255,14 +252,20 @@ class PropertyPredictor(Property, ModelHubMixin):
         folder = installed or locate(KIND, str(name), **hub_options)
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         with building(folder):
-            property_name = from_json(str, config["property"], "property")
+            property_name = from_json(str, property_of(config, qualified), "property")
             settings = dict(config["model"])
             model = MODELS[settings.pop("kind")].from_config(space, settings)
             weights = read_weights(folder, config)
             model.load_state_dict(under(weights, "model."))
+            about = config["about"]
+            if isinstance(model, Ensemble) and model.config.outputs > 1:
+                shared = list(config["properties"])
+                model = model.only(shared.index(property_name))
+                weights = under(weights, f"{property_name}.")
+                about = replace(about, quality=config["properties"][property_name])
             target = RankGaussian.from_weights(weights)
         predictor = cls.from_fitted(space, property_name, model, target)
-        predictor.about = config["about"]
+        predictor.about = about
         return predictor
 
     @classmethod

@@ -28,7 +28,7 @@ class RankGaussian:
     normal: np.ndarray
 
     @classmethod
-    def fit(cls, values: np.ndarray, magnitude: float = 0.0) -> RankGaussian:
+    def fit(cls, values: np.ndarray, magnitude: float = 0.0, *, knots: int = KNOTS) -> RankGaussian:
         """Return the map under which these values (`count`, finite) are standard normal.
 
         A `magnitude` above 0 mixes in so much of their own distances: those below the median on a
@@ -39,8 +39,8 @@ class RankGaussian:
         normal = _normal_quantile(middle_rank / len(values))
         if magnitude:
             normal = (1 - magnitude) * normal + magnitude * _short_tailed(values, distinct)
-        if len(distinct) > KNOTS:
-            chosen = np.unique(np.linspace(0, len(distinct) - 1, KNOTS).round().astype(int))
+        if len(distinct) > knots:
+            chosen = np.unique(np.linspace(0, len(distinct) - 1, knots).round().astype(int))
             distinct, normal = distinct[chosen], normal[chosen]
         return cls(distinct.astype(np.float64), normal.astype(np.float64))
 

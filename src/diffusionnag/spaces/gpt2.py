@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,12 +16,15 @@ from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.network_tasks import LanguageModelling
 from diffusionnag.spaces.search_space import SearchSpace
 
+if TYPE_CHECKING:
+    from torch import nn
+
 BIAS = ("no_bias", "bias")
 ABSENT = "none"
 RATIOS = (2, 3, 4)
 """Widths of a feed-forward part, as multiples of the embedding's."""
 HEAD_SIZE = 64
-"""Heads have one size in every width, so that attention may be wider than the embedding."""
+"""What all heads have, in every width: attention may be wider than the embedding."""
 BEFORE_LAYERS = 2
 """The nodes of width and bias."""
 VOCABULARY, CONTEXT = 50_254, 1_024
@@ -135,6 +138,13 @@ class GPT2Shapes(SearchSpace):
         """Return parameters, and multiply-adds for one text of 1,024 tokens, in millions."""
         cost = gpt2_cost(self.shape(architecture))
         return {"params": cost.parameters / 1e6, "macs": cost.macs / 1e6}
+
+    def build_network(self, architecture: Architecture, task: LanguageModelling) -> nn.Module:
+        """Return the language model of a shape, for the task's vocabulary."""
+        from diffusionnag.spaces.gpt2_networks import LanguageModel
+
+        width, bias, layers = self.shape(architecture)
+        return LanguageModel(width, layers, bias=bias, vocabulary=task.vocabulary)
 
     def shape(self, architecture: Architecture) -> Shape:
         """Return the numbers that an architecture stands for."""
