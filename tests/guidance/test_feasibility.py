@@ -87,10 +87,14 @@ def test_info_lists_the_shipped_predictors(run_main: RunCli) -> None:
 
 def test_every_shipped_predictor_has_a_card_and_ranks_what_was_measured(data_folder: Path) -> None:
     names = shipped_names("predictors")
-    assert len(names) == 61
+    assert len(names) == 92
     rows = {
         space: np.random.default_rng(0).permutation(count)[:400]
-        for space, count in (("nasbench201", 15_625), ("mnasnet", 5_138))
+        for space, count in (
+            ("nasbench201", 15_625),
+            ("mnasnet", 5_138),
+            ("gpt2", 10_000),
+        )
     }
     tables = {space: [read() for read in known_tables(space).values()] for space in rows}
     for name in names:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from diffusionnag._devices import torch_defaults
 from diffusionnag.errors import DiffusionNAGError
@@ -154,8 +154,16 @@ def _size_naming(network: nn.Module, task: Task, text: str) -> _Size:
         raise DiffusionNAGError(f"the network of {text}: {reason}") from error
 
 
+def _attention_flops(
+    queries: torch.Size, keys: torch.Size, values: torch.Size, *_: Any, **__: Any
+) -> int:
+    return sdpa_flop_count(queries, keys, values)
+
+
 def _size(network: nn.Module, task: Task) -> _Size:
-    flops = FlopCounterMode(display=False)
+    # torch knows this operation, which attention becomes on a CPU, but does not count it.
+    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    flops = FlopCounterMode(display=False, custom_mapping=on_cpu)
     memory = _ActivationMemory(network)
     with memory, flops:
         _run(network, task)
