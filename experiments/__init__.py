@@ -26,6 +26,8 @@ EXPERIMENTS = {
     "best-variants": "guidance.best_variants:best_variants",
     "fronts": "guidance.fronts:fronts",
     "imagenet": "guidance.imagenet:imagenet",
+    "language-models": "guidance.language_models:language_models",
+    "language-model-fronts": "guidance.language_models:language_model_fronts",
     "limits": "guidance.limits:limits",
     "plugplay": "guidance.plug_and_play:plug_and_play",
     "shipped-predictors": "shipped_models.shipped_predictors:shipped_predictors",

@@ -22,7 +22,10 @@ from diffusionnag.spaces import Architecture, SearchSpace
 KNOTS = 129
 """Knots of each property's scale: fewer than a predictor of its own has, as there are many."""
 MAGNITUDE = 0.5
-"""By ranks alone, where values leave a gap, as memory does between two widths, errors jump over it."""
+"""How much of the distances of values is learnt beside their ranks (see `RankGaussian`).
+
+By ranks alone, where values leave a gap, as memory does between two widths, errors jump over it.
+"""
 
 
 @dataclass
@@ -48,13 +51,11 @@ class JointPredictor:
         *,
         width: int,
         steps: int,
-        magnitude: float = MAGNITUDE,
         seed: int = 0,
         report: Callable[[int, int], None] = lambda step, steps: None,
     ) -> JointPredictor:
         """Return a predictor of the columns, each a finite value of every architecture.
 
-        It learns the ranks of the values, and by the share `magnitude`, from 0 to 1, their distances.
         The weights are rounded to 16 bits, as they are saved. Raises DiffusionNAGError for fewer
         than two columns.
         """
@@ -63,7 +64,7 @@ class JointPredictor:
                 "a joint predictor needs two columns; one has `PropertyPredictor`"
             )
         targets = {
-            name: RankGaussian.fit(values, magnitude, knots=KNOTS)
+            name: RankGaussian.fit(values, MAGNITUDE, knots=KNOTS)
             for name, values in columns.items()
         }
         normal = [targets[name].to_normal(values) for name, values in columns.items()]
