@@ -18,6 +18,7 @@ from hypothesis import settings
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
 from diffusionnag.diffusion import _broken
+from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
 from diffusionnag.transfer import meta_training
 
@@ -93,9 +94,21 @@ def run_main(
 
 
 @pytest.fixture
-def few_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for broken architectures among few: that takes most of a short training."""
+def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for broken architectures, and at quality, among few: both take longer than training."""
     monkeypatch.setattr(_broken, "EXCHANGED", 5_000)
+    # `cli` has a function of that name.
+    command = sys.modules["diffusionnag.cli.train_generator"]
+    monkeypatch.setattr(command, "QUALITY_SAMPLES", 64)
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches choose among few candidates, where it does not matter how good the best is."""
+    defaults = DiffusionNAGSampler.__init__.__kwdefaults__
+    assert defaults is not None
+    assert defaults["candidates"] > 32
+    monkeypatch.setitem(defaults, "candidates", 32)
 
 
 def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: str = "") -> None:

@@ -52,7 +52,7 @@ def test_from_a_study_to_architectures_for_other_images(run_main: RunCli, tmp_pa
 
 
 def test_a_generator_that_is_usable_generates(
-    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, few_broken: None
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, few_drawn: None
 ) -> None:
     command = sys.modules["diffusionnag.cli.train_generator"]  # `cli` has a function of that name
     monkeypatch.setattr(command, "USEFUL_VALIDITY", 0.0)

@@ -37,7 +37,7 @@ def broken_of(space: SearchSpace) -> Broken:
     return Broken.of(space, TrainingSet(0).operations(space), 0)
 
 
-@pytest.mark.usefixtures("few_broken")
+@pytest.mark.usefixtures("few_drawn")
 @pytest.mark.parametrize("name", ["mobilenetv3", "nasbench101"])
 def test_what_is_broken_differs_from_a_valid_one_in_one_operation(name: str) -> None:
     space = get_search_space(name)

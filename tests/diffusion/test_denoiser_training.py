@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,15 @@ from diffusionnag.generation.generator import Origin
 from diffusionnag.generation.sampling import Sampling
 
 SPACE = get_search_space("nasbench201")
-# Keeps the state at every step instead of every 20 seconds.
-KEEN = """
+BATCH = 32
+# Keeps the state at every step instead of every 20 seconds, and takes small steps.
+KEEN = f"""
+from dataclasses import replace
 import diffusionnag.diffusion.denoiser_training as training
+import diffusionnag.diffusion.recipes as recipes
 training.CHECKPOINT_SECONDS = 0.0
+usual = recipes.get_recipe
+recipes.get_recipe = lambda *wanted: replace(usual(*wanted), batch_size={BATCH})
 """
 
 
@@ -31,7 +37,8 @@ def arguments(folder: Path, steps: int, seed: int = 0) -> list[str]:
 
 
 def small_run(seed: int = 0) -> TrainingRun:
-    return TrainingRun.start(SPACE, get_recipe("fast", SPACE), seed)
+    recipe = replace(get_recipe("fast", SPACE), batch_size=BATCH)
+    return TrainingRun.start(SPACE, recipe, seed)
 
 
 def unfinished(folder: Path, steps: int = 30) -> Path:
@@ -69,14 +76,14 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_interrupted_it_says_so_and_goes_on(tmp_path: Path, run_cli: RunCli) -> None:
+def test_interrupted_it_says_so_and_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     process = Command(arguments(folder, 24), tmp_path, KEEN)
     wait_for(lambda: last_saved(folder) > 0, process)
     process.send_signal(signal.SIGINT)
     assert_fails(process.result(), 1, "interrupt")
     assert {path.name for path in folder.iterdir()} == {STATE_FILE}
-    done = run_cli(*arguments(folder, 24))
+    done = Command(arguments(folder, 24), tmp_path, KEEN).result()
     assert done.returncode == 0, done.stderr
     assert "resuming from step" in done.stderr
     assert Generator.from_pretrained(folder).origin == Origin("fast", 24, 0)

@@ -160,8 +160,8 @@ def test_nasbench101_builds_every_cell_and_uneven_channels() -> None:
     for text in ("|0>1", uneven):
         network = build_network(space, space.parse(text), classes=3, resolution=8)
         assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)
-    built, counts = buildable(space, space.sample(20, 1))
-    assert len(built) == 20
+    built, counts = buildable(space, space.sample(6, 1))
+    assert len(built) == 6
     assert counts["params"].min() < 2 < counts["params"].max()
 
 

@@ -152,10 +152,9 @@ def test_measuring_leaves_the_number_of_threads_alone() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_an_exported_file_is_measured(tmp_path: Path, run_main: RunCli) -> None:
-    task = ImageClassification(3, 8)
-    network = build_network(SPACE, SPACE.parse(CELL), task=task)
-    export_network(network, task, tmp_path / "network.onnx", opset=18)
+def test_an_exported_file_is_measured(own: SearchSpace, tmp_path: Path, run_main: RunCli) -> None:
+    network = build_network(own, own.parse("4|3"), task=SMALL)
+    export_network(network, SMALL, tmp_path / "network.onnx", opset=18)
     result = run_main("measure", "network.onnx", "--repeats", 2, "--batch", 3)
     assert result.returncode == 0, result.stderr
     assert "ms (onnxruntime, 1 threads, batch 3, 2 runs)" in result.stdout
@@ -177,11 +176,11 @@ def test_a_plan_is_measured_elsewhere_and_read_back(
         "    width = int(operations['width'])\n"
         "    layers = [nn.Linear(task.features, width), nn.ReLU(), nn.Linear(width, task.outputs)]\n"
         "    return nn.Sequential(*layers)\n"
-        "widths = [str(width) for width in range(4, 13)]\n"
+        "widths = [str(width) for width in range(4, 11)]\n"
         "space = Declaration('columns-elsewhere', {'width': widths, 'end': ['end']}, network=build,\n"
         "                    task=TabularClassification(5, 3))\n"
     )
-    planned = run_main("profile", "columns.py:space", "-n", 9, "--plan", "plan")
+    planned = run_main("profile", "columns.py:space", "-n", 7, "--plan", "plan")
     assert planned.returncode == 0, planned.stderr
     rows = (tmp_path / "plan" / "networks.csv").read_text().splitlines()
     script = tmp_path / "plan" / "measure_elsewhere.py"
@@ -198,7 +197,7 @@ def test_a_plan_is_measured_elsewhere_and_read_back(
     assert len(again.stdout.splitlines()) == 1, "what is measured is not measured again"
     assert len(measured.read_text().splitlines()) == len(rows)
     chosen = ("--name", "phone", "--measured", "plan/latencies.csv")
-    learnt = run_main("profile", "columns.py:space", "-n", 9, *chosen)
+    learnt = run_main("profile", "columns.py:space", "-n", 7, *chosen)
     assert learnt.returncode == 0, learnt.stderr
     assert "--limit 'latency:phone<=" in learnt.stderr
     # Under the space's own name, by which guides and limits find it, not its file's.

@@ -22,6 +22,7 @@ from diffusionnag.spaces import fix_nodes
 
 SPACE, PHONE = get_search_space("nasbench201"), get_search_space("mobilenetv3")
 FIXED = {"0>1": "skip_connect", "1>3": "nor_conv_3x3"}
+pytestmark = pytest.mark.usefixtures("few_candidates")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 

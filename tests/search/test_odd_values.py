@@ -20,6 +20,7 @@ from diffusionnag.search import (
 )
 
 SPACE = get_search_space("nasbench201")
+pytestmark = pytest.mark.usefixtures("few_candidates")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 

@@ -91,7 +91,7 @@ def test_parameters_read_like_the_space() -> None:
 
 
 def test_the_search_beats_random_by_far(generator: Generator) -> None:
-    ours = studied(DiffusionNAGSampler(SPACE, generator=generator, candidates=64), 24)
+    ours = studied(DiffusionNAGSampler(SPACE, generator=generator, candidates=32), 24)
     random = studied(optuna.samplers.RandomSampler(seed=0), 24)
     assert ours.best_value == 6
     assert random.best_value <= 4
@@ -99,7 +99,7 @@ def test_the_search_beats_random_by_far(generator: Generator) -> None:
 
 
 def test_less_is_found_when_less_is_better(generator: Generator) -> None:
-    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=64)
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=32)
     study = studied(sampler, 13, lambda architecture: -agreement(architecture), "minimize")
     upwards = studied(sampler, 13)
     assert names(study.trials) == names(upwards.trials)
@@ -111,7 +111,7 @@ def test_less_is_found_when_less_is_better(generator: Generator) -> None:
 def test_every_strategy_and_acquisition_function(
     generator: Generator, strategy: str, acquisition: str
 ) -> None:
-    proposer = Proposer(SPACE, generator, strategy, acquisition, candidates=64)
+    proposer = Proposer(SPACE, generator, strategy, acquisition, candidates=32)
     cells = list(dict.fromkeys(SPACE.sample(40, seed=0)))
     measured = [Measured(cell, (agreement(cell),)) for cell in cells]
     proposed = proposer.propose(measured, set(cells), np.random.default_rng(0))
@@ -142,7 +142,7 @@ def test_values_that_are_all_the_same_teach_nothing_and_stop_nothing() -> None:
 
 
 def test_networks_of_a_space_with_a_rule_are_valid() -> None:
-    sampler = DiffusionNAGSampler(PHONE, candidates=64)
+    sampler = DiffusionNAGSampler(PHONE, candidates=32)
     measure = read_params(PHONE)
     study = studied(sampler, 14, measure, "minimize")
     architectures = [PHONE.parse(name) for name in names(study.trials)]
@@ -167,7 +167,7 @@ def test_what_failed_or_was_pruned_is_left_alone(generator: Generator) -> None:
             raise optuna.TrialPruned
         return float("nan") if len(calls) == 1 else agreement(architecture)
 
-    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=64)
+    sampler = DiffusionNAGSampler(SPACE, generator=generator, candidates=32)
     study = studied(sampler, 24, measure)
     assert len(set(calls)) == len(calls) == 24
     assert study.trials[0].user_attrs["failure"] == "the value is nan"

@@ -25,6 +25,7 @@ from diffusionnag.cli.search import search as command
 from diffusionnag.search import Measured, Proposer, SearchResult, SearchTask, search
 
 SPACE = get_search_space("nasbench201")
+pytestmark = pytest.mark.usefixtures("few_candidates")
 
 
 def convolutions(architecture: Architecture) -> dict[str, float]:

@@ -41,6 +41,7 @@ TRIALS = 12
 WITH_A_MODEL = ("bananas", "gp-ucb", "nas-bowl", "tpe", "optuna-gp")
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+pytestmark = pytest.mark.usefixtures("few_candidates")
 every_searcher = pytest.mark.parametrize("name", SEARCHERS)
 
 

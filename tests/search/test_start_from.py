@@ -28,6 +28,7 @@ from diffusionnag.search.sampler import WARM_UP
 SPACE = get_search_space("nasbench201")
 PARAMS = AnalyticProperty(SPACE, "params")
 
+pytestmark = pytest.mark.usefixtures("few_candidates")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 

@@ -20,7 +20,7 @@ from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space, regis
 from diffusionnag.spaces.declared import Declaration, Edges, Stage
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MOST_COMBINATIONS = 3_000
+MOST_COMBINATIONS = 1_000
 SMALLEST_P = 1e-4
 
 
@@ -263,7 +263,7 @@ def test_a_file_says_the_same_as_python(yaml_file: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_broken")
+@pytest.mark.usefixtures("few_drawn")
 def test_a_file_serves_as_a_space_in_commands(
     yaml_file: str, run_main: RunCli, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import RunCli, assert_fails
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nas_bench_graph.architecture import Arch
 
@@ -79,6 +79,7 @@ def test_edges_are_those_of_the_sources(text: str) -> None:
     assert np.array_equal(architecture.adjacency(), np.triu(architecture.adjacency(), 1))
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
 def test_mutants_are_other_networks_of_the_space(seed: int) -> None:
     (parent,) = SPACE.sample(1, seed)

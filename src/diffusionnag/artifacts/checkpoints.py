@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
-import safetensors
-import safetensors.torch
-from torch import Tensor
 
 from diffusionnag._files import prepare_folder, read_file, read_json, write_atomically
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.spaces import SearchSpace, get_search_space
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -169,6 +169,8 @@ def write_checkpoint(
     Raises EnvironmentFailureError when the folder cannot be written.
     """
     prepare_folder(folder)
+    import safetensors.torch
+
     data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in weights.items()})
     sums = {"weights": hashlib.sha256(data).hexdigest(), "config": _config_sum(config)}
     text = json.dumps({**config, "sha256": sums}, indent=2) + "\n"
@@ -201,6 +203,8 @@ def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
     Raises DiffusionNAGError when they are missing or damaged, or hold something that is no number.
     """
+    import safetensors.torch
+
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise DiffusionNAGError(f"{folder} is no checkpoint: it has no {WEIGHTS_FILE}")

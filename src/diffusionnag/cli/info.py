@@ -24,12 +24,14 @@ def info(
     from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
     from diffusionnag.cli.console import messages, results
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.networks import count_properties, counted_names
-    from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space, unit
     from diffusionnag.tables import known_tables
 
     search_space = get_search_space(space)
+    # After a wrong name: they bring torch, which takes seconds.
+    from diffusionnag.networks import count_properties, counted_names
+    from diffusionnag.report import draw_picture, draw_text
+
     if architecture is None:
         description = (search_space.__doc__ or "").strip()
         results.print(f"{search_space.name}: {description}\n", markup=False)
