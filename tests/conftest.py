@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -15,9 +16,10 @@ import torch
 from commands import SECONDS, Command
 from hypothesis import settings
 
+from diffusionnag import SearchSpace
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
-from diffusionnag.diffusion import _broken
+from diffusionnag.diffusion import _broken, recipes
 from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
 from diffusionnag.transfer import meta_training
@@ -103,6 +105,17 @@ def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def quick_training(monkeypatch: pytest.MonkeyPatch, few_drawn: None) -> None:
+    """Train generators in small batches besides."""
+    usual = recipes.get_recipe
+
+    def small(name: str, space: SearchSpace) -> recipes.Recipe:
+        return dataclasses.replace(usual(name, space), batch_size=64)
+
+    monkeypatch.setattr(recipes, "get_recipe", small)
+
+
+@pytest.fixture
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let searches choose among few candidates, where it does not matter how good the best is."""
     defaults = DiffusionNAGSampler.__init__.__kwdefaults__
@@ -145,7 +158,7 @@ def last_saved(folder: Path) -> int:
 @pytest.fixture
 def short_meta_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `meta-train` take few steps, where it does not matter how well it learns."""
-    few = functools.partial(meta_training.meta_train, steps=40)
+    few = functools.partial(meta_training.meta_train, steps=10)
     monkeypatch.setattr(meta_training, "meta_train", few)
 
 

@@ -41,7 +41,7 @@ def test_from_a_study_to_architectures_for_other_images(run_main: RunCli, tmp_pa
     (tmp_path / "measure.py").write_text(
         "def top1(architecture):\n    return 50.0 + sum(architecture.operations)\n"
     )
-    kept = "--storage sqlite:///kept.db"
+    kept = "--storage journal:kept.log"
     run(
         run_main,
         f"search nasbench201 --objective python:measure.py:top1 --searcher random --trials 60 {kept}",
@@ -52,7 +52,7 @@ def test_from_a_study_to_architectures_for_other_images(run_main: RunCli, tmp_pa
 
 
 def test_a_generator_that_is_usable_generates(
-    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, few_drawn: None
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, quick_training: None
 ) -> None:
     command = sys.modules["diffusionnag.cli.train_generator"]  # `cli` has a function of that name
     monkeypatch.setattr(command, "USEFUL_VALIDITY", 0.0)

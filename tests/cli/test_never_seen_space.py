@@ -84,7 +84,7 @@ def signals(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.usefixtures("few_drawn", "few_candidates")
+@pytest.mark.usefixtures("quick_training", "few_candidates")
 def test_it_goes_the_whole_way(signals: Path, run_main: RunCli) -> None:
     def run(*words: object) -> str:
         done = run_main(*words)

@@ -315,7 +315,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path, name: str) -> None:
-    write_set(tmp_path)
+    write_set(tmp_path, count=1)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     DAMAGES[name](tmp_path / name)
     before = (tmp_path / name).read_bytes()
@@ -336,7 +336,7 @@ def test_a_damaged_record_is_named(tmp_path: Path, damage: str) -> None:
 
 def write_study(folder: Path, storage: str | optuna.storages.BaseStorage) -> None:
     """Keep a study of three trials as `search` does, with a file of architectures beside it."""
-    write_set(folder)
+    write_set(folder, count=1)
     record = {"search_space": SPACE.name, "about": {}, "goals": {"accuracy": 1}, "limits": []}
     record |= {"random": {}, "random_true": {}, "warm_up": 0}
     study = optuna.create_study(storage=storage, direction="maximize")

@@ -263,7 +263,7 @@ def test_a_file_says_the_same_as_python(yaml_file: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_drawn")
+@pytest.mark.usefixtures("quick_training")
 def test_a_file_serves_as_a_space_in_commands(
     yaml_file: str, run_main: RunCli, tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ def test_it_is_described_and_drawn(pipeline: str, run_cli: RunCli, tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_drawn")
+@pytest.mark.usefixtures("quick_training")
 def test_it_is_learnt_generated_and_guided(
     pipeline: str, run_cli: RunCli, run_main: RunCli, tmp_path: Path
 ) -> None:
