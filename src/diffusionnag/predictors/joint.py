@@ -21,7 +21,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 KNOTS = 129
 """Knots of each property's scale: fewer than a predictor of its own has, as there are many."""
-MAGNITUDE = 0.5
+MAGNITUDE = 0.8
 """How much of the distances of values is learnt beside their ranks (see `RankGaussian`).
 
 By ranks alone, where values leave a gap, as memory does between two widths, errors jump over it.
