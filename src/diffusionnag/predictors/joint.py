@@ -77,6 +77,21 @@ class JointPredictor:
         ensemble.fit(x, target, None, steps=steps, seed=seed, report=report)
         return cls(search_space, ensemble.half().float(), targets)
 
+    @torch_defaults()
+    def set_deviations(
+        self, architectures: Sequence[Architecture], columns: Mapping[str, np.ndarray]
+    ) -> None:
+        """Take the error on these measured values for the deviation, beside members' disagreement.
+
+        So a predictor that learnt what another model says tells how much measurements vary.
+        """
+        x = torch.from_numpy(self.search_space.encode(architectures))
+        with torch.no_grad():
+            mean = self.ensemble.standardised(x)
+        normal = [self.targets[name].to_normal(columns[name]) for name in self.targets]
+        error = mean - torch.from_numpy(np.stack(normal, axis=1)).float()
+        self.ensemble.held_out_error.copy_(error.square().mean(0).sqrt().half())
+
     def predictor(self, property_name: str) -> PropertyPredictor:
         """Return the predictor of one of the properties, which shares the hidden layers."""
         model = self.ensemble.only(list(self.targets).index(property_name))
