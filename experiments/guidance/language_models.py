@@ -87,9 +87,9 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
             "on v100, rtx3080 and cpu_mlgpu). The limits are the 30 % and 60 % quantiles of the table.",
             "Generated shapes, and whether they keep the limit, are judged by a ridge regression within each "
             "width, fitted on all 10,000 rows (the shipped predictors were taught by one that was fitted on "
-            f"9,000); `put right` adds its mean error at the {NEIGHBOURS} nearest rows. The best of 20 is the best of "
-            "those that keep the limit. Measured rows count by what was measured, errors included; "
-            "`measured best, judged` is the best row by the judge within the limit by the judge.",
+            f"9,000); `put right` adds its mean error at the {NEIGHBOURS} nearest rows. The best of 20 is "
+            "the best of those that keep the limit. Measured rows count by what was measured, errors "
+            "included; `measured best, judged` is the best row by the judge within the limit by the judge.",
         ),
     )
 

@@ -162,7 +162,8 @@ def shipped_predictors(report: Callable[[str], None]) -> ResultTable:
             "for throughputs.",
             "`robustness:` was measured once for each of 6,466 classes of isomorphic cells, which share "
             "the value: whole classes are held out.",
-            "One model predicts all properties of gpt2, taught by a ridge regression within each width. Its devices were measured in runs of 500 rows, which "
+            "One model predicts all properties of gpt2, taught by a ridge regression within each width. Its "
+            "devices were measured in runs of 500 rows, which "
             "differ by up to 13 % (latency:cpu_a6000), and energies vary from row to row: no model knows "
             "what run a row was of.",
             "`latency:` of MobileNetV3 was measured at 25 input resolutions, of which the predictor is "
