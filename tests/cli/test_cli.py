@@ -57,8 +57,8 @@ def test_help_names_every_command_and_needs_no_torch(
     assert listed >= set(commands)
 
 
-def test_spaces_lists_what_there_is(run_cli: RunCli) -> None:
-    result = run_cli("spaces")
+def test_spaces_lists_what_there_is(run_main: RunCli) -> None:
+    result = run_main("spaces")
     assert result.returncode == 0, result.stderr
     rows = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if "│" in line}
     assert set(rows) >= {"nasbench201", "mobilenetv3", "mnasnet"}
@@ -67,8 +67,8 @@ def test_spaces_lists_what_there_is(run_cli: RunCli) -> None:
     assert all("shipped" in rows[name] for name in ("nasbench201", "mobilenetv3", "mnasnet"))
 
 
-def test_info_describes_a_cell(run_cli: RunCli, tmp_path: Path) -> None:
-    result = run_cli("info", "nasbench201", CELL, "--out", "cell.svg")
+def test_info_describes_a_cell(run_main: RunCli, tmp_path: Path) -> None:
+    result = run_main("info", "nasbench201", CELL, "--out", "cell.svg")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(CELL + "\n")
     for text in (*SPACE.nodes, "nor_conv_3x3", "params: ", "macs: ", "cifar10: "):
@@ -88,10 +88,10 @@ def test_info_draws_a_random_architecture_from_a_seed(run_main: RunCli, name: st
     assert space.format(space.sample(1, 3)[0]) in first
 
 
-def test_generate_shows_writes_and_draws(run_cli: RunCli, tmp_path: Path) -> None:
+def test_generate_shows_writes_and_draws(run_main: RunCli, tmp_path: Path) -> None:
     wanted = ("-n", 64, "--guide", "cifar10", "--sample", "--distinct", "--top", 7)
     outputs = ("--out", "cells.jsonl", "--plot", "plot.png")
-    result = run_cli("generate", "nasbench201", *wanted, *outputs)
+    result = run_main("generate", "nasbench201", *wanted, *outputs)
     assert result.returncode == 0, result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {
         "cells.jsonl",
@@ -120,8 +120,8 @@ def test_generate_shows_writes_and_draws(run_cli: RunCli, tmp_path: Path) -> Non
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_generate_without_a_guide(run_cli: RunCli, tmp_path: Path) -> None:
-    result = run_cli("generate", "mnasnet", "-n", 5, "--top", 0, "--out", "all.jsonl")
+def test_generate_without_a_guide(run_main: RunCli, tmp_path: Path) -> None:
+    result = run_main("generate", "mnasnet", "-n", 5, "--top", 0, "--out", "all.jsonl")
     assert result.returncode == 0, result.stderr
     records = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert len(records) == 5
@@ -131,9 +131,9 @@ def test_generate_without_a_guide(run_cli: RunCli, tmp_path: Path) -> None:
         assert set(record) == {"architecture", "valid", "properties"}
 
 
-def test_a_written_file_is_replaced_whole(run_cli: RunCli, tmp_path: Path) -> None:
+def test_a_written_file_is_replaced_whole(run_main: RunCli, tmp_path: Path) -> None:
     (tmp_path / "cells.jsonl").write_text("old\n" * 1000)
-    assert run_cli("generate", "nasbench201", "-n", 3, "--out", "cells.jsonl").returncode == 0
+    assert run_main("generate", "nasbench201", "-n", 3, "--out", "cells.jsonl").returncode == 0
     assert len((tmp_path / "cells.jsonl").read_text().splitlines()) == 3
 
 

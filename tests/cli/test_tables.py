@@ -23,10 +23,10 @@ def rows(output: str) -> dict[str, list[str]]:
 
 
 def test_with_the_data_every_table_has_its_size(
-    run_cli: RunCli, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    run_main: RunCli, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATA_FOLDER_VARIABLE, str(data_folder))
-    result = run_cli("tables")
+    result = run_main("tables")
     assert result.returncode == 0, result.stderr
     listed = rows(result.stdout)
     assert list(listed) == [table.name for table in TABLES]

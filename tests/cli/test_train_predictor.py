@@ -40,10 +40,11 @@ def rows(count: int = len(CELLS)) -> list[str]:
 # -- what it does ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_a_flawed_table_is_cleaned_learnt_judged_and_drawn(run_cli: RunCli, tmp_path: Path) -> None:
+def test_a_flawed_table_is_cleaned_learnt_judged_and_drawn(
+    run_main: RunCli, tmp_path: Path
+) -> None:
     write(tmp_path, ["[red]net,1.0", *rows(), f"{SPACE.format(CELLS[0])},9", f"{rows()[1]}", ","])
-    result = run_cli(*TRAIN.split(), "--folds", 2, "--plot", "size/scatter.png")
+    result = run_main(*TRAIN.split(), "--folds", 2, "--plot", "size/scatter.png")
     assert result.returncode == 0, result.stderr
     told = result.stderr.splitlines()
     assert told[0].startswith(

@@ -73,8 +73,8 @@ def test_everything_follows_from_the_declaration(pipeline: str, tmp_path: Path) 
         space.parse("conv3|conv3|pool|pool")
 
 
-def test_it_is_described_and_drawn(pipeline: str, run_cli: RunCli, tmp_path: Path) -> None:
-    result = run_cli("info", pipeline, "conv3|conv5|pool|linear", "--out", "drawn.svg")
+def test_it_is_described_and_drawn(pipeline: str, run_main: RunCli, tmp_path: Path) -> None:
+    result = run_main("info", pipeline, "conv3|conv5|pool|linear", "--out", "drawn.svg")
     assert result.returncode == 0, result.stderr
     assert "convolutions: 2.0" in result.stdout
     for node in ("stem", "left", "right", "head"):

@@ -79,9 +79,9 @@ def content(index: int, seeds: tuple[int, ...] = (777, 888)) -> dict[str, Any]:
 
 
 def test_the_real_files_give_the_published_values(
-    sample: Path, data_folder: Path, run_cli: RunCli, tmp_path: Path
+    sample: Path, data_folder: Path, run_main: RunCli, tmp_path: Path
 ) -> None:
-    result = run_cli("import", "nats-bench", sample, "--out", "table.parquet")
+    result = run_main("import", "nats-bench", sample, "--out", "table.parquet")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == "written to table.parquet: 3 of 15,625 architectures\n"
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
