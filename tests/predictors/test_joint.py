@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,14 @@ def test_one_of_them_can_be_saved_alone(joint: JointPredictor, tmp_path: Path) -
 def test_a_single_column_is_refused() -> None:
     with pytest.raises(DiffusionNAGError, match="two columns"):
         JointPredictor.fit(SPACE, SHAPES, {"size": PARAMS}, width=8, steps=1)
+
+
+def test_deviations_are_those_of_measurements(joint: JointPredictor) -> None:
+    noisy = JointPredictor(joint.search_space, copy.deepcopy(joint.ensemble), joint.targets)
+    shaken = MACS * np.exp(np.random.default_rng(0).normal(0, 0.2, len(MACS)))
+    noisy.set_deviations(SHAPES, {"latency:chip": shaken, "size": -PARAMS})
+    for name, least, most in (("latency:chip", 1.5, 100.0), ("size", 0.0, 1.5)):
+        before, after = (each.predictor(name).predict(SHAPES)[1] for each in (joint, noisy))
+        assert least < np.median(after / before) < most
+    mean, std = noisy.predictor("latency:chip").predict(SHAPES)
+    assert 0.55 < np.mean(np.abs(shaken - mean) < std) < 0.85
