@@ -84,7 +84,7 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
             f"Perplexity on OpenWebText; less is better. Generated is better under {won} of {len(rows)} "
             f"limits. `diffusionnag generate gpt2 -n {HANDED_OUT} --guide perplexity=-1 --limit "
             f"'latency:a100<=...'` with a probability of {SURE:g} that the limit is kept (that was chosen "
-            "on a40, h100, v100, rtx3080 and cpu_mlgpu). The limits are the 30 % and 60 % quantiles of the table.",
+            "on a40, h100, v100, rtx3080 and cpu_mlgpu). The limits are the table's 30 % and 60 % quantiles.",
             "Generated shapes, and whether they keep the limit, are judged by a ridge regression within each "
             "width, fitted on all 10,000 rows (the shipped predictors were taught by one that was fitted on "
             f"9,000); `put right` adds its mean error at the {NEIGHBOURS} nearest rows. The best of 20 is "
