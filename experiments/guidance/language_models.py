@@ -86,10 +86,11 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
         notes=(
             "Perplexity on OpenWebText; less is better. Generated is better than measured under "
             f"{won[SURE[0]]} of 6 limits where they are to be kept with a probability of {SURE[0]}, under "
-            f"{won[SURE[1]]} with {SURE[1]}. `diffusionnag generate gpt2 -n {HANDED_OUT} --guide perplexity=-1 "
-            "--limit 'latency:a100<=30%' --limit-probability 0.95`. What a predictor is unsure of includes how "
-            "measurements vary, so that a high probability costs little on a quiet device (a100), and much on "
-            "a noisy one (rtx2080, cpu_alldlc). The limits are the table's 30 % and 60 % quantiles.",
+            f"{won[SURE[1]]} with {SURE[1]}. `diffusionnag generate gpt2 -n {HANDED_OUT} "
+            "--guide perplexity=-1 --limit 'latency:a100<=30%' --limit-probability 0.95`. What a "
+            "predictor is unsure of includes how measurements vary, so that a high probability costs "
+            "little on a quiet device (a100), and much on a noisy one (rtx2080, cpu_alldlc). The limits "
+            "are the table's 30 % and 60 % quantiles.",
             "Generated shapes, and whether they keep the limit, are judged by a ridge regression within each "
             "width, fitted on all 10,000 rows (the shipped predictors were taught by one that was fitted on "
             f"9,000); `put right` adds its mean error at the {NEIGHBOURS} nearest rows. The best of 20 is "
