@@ -21,6 +21,7 @@ from diffusionnag.predictors.gaussian_process import (
 from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
 from diffusionnag.predictors.model import Model, Surrogate
+from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.path_features import (
     OneHot,
     PathFeatures,
@@ -53,6 +54,7 @@ __all__ = [
     "Model",
     "ModelKind",
     "OneHot",
+    "PairsProcess",
     "PathFeatures",
     "PathFeaturesAnd",
     "ProcessOn",

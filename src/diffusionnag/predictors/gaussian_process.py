@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ FITTED_ON = 400
 ITERATIONS = 100
 LEARNING_RATE = 0.1
 JITTER = 1e-5
+NOISE_PRIOR = (-3.0, 1.5)
+"""Mean and deviation of the log noise variance before anything is measured, standardised."""
 
 
 class FeatureGroups(Protocol):
@@ -54,6 +56,7 @@ class GaussianProcess(Model):
     """
 
     kind = "gaussian_process"
+    noise_prior: ClassVar[tuple[float, float]] = NOISE_PRIOR
     operations: Tensor
     weights: Tensor
     kernel: Tensor
@@ -148,7 +151,8 @@ def fit_gaussian_process(
     The kernel is fitted on the first 400 architectures at most.
     """
     known, target = process.features(x.double()), target.double()
-    kernel = fit_kernel([group[:FITTED_ON] for group in known], target[:FITTED_ON], report)
+    few = [group[:FITTED_ON] for group in known]
+    kernel = fit_kernel(few, target[:FITTED_ON], report, noise_prior=process.noise_prior)
     with torch.no_grad():
         process.kernel.copy_(kernel)
         process.centre.copy_(target.mean())
@@ -156,7 +160,13 @@ def fit_gaussian_process(
         process.weights.copy_(weights_of(known, kernel, target))
 
 
-def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int], None]) -> Tensor:
+def fit_kernel(
+    known: list[Tensor],
+    target: Tensor,
+    report: Callable[[int, int], None],
+    *,
+    noise_prior: tuple[float, float] = NOISE_PRIOR,
+) -> Tensor:
     """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
 
     They maximise the marginal likelihood of target `labelled` (Rasmussen & Williams 2006, Eq. 5.8),
@@ -166,8 +176,8 @@ def fit_kernel(known: list[Tensor], target: Tensor, report: Callable[[int, int],
     lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
     groups = len(known)
     kernel = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
-    centres = torch.tensor([0.0] * groups + [*lengths, -3.0], dtype=torch.float64)
-    widths = torch.tensor([1.5] * groups + [1.0] * groups + [1.5], dtype=torch.float64)
+    centres = torch.tensor([0.0] * groups + [*lengths, noise_prior[0]], dtype=torch.float64)
+    widths = torch.tensor([1.5] * groups + [1.0] * groups + [noise_prior[1]], dtype=torch.float64)
     optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
     with torch.no_grad():

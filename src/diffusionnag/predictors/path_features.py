@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
+
+
+@dataclass(frozen=True)
+class Along:
+    """A path in a batch: whether it is `open`, `batch`, and `operations`, `batch x length x through`."""
+
+    open: Tensor
+    operations: Tensor
 
 
 class PathFeatures:
@@ -38,21 +47,31 @@ class PathFeatures:
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return the groups of features of `batch x N x F`, each `batch x features`."""
-        alive, present, counts = [], [], []
+        along = self._along(x)
+        alive = torch.stack([path.open for path in along], dim=1)
+        present = [(1 - (1 - path.operations).prod(1)) * path.open[:, None] for path in along]
+        counts = [path.operations.sum(1) * path.open[:, None] for path in along]
+        total = torch.stack(counts).sum(0)
+        return [
+            x.flatten(1)[:, self.choices],
+            torch.cat([alive, *present], dim=1),
+            total,
+            _shares(total),
+            *self._further(x, along),
+        ]
+
+    def _along(self, x: Tensor) -> list[Along]:
+        """Return what lies along each path."""
+        along = []
         for path in self.paths:
             rows = x[:, path.nodes]
             open_path = (1 - rows[:, :, self.blocking].sum(-1)).prod(1)
-            open_path = _kept(path.condition, x, open_path)
-            operations = rows[:, :, self.through]
-            alive.append(open_path)
-            present.append((1 - (1 - operations).prod(1)) * open_path[:, None])
-            counts.append(operations.sum(1) * open_path[:, None])
-        along = torch.cat([torch.stack(alive, dim=1), *present], dim=1)
-        total = torch.stack(counts).sum(0)
-        # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
-        shares = total * torch.rsqrt(1 + total.square().sum(1, keepdim=True))
-        groups = [x.flatten(1)[:, self.choices], along, total, shares]
-        return groups if self.wiring.is_fixed else [*groups, self._feeding(x)]
+            along.append(Along(_kept(path.condition, x, open_path), rows[:, :, self.through]))
+        return along
+
+    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
+        """Return the groups after the first four."""
+        return [] if self.wiring.is_fixed else [self._feeding(x)]
 
     def _feeding(self, x: Tensor) -> Tensor:
         """Return how often an operation feeds another, `batch x pairs`."""
@@ -74,9 +93,23 @@ class PathFeaturesAnd(PathFeatures):
         self.groups += 1
         self.known = known
 
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return the groups of features of `batch x N x F`, each `batch x features`."""
-        return [*super().__call__(x), self.known(x).to(x)]
+    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
+        return [*super()._further(x, along), self.known(x).to(x)]
+
+
+class PathsAndPairs(PathFeatures):
+    """Path features, and the shares of operations that follow each other along the paths.
+
+    What lies at a path's beginning and end counts as following the input, and followed by the output.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self.groups += 1
+
+    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
+        pairs = torch.stack([_pairs(path) for path in along]).sum(0)
+        return [*super()._further(x, along), _shares(pairs)]
 
 
 class OneHot:
@@ -90,6 +123,23 @@ class OneHot:
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return one group of features of `batch x N x F`, `batch x choices`."""
         return [x.flatten(1)[:, self.choices]]
+
+
+def _pairs(path: Along) -> Tensor:
+    """Return how often an operation follows another on a path, `batch x (operations + 1)^2`."""
+    # One more row and column stand for the input and the output.
+    ends = functional.pad(
+        path.operations.new_ones(len(path.open), 1, 1), (path.operations.shape[2], 0)
+    )
+    inner = functional.pad(path.operations, (0, 1))
+    stops = torch.cat([ends, inner, ends], dim=1) * path.open[:, None, None]
+    return (stops[:, :-1].transpose(1, 2) @ torch.cat([inner, ends], dim=1)).flatten(1)
+
+
+def _shares(counts: Tensor) -> Tensor:
+    """Return counts, `batch x features`, scaled to a length below 1."""
+    # The 1 keeps the gradient finite where every path is blocked and nothing is counted.
+    return counts * torch.rsqrt(1 + counts.square().sum(1, keepdim=True))
 
 
 def _kept(condition: Condition, x: Tensor, chance: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
 from diffusionnag.predictors.model import Model
+from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import nothing_to_learn
@@ -43,9 +44,11 @@ FEWEST_ARCHITECTURES = 5
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
-ModelKind = Literal["gaussian_process", "ensemble"]
+ModelKind = Literal["gaussian_process", "pairs_process", "ensemble"]
 """How the models are called that a predictor chooses from."""
-MODELS: dict[str, type[Model]] = {model.kind: model for model in (Ensemble, GaussianProcess)}
+MODELS: dict[str, type[Model]] = {
+    model.kind: model for model in (Ensemble, GaussianProcess, PairsProcess)
+}
 
 
 class PropertyPredictor(Property, ModelHubMixin):
@@ -55,7 +58,7 @@ class PropertyPredictor(Property, ModelHubMixin):
     and saved and loaded like a generator. `conditions` name what else values were measured under,
     such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian
     process for up to 2,000 measured architectures; an ensemble of networks for more, or when it is
-    `noise_aware` or has conditions; unless one of the two is asked for. It learns the ranks of the
+    `noise_aware` or has conditions; unless one is asked for. It learns the ranks of the
     values, and by the share `magnitude`, from 0 to 1, their distances.
     """
 
@@ -70,7 +73,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         width: int = EnsembleConfig.width,
         conditions: Sequence[str] = (),
     ) -> None:
-        if model == "gaussian_process" and (noise_aware or conditions):
+        if model not in (None, "ensemble") and (noise_aware or conditions):
             raise DiffusionNAGError(
                 "a Gaussian process judges clean architectures only, under no conditions"
             )
@@ -130,8 +133,9 @@ class PropertyPredictor(Property, ModelHubMixin):
     def _new_model(self, labelled: int) -> Model:
         plain = not (self.noise_aware or self._ensemble_config.conditions)
         few = "gaussian_process" if labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain else "ensemble"
-        if (self.model or few) == "gaussian_process":
-            return GaussianProcess(self.search_space, GaussianProcessConfig(labelled))
+        process = MODELS[self.model or few]
+        if issubclass(process, GaussianProcess):
+            return process(self.search_space, GaussianProcessConfig(labelled))
         return Ensemble(self.search_space, self._ensemble_config)
 
     def under(self, **conditions: float) -> PropertyPredictor:

@@ -26,8 +26,8 @@ MAGNITUDE = 0.5
 
 
 def gaussian_process(space: SearchSpace) -> PropertyPredictor:
-    """Return the library's own surrogate, a Gaussian process on path features."""
-    return PropertyPredictor(space, "measured", model="gaussian_process", magnitude=MAGNITUDE)
+    """Return the library's own surrogate, a Gaussian process on paths and pairs of operations."""
+    return PropertyPredictor(space, "measured", model="pairs_process", magnitude=MAGNITUDE)
 
 
 @dataclass(frozen=True)
