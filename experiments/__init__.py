@@ -45,6 +45,8 @@ EXPERIMENTS = {
     "table2-transfer": "transfer.table2_transfer:table2_transfer",
     "figure3": "search.search_curves:figure3",
     "figure4": "search.search_curves:figure4",
+    "suite": "search.suite:suite",
+    "suite-choosing": "search.suite:suite_choosing",
     "transfer-training": "transfer.transfer_training:transfer_training",
     "latency-here": "guidance.latency_here:latency_here",
     "dataset-aware": "transfer.dataset_aware:dataset_aware",

@@ -6,6 +6,7 @@ import functools
 import json
 import multiprocessing
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import Measured, recorded_architecture
-from diffusionnag.spaces import Architecture, get_search_space
+from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.tables.measurements import clean_measurements
 from experiments.measured_data import required_table
 
@@ -46,6 +47,8 @@ class Benchmark:
     trials: int
     decimals: int | None = None
     goals: int = 1
+    noise: float = 0.0
+    """Deviation of the noise that each architecture's searched value has, the same however often asked."""
 
     @functools.cached_property
     def goal(self) -> float:
@@ -214,6 +217,16 @@ def _settle() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+def _with_noise(measure: Measure, deviation: float, seed: int, space: SearchSpace) -> Measure:
+    """Return what measures with normal noise that the seed and the architecture decide."""
+
+    def noisy(architecture: Architecture) -> float:
+        number = zlib.crc32(space.format(architecture).encode())
+        return measure(architecture) + deviation * np.random.default_rng([seed, number]).normal()  # type: ignore[operator]
+
+    return noisy if deviation else measure
+
+
 @functools.cache
 def _measure(text: str, space: str) -> Measure:
     return read_objective(text, get_search_space(space))
@@ -232,7 +245,8 @@ def _search(run: Run) -> list[list[float]]:
         strategy=run.searcher.strategy,
         acquisition=run.searcher.acquisition,
     )
-    trials = search_until_goal(benchmark, sampler, searched, run.trials)
+    noisy = _with_noise(searched, benchmark.noise, run.seed, space)
+    trials = search_until_goal(benchmark, sampler, noisy, run.trials)
     architectures = [recorded_architecture(space, trial) for trial in trials]
     return [
         [value_of(trial) for trial in trials],
