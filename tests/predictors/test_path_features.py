@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusionnag.predictors import PathFeatures
+from diffusionnag.predictors import PathFeatures, PathsAndPairs
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
 SEEDS = st.integers(0, 9_999)
@@ -21,6 +21,10 @@ def draw(name: str, seed: int) -> tuple[SearchSpace, Architecture]:
 def groups(space: SearchSpace, architecture: Architecture) -> list[np.ndarray]:
     x = torch.from_numpy(space.encode([architecture])).double()
     return [group[0].numpy() for group in PathFeatures(space)(x)]
+
+
+def length_below_one(counts: np.ndarray) -> np.ndarray:
+    return counts / np.sqrt(1 + np.square(counts).sum())
 
 
 def all_paths(space: SearchSpace) -> list[list[int]]:
@@ -58,7 +62,23 @@ def test_features_are_what_can_be_counted_along_the_paths(seed: int) -> None:
     np.testing.assert_array_equal(along[len(paths) :], np.ravel(present))
     counted = [sum(path.count(name) for path in paths if path) for name in operations]
     np.testing.assert_array_equal(counts, counted)
-    np.testing.assert_allclose(shares, counted / np.sqrt(1 + np.square(counted).sum()))
+    np.testing.assert_allclose(shares, length_below_one(np.array(counted)))
+
+
+@settings(max_examples=50)
+@given(seed=SEEDS)
+def test_pairs_are_operations_that_follow_each_other_along_the_paths(seed: int) -> None:
+    space, cell = draw("nasbench201", seed)
+    operations = [name for name in space.choices(1) if name != "none"]
+    # The last row and column are the input and the output.
+    table = np.zeros((len(operations) + 1, len(operations) + 1))
+    for path in filter(None, open_paths(space, cell)):
+        stops = [-1, *(operations.index(name) for name in path), -1]
+        for before, after in itertools.pairwise(stops):
+            table[before, after] += 1
+    x = torch.from_numpy(space.encode([cell])).double()
+    *_, pairs = PathsAndPairs(space)(x)
+    np.testing.assert_allclose(pairs[0].numpy(), length_below_one(table).ravel())
 
 
 @settings(max_examples=50)
@@ -92,7 +112,7 @@ def test_the_gradient_equals_finite_differences(name: str, seed: int) -> None:
     clean = torch.from_numpy(space.encode([architecture])).double()
     noise = torch.rand(clean.shape, generator=rng, dtype=torch.float64)
     x = (0.7 * clean + 0.3 * noise / noise.sum(-1, keepdim=True)).requires_grad_()
-    features = PathFeatures(space)
+    features = PathsAndPairs(space)
     shares = [
         torch.rand(len(group[0]), generator=rng, dtype=torch.float64) for group in features(x)
     ]

@@ -26,6 +26,7 @@ from diffusionnag.predictors.path_features import (
     OneHot,
     PathFeatures,
     PathFeaturesAnd,
+    PathsAndPairs,
     free_paths,
     through_operations,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "PairsProcess",
     "PathFeatures",
     "PathFeaturesAnd",
+    "PathsAndPairs",
     "ProcessOn",
     "PropertyPredictor",
     "RankGaussian",
