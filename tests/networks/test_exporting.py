@@ -164,6 +164,7 @@ def test_an_exported_file_is_measured(own: SearchSpace, tmp_path: Path, run_main
     assert_fails(run_main("measure", "nasbench201"), 2, "an architecture is missing")
 
 
+@pytest.mark.slow
 def test_a_plan_is_measured_elsewhere_and_read_back(
     tmp_path: Path, run_main: RunCli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def assert_none_is_lost_or_twice(folder: Path, storage: str) -> None:
     assert len(measured) == 16 == len(set(measured)) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite:///study.db", "journal:study.log"])
 def test_a_killed_worker_loses_nothing(folder: Path, storage: str) -> None:
     assert_none_is_lost_or_twice(folder, storage)
@@ -143,6 +144,7 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing_on_a_server(folder: Path, postgres: str) -> None:
     assert_none_is_lost_or_twice(folder, postgres)
 
