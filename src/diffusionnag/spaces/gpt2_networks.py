@@ -26,11 +26,12 @@ class LanguageModel(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
-        self.blocks = nn.ModuleList(Block(width, heads, ratio, bias) for heads, ratio in layers)
+        blocks = [Block(width, heads, ratio, bias) for heads, ratio in layers]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         self.apply(_initialise)
-        for block in self.blocks:
+        for block in blocks:
             for layer in (block.attention.output, block.feed_forward.output):
                 # What all layers add to their input has the variance that one would add.
                 nn.init.normal_(layer.weight, std=DEVIATION / math.sqrt(2 * len(layers)))
