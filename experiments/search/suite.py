@@ -200,11 +200,9 @@ def _behind(benchmarks: Sequence[Benchmark], last: np.ndarray) -> str:
     for row, benchmark in enumerate(benchmarks):
         for rival in RIVALS:
             difference = last[row, 0] - last[row, SEARCHERS.index(rival)]
-            p = (
-                stats.wilcoxon(difference, alternative="greater").pvalue
-                if difference.any()
-                else 1.0
-            )
+            p = 1.0
+            if difference.any():
+                _, p = stats.wilcoxon(difference, alternative="greater")
             tests.append((float(p), f"{benchmark.name} ({rival.label})"))
     worse = []
     for place, (p, name) in enumerate(sorted(tests)):
