@@ -200,13 +200,16 @@ def _behind(benchmarks: Sequence[Benchmark], last: np.ndarray) -> str:
     for row, benchmark in enumerate(benchmarks):
         for rival in RIVALS:
             difference = last[row, 0] - last[row, SEARCHERS.index(rival)]
-            p = 1.0
-            if difference.any():
-                _, p = stats.wilcoxon(difference, alternative="greater")
-            tests.append((float(p), f"{benchmark.name} ({rival.label})"))
+            p = _p_worse(difference) if difference.any() else 1.0
+            tests.append((p, f"{benchmark.name} ({rival.label})"))
     worse = []
     for place, (p, name) in enumerate(sorted(tests)):
         if p * (len(tests) - place) >= 0.05:
             break
         worse.append(name)
     return ", ".join(worse)
+
+
+def _p_worse(difference: np.ndarray) -> float:
+    _, p = stats.wilcoxon(difference, alternative="greater")
+    return float(p)  # type: ignore[arg-type]
