@@ -11,13 +11,13 @@ import torch
 
 from diffusionnag import get_search_space
 from diffusionnag.networks import build_network, count_network, export_network
-from diffusionnag.spaces import LanguageModelling
-from diffusionnag.spaces.gpt2 import GPT2Shapes, Scale, gpt2_cost
+from diffusionnag.spaces import GPT2Scale, GPT2Shapes, LanguageModelling
+from diffusionnag.spaces.gpt2 import gpt2_cost
 
 TASK = LanguageModelling(vocabulary=40, context=12)
 
 
-class Tiny(GPT2Shapes, scale=Scale((16, 32), (1, 2), (1, 3))):
+class Tiny(GPT2Shapes, scale=GPT2Scale((16, 32), (1, 2), (1, 3))):
     """Shapes that are built and exported in no time."""
 
     name = "tiny"

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from diffusionnag import Architecture, DiffusionNAGError, SearchSpace, get_search_space
-from diffusionnag.spaces import UNDECIDED, search_space_names
-from diffusionnag.spaces.gpt2 import GPT2Shapes, Scale
+from diffusionnag.spaces import UNDECIDED, GPT2Scale, GPT2Shapes, search_space_names
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 
 NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, GPT2, GPT2_LARGE = map(
@@ -315,7 +314,7 @@ def test_draws_of_gpt2_have_uniform_widths_depths_and_layers() -> None:
 
 
 def test_a_scale_of_your_own_is_one_argument() -> None:
-    class Deep(GPT2Shapes, scale=Scale((64,), (1, 2), (3, 5))):
+    class Deep(GPT2Shapes, scale=GPT2Scale((64,), (1, 2), (3, 5))):
         name = "deep"
 
     space = Deep()

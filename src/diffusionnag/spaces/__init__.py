@@ -16,7 +16,7 @@ from diffusionnag.spaces.cost import Cost, Counter
 from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
 from diffusionnag.spaces.fixed_nodes import FixedNodes, fix_nodes
-from diffusionnag.spaces.gpt2 import GPT2, GPT2Large, GPT2Medium
+from diffusionnag.spaces.gpt2 import GPT2, GPT2Large, GPT2Medium, GPT2Scale, GPT2Shapes
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
@@ -51,6 +51,8 @@ __all__ = [
     "Edge",
     "Edges",
     "FixedNodes",
+    "GPT2Scale",
+    "GPT2Shapes",
     "ImageClassification",
     "ImageRegression",
     "LanguageModelling",

@@ -31,7 +31,7 @@ VOCABULARY, CONTEXT = 50_254, 1_024
 
 
 @dataclass(frozen=True)
-class Scale:
+class GPT2Scale:
     """What a family of shapes chooses from; `depths` are the fewest and the most layers."""
 
     widths: tuple[int, ...]
@@ -56,13 +56,13 @@ class GPT2Shapes(SearchSpace):
     """Width, bias or none, and a heads-ratio pair for each layer; absent layers are the last ones.
 
     Strings are the table's: `768|bias|12-4,8-2,...`. Each scale is a space of its own:
-    `class Wide(GPT2Shapes, scale=Scale((1024, 2048), (16, 32), (12, 16))): name = "wide"`.
+    `class Wide(GPT2Shapes, scale=GPT2Scale((1024, 2048), (16, 32), (12, 16))): name = "wide"`.
     """
 
-    scale: ClassVar[Scale]
+    scale: ClassVar[GPT2Scale]
     networks = NetworkFamily(LanguageModelling(VOCABULARY, CONTEXT))
 
-    def __init_subclass__(cls, scale: Scale | None = None, **keywords: Any) -> None:
+    def __init_subclass__(cls, scale: GPT2Scale | None = None, **keywords: Any) -> None:
         """Derive nodes, operations and edges from the scale, where there is a new one."""
         super().__init_subclass__(**keywords)
         if scale is None:
@@ -153,19 +153,19 @@ class GPT2Shapes(SearchSpace):
         return Shape(int(width), bias == "bias", tuple((int(h), int(r)) for h, r in pairs))
 
 
-class GPT2(GPT2Shapes, scale=Scale((192, 384, 768), (4, 8, 12), (10, 12))):
+class GPT2(GPT2Shapes, scale=GPT2Scale((192, 384, 768), (4, 8, 12), (10, 12))):
     """About 2e12 shapes of 25 to 176 M parameters: 10 to 12 layers."""
 
     name = "gpt2"
 
 
-class GPT2Medium(GPT2Shapes, scale=Scale((256, 512, 1024), (8, 12, 16), (22, 24))):
+class GPT2Medium(GPT2Shapes, scale=GPT2Scale((256, 512, 1024), (8, 12, 16), (22, 24))):
     """HW-GPT-Bench's medium scale: 22 to 24 layers."""
 
     name = "gpt2_medium"
 
 
-class GPT2Large(GPT2Shapes, scale=Scale((320, 640, 1280), (8, 16, 20), (34, 36))):
+class GPT2Large(GPT2Shapes, scale=GPT2Scale((320, 640, 1280), (8, 16, 20), (34, 36))):
     """HW-GPT-Bench's large scale: 34 to 36 layers."""
 
     name = "gpt2_large"
