@@ -46,6 +46,7 @@ EXPERIMENTS = {
     "figure3": "search.search_curves:figure3",
     "figure4": "search.search_curves:figure4",
     "suite": "search.suite:suite",
+    "suite-noisy": "search.suite:suite_noisy",
     "suite-choosing": "search.suite:suite_choosing",
     "transfer-training": "transfer.transfer_training:transfer_training",
     "latency-here": "guidance.latency_here:latency_here",

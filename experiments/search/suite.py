@@ -22,7 +22,7 @@ DRAWN_BY = 22
 SHOWN = (10, 20, 40)
 SEEDS = range(10)
 NOISE = 0.25
-"""Deviation of the noise of half of the objectives, in interquartile ranges of the true values."""
+"""Deviation of the noise of noisy objectives, in interquartile ranges of the true values."""
 SAMPLED = 2_000
 """Uniform draws that stand for the values of a space without a table of them all."""
 
@@ -63,7 +63,7 @@ RIVALS = tuple(Searcher(name) for name in ("rea", "tpe", "nas-bowl"))
 
 
 def halves() -> tuple[list[Benchmark], list[Benchmark]]:
-    """Return the objectives to choose by and those to judge by, each clean and with noise."""
+    """Return the objectives to choose by and those to judge by."""
     rng = np.random.default_rng(DRAWN_BY)
     choosing, judging = list[Benchmark](), list[Benchmark]()
     for family, texts in FAMILIES.items():
@@ -73,7 +73,7 @@ def halves() -> tuple[list[Benchmark], list[Benchmark]]:
             (judging, order[len(texts) // 2 :]),
         ):
             half += [_clean(family, texts[row]) for row in sorted(rows)]
-    return _and_noisy(choosing), _and_noisy(judging)
+    return choosing, judging
 
 
 def _clean(family: str, text: str) -> Benchmark:
@@ -82,12 +82,12 @@ def _clean(family: str, text: str) -> Benchmark:
     return Benchmark(f"{space} {column.removeprefix('robustness:')}", space, text, text, SHOWN[-1])
 
 
-def _and_noisy(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    noisy = [
+def with_noise(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """Return the objectives with noise on what a searcher sees; the truth is reported."""
+    return [
         replace(clean, name=f"{clean.name}, noisy", noise=NOISE * Scale.of(clean).quartiles)
         for clean in benchmarks
     ]
-    return [*benchmarks, *noisy]
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,18 @@ def _scale(space_name: str, text: str) -> Scale:
 
 def suite(report: Callable[[str], None]) -> ResultTable:
     """Return the regrets and ranks of all searchers on the objectives that nothing was chosen by."""
-    return judged(halves()[1], "judging", report)
+    return judged(halves()[1], "the judging half", report)
+
+
+def suite_noisy(report: Callable[[str], None]) -> ResultTable:
+    """Return the same where what is measured is noisy."""
+    return judged(with_noise(halves()[1]), "the judging half with noise", report)
 
 
 def suite_choosing(report: Callable[[str], None]) -> ResultTable:
-    """Return the same on the other half, on which the library's own search was chosen."""
-    return judged(halves()[0], "choosing", report)
+    """Return the same on the other half, clean and noisy, which the library's own search may be chosen by."""
+    choosing = halves()[0]
+    return judged([*choosing, *with_noise(choosing)], "the choosing half", report)
 
 
 def judged(
@@ -157,15 +163,14 @@ def judged(
     rows.append(("average rank", *(" / ".join(f"{rank:.2f}" for rank in each) for each in average)))
     behind = _behind(benchmarks, regrets[..., -1]) or "none"
     return ResultTable(
-        title=f"Searchers on a suite of objectives: the {half} half",
+        title=f"Searchers on a suite of objectives: {half}",
         columns=("objective", *(searcher.label for searcher in SEARCHERS)),
         rows=tuple(rows),
         notes=(
             "Regret, in % of the distance from the space's median to its best (of surrogates: the "
             f"best that any of them found), after {' / '.join(map(str, SHOWN))} measurements: means "
-            f"of {len(SEEDS)} seeds. Where values are noisy, the regret is of the true value of the "
-            f"highest measured one; the noise has {NOISE} interquartile ranges, and an architecture "
-            "keeps its own.",
+            f"of {len(SEEDS)} seeds.",
+            *_about_noise(benchmarks),
             f"The halves were drawn by seed {DRAWN_BY} within each family of objectives, before any "
             "was searched.",
             "Objectives on which the library's own search is behind one of "
@@ -178,6 +183,15 @@ def judged(
             SHOWN,
             len(benchmarks),
         ),
+    )
+
+
+def _about_noise(benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
+    if not any(benchmark.noise for benchmark in benchmarks):
+        return ()
+    return (
+        "Where values are noisy, the regret is of the true value of the highest measured one. The "
+        f"noise has {NOISE} interquartile ranges of the true values; an architecture keeps its own.",
     )
 
 

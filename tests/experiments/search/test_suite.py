@@ -11,24 +11,32 @@ import pytest
 from experiments.search import suite
 from experiments.search.rank_picture import critical_difference
 from experiments.search.search_runs import Benchmark, Run, Searcher, run_searches
-from experiments.search.suite import Scale, halves, judged
+from experiments.search.suite import Scale, halves, judged, with_noise
 
 COLUMN = "table:nasbench201_accuracy:cifar10_test_200ep"
 CLEAN = Benchmark("clean", "nasbench201", COLUMN, COLUMN, trials=12)
 
 
-@pytest.mark.usefixtures("data_folder")
-def test_what_judges_was_not_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "SAMPLED", 50)
+def test_what_judges_was_not_chosen_by() -> None:
     choosing, judging = halves()
     names = [{benchmark.name for benchmark in half} for half in (choosing, judging)]
     assert not names[0] & names[1]
-    assert len(names[0] | names[1]) == 50
+    assert len(names[0] | names[1]) == len(choosing) + len(judging) == 25
     for half in (choosing, judging):
-        clean = [benchmark for benchmark in half if not benchmark.noise]
-        assert {benchmark.space for benchmark in clean} >= {"nasbench201", "transnas"}
-        assert len(clean) * 2 == len(half)
-        assert all(benchmark.noise > 0 for benchmark in half[len(clean) :])
+        assert {benchmark.space for benchmark in half} > {
+            "nasbench201",
+            "nasbench_graph",
+            "transnas",
+        }
+
+
+@pytest.mark.usefixtures("data_folder")
+def test_noise_is_a_share_of_how_values_spread() -> None:
+    (noisy,) = with_noise([CLEAN])
+    assert Scale.of(CLEAN).quartiles > 0
+    assert noisy.noise == 0.25 * Scale.of(CLEAN).quartiles
+    assert (noisy.searched, noisy.reported) == (CLEAN.searched, CLEAN.reported)
+    assert noisy.name != CLEAN.name
 
 
 @pytest.mark.usefixtures("data_folder")
@@ -65,7 +73,7 @@ def test_the_table_ranks_every_searcher(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(suite, "SEARCHERS", searchers)
     monkeypatch.setattr(suite, "RIVALS", searchers[2:])
     monkeypatch.setattr(suite, "SEEDS", range(3))
-    table = judged([CLEAN], "judging", lambda text: None)
+    table = judged([CLEAN], "one", lambda text: None)
     objective, mean, ranks = table.rows
     assert objective[0] == "clean"
     assert objective[1:] == mean[1:]
