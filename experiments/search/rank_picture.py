@@ -34,9 +34,11 @@ def plot_ranks(
         order = sorted(names, key=lambda name: ranks[name][row])
         values = [float(ranks[name][row]) for name in order]
         for place, (name, value) in enumerate(zip(order, values, strict=True)):
-            axes.plot([value, value], [0, -1 - place], color="0.6", linewidth=0.8)
+            # The leftmost name is the lowest, so that no line of another crosses it.
+            height = place - len(names)
+            axes.plot([value, value], [0, height], color="0.6", linewidth=0.8)
             axes.plot(value, 0, "o", color="black", markersize=4)
-            axes.text(value + 0.05, -1 - place, f"{name}  {value:.2f}", va="center", fontsize=8)
+            axes.text(value + 0.05, height, f"{name}  {value:.2f}", va="center", fontsize=8)
         level, last = 0.5, -1
         for first, value in enumerate(values):
             joined = max(at for at, other in enumerate(values) if other - value <= difference)
