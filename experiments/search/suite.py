@@ -15,6 +15,7 @@ from diffusionnag.tables.nasbench_graph import NAS_BENCH_GRAPH
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
 from experiments.search.rank_picture import plot_ranks
+from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Benchmark, Outcome, Run, Searcher, run_searches
 
 DRAWN_BY = 22
@@ -156,10 +157,10 @@ def judged(
         ]
     )
     means = regrets.mean(2)
-    ranks = np.array([[stats.rankdata(row[:, at]) for at in range(len(SHOWN))] for row in means])
+    ranks = stats.rankdata(means, axis=1)
     rows = [_row(benchmark.name, mean) for benchmark, mean in zip(benchmarks, means, strict=True)]
     rows.append(_row("mean", means.mean(0)))
-    average = ranks.mean(0).T
+    average = ranks.mean(0)
     rows.append(("average rank", *(" / ".join(f"{rank:.2f}" for rank in each) for each in average)))
     behind = _behind(benchmarks, regrets[..., -1]) or "none"
     return ResultTable(
@@ -214,16 +215,10 @@ def _behind(benchmarks: Sequence[Benchmark], last: np.ndarray) -> str:
     for row, benchmark in enumerate(benchmarks):
         for rival in RIVALS:
             difference = last[row, 0] - last[row, SEARCHERS.index(rival)]
-            p = _p_worse(difference) if difference.any() else 1.0
-            tests.append((p, f"{benchmark.name} ({rival.label})"))
+            tests.append((p_above_zero(difference), f"{benchmark.name} ({rival.label})"))
     worse = []
     for place, (p, name) in enumerate(sorted(tests)):
         if p * (len(tests) - place) >= 0.05:
             break
         worse.append(name)
     return ", ".join(worse)
-
-
-def _p_worse(difference: np.ndarray) -> float:
-    _, p = stats.wilcoxon(difference, alternative="greater")
-    return float(p)  # type: ignore[arg-type]
