@@ -161,6 +161,15 @@ def _nearest_names(kind: str, name: str) -> str:
     return f"{f'nearest: {nearest}; ' if close else ''}`diffusionnag info SPACE` lists them"
 
 
+def space_entries(space: SearchSpace) -> dict[str, Any]:
+    """Return what a config says of its search space, and `open_checkpoint` compares with it."""
+    return {
+        "search_space": space.name,
+        "nodes": list(space.nodes),
+        "operations": list(space.operations),
+    }
+
+
 def write_checkpoint(
     folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], card: str
 ) -> None:

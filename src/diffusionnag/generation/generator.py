@@ -21,6 +21,7 @@ from diffusionnag.artifacts.checkpoints import (
     locate,
     open_checkpoint,
     read_weights,
+    space_entries,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
@@ -242,9 +243,7 @@ class Generator(ModelHubMixin):
     def _save_pretrained(self, save_directory: Path) -> None:
         config = {
             "kind": "generator",
-            "search_space": self.search_space.name,
-            "nodes": list(self.search_space.nodes),
-            "operations": list(self.search_space.operations),
+            **space_entries(self.search_space),
             "denoiser": self.denoiser.to_config(),
             "solver": self.solver,
             "origin": asdict(self.origin),

@@ -13,6 +13,7 @@ from diffusionnag.artifacts.checkpoints import (
     building,
     open_checkpoint,
     read_weights,
+    space_entries,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
@@ -46,9 +47,7 @@ class TrainedNetwork:
         task = task_as_json(self.task)
         config = {
             "kind": KIND,
-            "search_space": self.space.name,
-            "nodes": list(self.space.nodes),
-            "operations": list(self.space.operations),
+            **space_entries(self.space),
             "architecture": text,
             "task": task,
             "preparation": self.preparation,

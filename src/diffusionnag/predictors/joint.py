@@ -11,7 +11,7 @@ import torch
 
 from diffusionnag._devices import torch_defaults
 from diffusionnag._seeds import check_seed
-from diffusionnag.artifacts.checkpoints import checkpoint_name, write_checkpoint
+from diffusionnag.artifacts.checkpoints import checkpoint_name, space_entries, write_checkpoint
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
@@ -102,12 +102,9 @@ class JointPredictor:
 
     def save(self, folder: Path) -> None:
         """Write a model folder, whose config lists the properties."""
-        space = self.search_space
         config = {
             "kind": "property_predictor",
-            "search_space": space.name,
-            "nodes": list(space.nodes),
-            "operations": list(space.operations),
+            **space_entries(self.search_space),
             "properties": {name: self.quality.get(name, {}) for name in self.targets},
             "model": asdict(self.ensemble.config) | {"kind": self.ensemble.kind},
             "about": asdict(self.about),

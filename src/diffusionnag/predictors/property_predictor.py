@@ -22,6 +22,7 @@ from diffusionnag.artifacts.checkpoints import (
     open_checkpoint,
     property_of,
     read_weights,
+    space_entries,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
@@ -205,9 +206,7 @@ class PropertyPredictor(Property, ModelHubMixin):
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
         config = {
             "kind": "property_predictor",
-            "search_space": self.search_space.name,
-            "nodes": list(self.search_space.nodes),
-            "operations": list(self.search_space.operations),
+            **space_entries(self.search_space),
             "property": self.property_name,
             "model": asdict(self._fitted.config) | {"kind": self._fitted.kind},
             "about": asdict(self.about),

@@ -15,6 +15,7 @@ from diffusionnag.artifacts.checkpoints import (
     locate,
     open_checkpoint,
     read_weights,
+    space_entries,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
@@ -65,12 +66,9 @@ class DatasetAwarePredictor:
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the model into a folder; raises EnvironmentFailureError where that fails."""
-        space = self.search_space
         config = {
             "kind": "dataset_aware_predictor",
-            "search_space": space.name,
-            "nodes": list(space.nodes),
-            "operations": list(space.operations),
+            **space_entries(self.search_space),
             "image_encoder": self.image_encoder.name,
             "image_encoder_source": self.image_encoder.source,
             "about": asdict(self.about),
