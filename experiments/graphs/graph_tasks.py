@@ -16,7 +16,13 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.guidance.terms import merit
-from diffusionnag.predictors import PathFeaturesAnd, ProcessOn, PropertyPredictor, RankGaussian
+from diffusionnag.predictors import (
+    FeaturesAnd,
+    PathFeatures,
+    ProcessOn,
+    PropertyPredictor,
+    RankGaussian,
+)
 from diffusionnag.search.proposers import MAGNITUDE, Proposer
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import Table
@@ -132,7 +138,8 @@ class Task:
         `experience` is what the predictors of other data sets say of each network,
         `count x data sets`.
         """
-        features = PathFeaturesAnd(self.space, _Lookup(self.space, self.networks, experience))
+        known = _Lookup(self.space, self.networks, experience)
+        features = FeaturesAnd(PathFeatures(self.space), known)
         proposer = Proposer(
             self.space,
             strategy="mutation+random",

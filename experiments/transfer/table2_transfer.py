@@ -13,7 +13,7 @@ from diffusionnag._confidence import interval
 from diffusionnag.generation.derivative_free import sample_derivative_free
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.predictors import FEWEST_ARCHITECTURES, PathFeaturesAnd, ProcessOn
+from diffusionnag.predictors import FEWEST_ARCHITECTURES, FeaturesAnd, PathFeatures, ProcessOn
 from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.search.objectives import Measure, read_objective
 from diffusionnag.search.proposers import Proposer
@@ -73,7 +73,7 @@ class TransferSearch:
                 if architecture not in taken
             ]
             return drawn[int(self.accuracy.normal_score(drawn).argmax())]
-        features = PathFeaturesAnd(space, self._predicted)
+        features = FeaturesAnd(PathFeatures(space), self._predicted)
         proposer = Proposer(
             space,
             strategy="random",

@@ -10,7 +10,6 @@ from diffusionnag.predictors.cross_validation import (
 )
 from diffusionnag.predictors.ensemble import MemberLinear
 from diffusionnag.predictors.gaussian_process import (
-    FeatureGroups,
     GaussianProcess,
     GaussianProcessConfig,
     covariance_of,
@@ -23,9 +22,10 @@ from diffusionnag.predictors.judged_fit import fit_judged, how_judged
 from diffusionnag.predictors.model import Model, Surrogate
 from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.path_features import (
+    FeatureGroups,
+    FeaturesAnd,
     OneHot,
     PathFeatures,
-    PathFeaturesAnd,
     PathsAndPairs,
     free_paths,
     through_operations,
@@ -47,6 +47,7 @@ __all__ = [
     "MOST_CROSS_VALIDATED",
     "CountedProperty",
     "FeatureGroups",
+    "FeaturesAnd",
     "GaussianProcess",
     "GaussianProcessConfig",
     "HeldOut",
@@ -57,7 +58,6 @@ __all__ = [
     "OneHot",
     "PairsProcess",
     "PathFeatures",
-    "PathFeaturesAnd",
     "PathsAndPairs",
     "ProcessOn",
     "PropertyPredictor",

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.path_features import PathFeatures
+from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures
 from diffusionnag.spaces import SearchSpace
 
 FITTED_ON = 400
@@ -26,16 +26,6 @@ LEARNING_RATE = 0.1
 JITTER = 1e-5
 NOISE_PRIOR = (-3.0, 1.5)
 """Mean and deviation of the log noise variance before anything is measured, standardised."""
-
-
-class FeatureGroups(Protocol):
-    """Features of an architecture in groups, each of which gets a kernel of its own."""
-
-    groups: int
-
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return `groups` tensors, each `batch x features`, of one-hot x `batch x N x F`."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +17,16 @@ from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
+
+
+class FeatureGroups(Protocol):
+    """Features of an architecture in groups, each of which gets a kernel of its own."""
+
+    groups: int
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return `groups` tensors, each `batch x features`, of one-hot x `batch x N x F`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -82,21 +93,6 @@ class PathFeatures:
         return (feeds.transpose(1, 2) @ x[:, targets]).flatten(1)
 
 
-class PathFeaturesAnd(PathFeatures):
-    """Path features, and what is known of an architecture besides, as a group of its own.
-
-    `known` returns it, `batch x features`, of one-hot `batch x N x F`.
-    """
-
-    def __init__(self, space: SearchSpace, known: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(space)
-        self.groups += 1
-        self.known = known
-
-    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
-        return [*super()._further(x, along), self.known(x).to(x)]
-
-
 class PathsAndPairs(PathFeatures):
     """Path features, and the shares of operations that follow each other along the paths.
 
@@ -110,6 +106,22 @@ class PathsAndPairs(PathFeatures):
     def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
         pairs = torch.stack([_pairs(path) for path in along]).sum(0)
         return [*super()._further(x, along), _shares(pairs)]
+
+
+class FeaturesAnd:
+    """Features, and what is known of an architecture besides, as a group of its own.
+
+    `known` returns it, `batch x features`, of one-hot `batch x N x F`.
+    """
+
+    def __init__(self, features: FeatureGroups, known: Callable[[Tensor], Tensor]) -> None:
+        self.groups = features.groups + 1
+        self.features = features
+        self.known = known
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return the groups of features of `batch x N x F`, what is known being the last."""
+        return [*self.features(x), self.known(x).to(x)]
 
 
 class OneHot:

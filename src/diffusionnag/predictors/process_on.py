@@ -9,23 +9,34 @@ import torch
 from torch import Tensor
 
 from diffusionnag.predictors.gaussian_process import (
-    FeatureGroups,
     GaussianProcess,
     GaussianProcessConfig,
     fit_gaussian_process,
 )
+from diffusionnag.predictors.path_features import FeatureGroups
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
 
 class ProcessOn:
-    """A Gaussian process on the features that `features` returns for what it is fitted on."""
+    """A Gaussian process on the features that `features` returns for what it is fitted on.
+
+    It is of the type `process`, and learns the ranks of the values, by the share `magnitude`, from
+    0 to 1, their distances.
+    """
 
     def __init__(
-        self, space: SearchSpace, features: Callable[[Sequence[Architecture]], FeatureGroups]
+        self,
+        space: SearchSpace,
+        features: Callable[[Sequence[Architecture]], FeatureGroups],
+        *,
+        process: type[GaussianProcess] = GaussianProcess,
+        magnitude: float = 0.0,
     ) -> None:
         self.space = space
         self.features = features
+        self.magnitude = magnitude
+        self.process_type = process
 
     def fit(
         self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
@@ -35,11 +46,11 @@ class ProcessOn:
         The seed chooses on which of more than 400 the kernel is fitted.
         """
         order = np.random.default_rng(seed).permutation(len(values))
-        self.target = RankGaussian.fit(values)
+        self.target = RankGaussian.fit(values, magnitude=self.magnitude)
         normal = torch.from_numpy(self.target.to_normal(values[order])).float()
         x = torch.from_numpy(self.space.encode([architectures[row] for row in order]))
         config = GaussianProcessConfig(len(architectures))
-        self.process = GaussianProcess(self.space, config, self.features(architectures))
+        self.process = self.process_type(self.space, config, self.features(architectures))
         fit_gaussian_process(self.process, x, normal, lambda step, steps: None)
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,11 @@ from diffusionnag.guidance.feasibility import limits_of, within_limits
 from diffusionnag.predictors import FEWEST_ARCHITECTURES
 from diffusionnag.search.proposers import (
     CANDIDATES,
-    Corrected,
     Proposer,
     Proposes,
     draw_apart,
     draw_untaken,
+    informed_process,
 )
 from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (
@@ -244,11 +245,11 @@ class DiffusionNAGSampler(ArchitectureSampler):
     """Bayesian optimisation over the architectures of a space, candidates being generated.
 
     The warm-up spreads its draws over the operations of each node. Given a property to
-    `start_from`, such as a predictor of the accuracy on another data set, it measures architectures
-    generated under its guidance instead, the best predicted first; the property stands for the
-    first objective, in the direction of that. Then a Gaussian process is fitted on what was
-    measured, or, of one objective, on how that differs from the property; candidates are generated
-    under its guidance, and the acquisition function chooses among them. Of several objectives, that
+    `start_from`, such as a predictor of the accuracy on another data set, the first, the third and
+    so on are generated under its guidance instead, the best predicted first; the property stands for
+    the first objective, in the direction of that. Then a Gaussian process is fitted on what was
+    measured, which, of one objective, sees the property besides; candidates are generated under its
+    guidance, and the acquisition function chooses among them. Of several objectives, that
     is the expected gain in hypervolume; constraints of the trials (Optuna's `set_constraint`) are
     learnt as well, and every proposal keeps the `limits`.
     Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
@@ -301,7 +302,8 @@ class DiffusionNAGSampler(ArchitectureSampler):
         taken: Collection[Architecture],
         rng: np.random.Generator,
     ) -> Architecture:
-        promising = self._promising(sign_of(study.directions[0]))
+        # Only by comparison with others do the promising ones tell whether the property misleads.
+        promising = [] if len(taken) % 2 else self._promising(sign_of(study.directions[0]))
         if isinstance(space, FixedNodes):
             promising = within_limits(self._own.limits, space.with_fixed(promising))
         for architecture in promising:
@@ -319,8 +321,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         return self._generated[sign]
 
     def _proposer_of(self, study: Study) -> Proposes:
-        prior = self._start_from
-        if prior is None or len(study.directions) > 1:
+        if self._start_from is None or len(study.directions) > 1:
             return self._own
-        sign = sign_of(study.directions[0])
-        return dataclasses.replace(self._own, surrogate=lambda space: Corrected(prior, sign))
+        surrogate = partial(informed_process, prior=self._start_from)
+        return dataclasses.replace(self._own, surrogate=surrogate)

@@ -1,9 +1,8 @@
 """Proposers: what to measure next, from what was measured."""
 
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
-from diffusionnag.search.proposers._corrected import Corrected
 from diffusionnag.search.proposers._draws import draw_apart, draw_untaken
-from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate
+from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate, informed_process
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
 __all__ = [
@@ -11,11 +10,11 @@ __all__ = [
     "CANDIDATES",
     "MAGNITUDE",
     "STRATEGIES",
-    "Corrected",
     "Proposer",
     "Proposes",
     "Surrogate",
     "acquire",
     "draw_apart",
     "draw_untaken",
+    "informed_process",
 ]

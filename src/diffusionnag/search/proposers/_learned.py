@@ -11,9 +11,17 @@ from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.dominance import choose
-from diffusionnag.guidance import Guidance
+from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
-from diffusionnag.predictors import FEWEST_ARCHITECTURES, PropertyPredictor, Surrogate
+from diffusionnag.predictors import (
+    FEWEST_ARCHITECTURES,
+    FeaturesAnd,
+    PairsProcess,
+    PathsAndPairs,
+    ProcessOn,
+    PropertyPredictor,
+    Surrogate,
+)
 from diffusionnag.search.proposers._acquisition import acquire
 from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
@@ -28,6 +36,23 @@ MAGNITUDE = 0.5
 def gaussian_process(space: SearchSpace) -> PropertyPredictor:
     """Return the library's own surrogate, a Gaussian process on paths and pairs of operations."""
     return PropertyPredictor(space, "measured", model="pairs_process", magnitude=MAGNITUDE)
+
+
+def informed_process(space: SearchSpace, prior: Property) -> ProcessOn:
+    """Return the surrogate that knows a property besides, which may be in another unit, or misleading.
+
+    What it says is one more kernel input: how it counts, if it does, is learnt as all else is.
+    """
+
+    def known(x: Tensor) -> Tensor:
+        return prior.standardised(x.float())[:, None]
+
+    return ProcessOn(
+        space,
+        lambda _: FeaturesAnd(PathsAndPairs(space), known),
+        process=PairsProcess,
+        magnitude=MAGNITUDE,
+    )
 
 
 @dataclass(frozen=True)
