@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -184,10 +185,18 @@ def gpt2_cost(shape: Shape, *, vocabulary: int = VOCABULARY, context: int = CONT
     cost = norm + Cost(vocabulary * width)
     token = WEIGHTS_ONLY.linear(width, vocabulary, bias=False)
     for heads, ratio in layers:
-        attention, hidden = heads * HEAD_SIZE, ratio * width
         cost += norm + norm
-        token += WEIGHTS_ONLY.linear(width, 3 * attention, bias=bias)
-        token += WEIGHTS_ONLY.linear(attention, width, bias=bias)
-        token += WEIGHTS_ONLY.linear(width, 2 * hidden, bias=bias)
-        token += WEIGHTS_ONLY.linear(hidden, width, bias=bias)
+        token += _layer_cost(width, heads, ratio, bias)
     return cost + Cost(token.parameters, token.macs * context)
+
+
+@functools.cache
+def _layer_cost(width: int, heads: int, ratio: int, bias: bool) -> Cost:
+    """Return the cost of the linear layers of one layer for one token."""
+    attention, hidden = heads * HEAD_SIZE, ratio * width
+    return (
+        WEIGHTS_ONLY.linear(width, 3 * attention, bias=bias)
+        + WEIGHTS_ONLY.linear(attention, width, bias=bias)
+        + WEIGHTS_ONLY.linear(width, 2 * hidden, bias=bias)
+        + WEIGHTS_ONLY.linear(hidden, width, bias=bias)
+    )
