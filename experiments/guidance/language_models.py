@@ -27,6 +27,8 @@ SURE = (0.6, 0.95)
 """Probabilities with which a shape is to keep its limit."""
 HANDED_OUT, FRONT = 20, 64
 NEIGHBOURS = 10
+NONE = "none"
+"""What stands for the best of no shapes."""
 
 
 class Judged:
@@ -73,7 +75,11 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
             report(f"{name}, {quantile:.0%}")
             rows += [best_within(judged, name, float(quantile), sure) for sure in SURE]
     won = {
-        sure: sum(float(row[4]) < float(row[3]) for row in rows if row[2] == f"{sure:g}")
+        sure: sum(
+            row[4] != NONE and float(row[4]) < float(row[3])
+            for row in rows
+            if row[2] == f"{sure:g}"
+        )
         for sure in SURE
     }
     return ResultTable(
@@ -117,8 +123,8 @@ def best_within(judged: Judged, name: str, quantile: float, sure: float) -> tupl
         f"{bound:.4g}",
         f"{sure:g}",
         f"{perplexity[latency <= bound].min():.3f}",
-        f"{judged.values(QUALITY, allowed).min():.3f}" if allowed else "nan",
-        f"{judged.by_neighbours(QUALITY, allowed).min():.3f}" if allowed else "nan",
+        f"{judged.values(QUALITY, allowed).min():.3f}" if allowed else NONE,
+        f"{judged.by_neighbours(QUALITY, allowed).min():.3f}" if allowed else NONE,
         f"{judged.values(QUALITY, judged.rows)[rows_kept].min():.3f}",
         f"{100 * kept.mean():.0f} %",
         f"{seconds:.1f}",
