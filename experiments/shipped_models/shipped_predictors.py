@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from diffusionnag.artifacts.checkpoints import CONFIG_FILE, JOINT_FOLDER, SHIPPE
 from diffusionnag.artifacts.model_cards import About, machine, today
 from diffusionnag.predictors import (
     JointPredictor,
-    ModelKind,
     PropertyPredictor,
     checkpoint_name,
     prediction_quality,
@@ -24,13 +22,17 @@ from diffusionnag.spaces.nasbench201 import isomorphism_class
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
 from experiments.shipped_models.distilled import HELD_OUT_SHARE, distilled, split
+from experiments.shipped_models.sources import (
+    JOINT_SOURCES,
+    SHIPPED_RESOLUTION,
+    SOURCES,
+    JointSource,
+    Source,
+)
 from experiments.shipped_models.within_widths import WithinWidths, lessons
 
 FOLDER = SHIPPED_FOLDER / "predictors"
 COMMAND = "python -m experiments shipped-predictors"
-SMALL, LONG, TAUGHT, LARGE = (48, 3_000), (48, 6_000), (64, 8_000), (128, 6_000)
-"""Widths and steps; most are small, so that some sixty predictors fit into the package."""
-SHIPPED_RESOLUTION = 224.0
 GOOD = 76.0
 """ImageNet accuracies, in %, among which a rank correlation is told by itself."""
 MEASURES = {
@@ -40,95 +42,6 @@ MEASURES = {
     "share within one standard deviation": "within 1 std",
     "share within two standard deviations": "within 2 std",
 }
-
-
-@dataclass(frozen=True)
-class Source:
-    """A table with the columns that are learnt from it, all of them if none are named."""
-
-    space: str
-    table: str
-    columns: tuple[str, ...] = ()
-    condition: str | None = None
-    """A column that says under which condition the others were measured."""
-    model: ModelKind = "ensemble"
-    """A Gaussian process where there are few labels."""
-    size: tuple[int, int] = SMALL
-    """Width and steps of its predictors."""
-    shipped_under: float = SHIPPED_RESOLUTION
-    """The condition that its predictors ship set to."""
-    taught: bool = False
-    """Whether they learn from what Gaussian processes say (see `distilled`)."""
-    by_class: bool = False
-    """Whether isomorphic cells share values, so that whole classes of them are held out."""
-
-
-@dataclass(frozen=True)
-class JointSource:
-    """A table whose columns, but for some, one model learns together (see `within_widths`)."""
-
-    space: str
-    table: str
-    without: tuple[str, ...]
-    size: tuple[int, int]
-
-
-SOURCES = (
-    Source(
-        "nasbench201",
-        "analog-nasbench",
-        ("cifar10", "quantised_8bit", "analog_noise", "analog_drift_1month"),
-        size=LARGE,
-    ),
-    Source("nasbench201", "nasbench201_latency_ms"),
-    Source(
-        "nasbench201",
-        "nasbench201_robustness_cifar10",
-        tuple(
-            f"robustness:{name}"
-            for name in ("fgsm_1", "pgd_1", "square_1", "square_2", "corruptions_mean")
-        ),
-        by_class=True,
-        size=LONG,
-    ),
-    Source("mobilenetv3", "mobilenetv3_ofa_latency_ms", condition="resolution"),
-    Source(
-        "mobilenetv3",
-        "mobilenetv3_ofa_imagenet",
-        ("imagenet_top1",),
-        condition="resolution",
-        size=TAUGHT,
-        taught=True,
-    ),
-    Source(
-        "mobilenetv3",
-        "mobilenetv3_ofa_datasets",
-        ("cifar10",),
-        condition="resolution",
-        shipped_under=192.0,
-    ),
-    Source(
-        "mobilenetv3",
-        "mobilenetv3_ofa_datasets",
-        ("cifar100", "svhn"),
-        model="gaussian_process",
-    ),
-    Source(
-        "mnasnet",
-        "mnasnet_imagenet",
-        (
-            "imagenet_top1",
-            *(f"{device}_latency_ms" for device in ("zcu102", "vck190")),
-            *(
-                f"{device}_images_per_s"
-                for device in ("a100", "3090", "tpuv2", "tpuv3", "zcu102", "vck190")
-            ),
-        ),
-    ),
-)
-
-JOINT_SOURCES = (JointSource("gpt2", "hwgpt_s", ("params", "macs"), (128, 12_000)),)
-"""What follows from an architecture alone is not learnt."""
 
 
 def shipped_predictors(report: Callable[[str], None]) -> ResultTable:
@@ -146,7 +59,7 @@ def shipped_predictors(report: Callable[[str], None]) -> ResultTable:
         about = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["about"]
         rows.append(_row(source.space, column, about["quality"]))
     for joint in JOINT_SOURCES:
-        folder = FOLDER / JOINT_FOLDER / joint.space
+        folder = FOLDER / JOINT_FOLDER / joint.table
         if not (folder / CONFIG_FILE).is_file():
             report(f"{joint.space}: all columns of {joint.table}")
             _train_jointly(joint).save(folder)
@@ -178,10 +91,8 @@ def _row(space: str, column: str, quality: Mapping[str, float]) -> tuple[str, ..
 
 def _all_columns() -> Iterator[tuple[Source, str]]:
     for source in SOURCES:
-        table = required_table(source.space, source.table)
-        for column in source.columns or tuple(table.columns):
-            if column != source.condition:
-                yield source, column
+        for column in source.columns:
+            yield source, column
 
 
 def _train(source: Source, column: str) -> PropertyPredictor:
@@ -189,7 +100,7 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     values = table.column(column)
     architectures = [space.parse(text) for text in table.architectures]
     rows = numpy_generator(0).permutation(np.flatnonzero(np.isfinite(values)))
-    held_out, seen = _split(space, architectures, rows, source.by_class)
+    held_out, seen = _split(space, architectures, rows, by_class=False)
     if source.taught:
         held_out, seen = split(table.architectures)
     width, steps = source.size
@@ -204,19 +115,12 @@ def _train(source: Source, column: str) -> PropertyPredictor:
     else:
         conditions = given[seen] if name else None
         predictor.fit(shown, values[seen], conditions=conditions, steps=steps)
+    mean, std = _predicted(predictor, [architectures[row] for row in held_out], given[held_out])
     quality = {}
-    if name is None:
-        mean, std = predictor.predict([architectures[row] for row in held_out])
-    else:
-        mean, std = np.full((2, len(held_out)), np.nan)
-        for value in np.unique(given[held_out]):
-            alike = np.flatnonzero(given[held_out, 0] == value)
-            predictor.under(**{name: float(value)})
-            predicted = predictor.predict([architectures[row] for row in held_out[alike]])
-            mean[alike], std[alike] = predicted
+    if name:
         predictor.under(**{name: source.shipped_under})
-        if source.taught:
-            quality = _by_condition(mean, std, values[held_out], given[held_out, 0])
+    if source.taught:
+        quality = _by_condition(mean, std, values[held_out], given[held_out, 0])
     quality = prediction_quality(mean, std, values[held_out]) | quality
     predictor.about = _about(f"{table.name}: {len(seen)} measurements, column {column}")
     predictor.about.quality = _as_in_card(quality)
@@ -225,26 +129,57 @@ def _train(source: Source, column: str) -> PropertyPredictor:
 
 def _train_jointly(source: JointSource) -> JointPredictor:
     space, table = get_search_space(source.space), required_table(source.space, source.table)
-    columns = {name: table.columns[name] for name in table.columns if name not in source.without}
+    name = source.condition
+    columns = {each: table.column(each) for each in source.columns or tuple(table.columns)}
+    columns = {each: columns[each] for each in columns if each not in (*source.without, name)}
     architectures = [space.parse(text) for text in table.architectures]
-    rows = numpy_generator(0).permutation(len(architectures))
-    held_out, seen = _split(space, architectures, rows, by_class=False)
-    width, steps = source.size
+    whole = np.all([np.isfinite(values) for values in columns.values()], axis=0)
+    rows = numpy_generator(0).permutation(np.flatnonzero(whole))
+    held_out, seen = _split(space, architectures, rows, source.by_class)
     shown = [architectures[row] for row in seen]
-    measured = {name: values[seen] for name, values in columns.items()}
-    asked = [*shown, *lessons(space, seed=0)]
-    taught = {
-        name: WithinWidths(space).fit(shown, values).predict(asked)
-        for name, values in measured.items()
-    }
-    joint = JointPredictor.fit(space, asked, taught, width=width, steps=steps)
-    joint.set_deviations(shown, measured)
-    joint.about = _about(f"{table.name}: {len(seen)} architectures, {len(columns)} columns")
+    measured = {each: values[seen] for each, values in columns.items()}
+    given = table.column(name)[:, None] if name else np.zeros((len(architectures), 0))
+    asked, learnt = shown, measured
+    if source.taught:
+        asked = [*shown, *lessons(space, seed=0)]
+        learnt = {
+            each: WithinWidths(space).fit(shown, values).predict(asked)
+            for each, values in measured.items()
+        }
+    joint = JointPredictor.fit(
+        space,
+        asked,
+        learnt,
+        width=source.size[0],
+        steps=source.size[1],
+        magnitude=source.magnitude,
+        knots=source.knots,
+        conditions={name: given[seen, 0]} if name else None,
+    )
+    if source.taught:
+        joint.set_deviations(shown, measured)
+    if name:
+        joint.ensemble.predict_under({name: SHIPPED_RESOLUTION})
+    joint.about = _about(f"{table.name}: {len(seen)} measurements, {len(columns)} columns")
     kept_back = [architectures[row] for row in held_out]
-    for name, values in columns.items():
-        mean, std = joint.predictor(name).predict(kept_back)
-        joint.quality[name] = _as_in_card(prediction_quality(mean, std, values[held_out]))
+    for each, values in columns.items():
+        mean, std = _predicted(joint.predictor(each), kept_back, given[held_out])
+        joint.quality[each] = _as_in_card(prediction_quality(mean, std, values[held_out]))
     return joint
+
+
+def _predicted(
+    predictor: PropertyPredictor, architectures: Sequence[Architecture], given: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of each, under its conditions, `batch x C`."""
+    if not predictor.conditions:
+        return predictor.predict(architectures)
+    mean, std = np.full((2, len(architectures)), np.nan)
+    for values in np.unique(given, axis=0):
+        alike = np.flatnonzero((given == values).all(axis=1))
+        predictor.under(**dict(zip(predictor.conditions, values.tolist(), strict=True)))
+        mean[alike], std[alike] = predictor.predict([architectures[row] for row in alike])
+    return mean, std
 
 
 def _about(data: str) -> About:

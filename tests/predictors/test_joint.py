@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from diffusionnag import DiffusionNAGError, PropertyPredictor, get_search_space
 from diffusionnag.artifacts.checkpoints import predicted_property, shipped_folder, shipped_names
@@ -14,16 +15,19 @@ from diffusionnag.predictors import JointPredictor, spearman
 
 SPACE = get_search_space("gpt2")
 SHAPES = SPACE.sample(600, 0)
-PARAMS, MACS = (
-    np.array([SPACE.analytic_properties(shape)[name] for shape in SHAPES])
+COSTS = {
+    name: np.array([SPACE.analytic_properties(shape)[name] for shape in SHAPES])
     for name in ("params", "macs")
-)
+}
+PARAMS, MACS = COSTS.values()
 
 
 @pytest.fixture(scope="module")
 def joint() -> JointPredictor:
     columns = {"latency:chip": MACS[:500], "size": -PARAMS[:500]}
-    return JointPredictor.fit(SPACE, SHAPES[:500], columns, width=24, steps=300)
+    return JointPredictor.fit(
+        SPACE, SHAPES[:500], columns, width=24, steps=300, magnitude=0.8, knots=129
+    )
 
 
 def test_each_property_is_learnt(joint: JointPredictor) -> None:
@@ -75,3 +79,46 @@ def test_deviations_are_those_of_measurements(joint: JointPredictor) -> None:
         assert least < np.median(after / before) < most
     mean, std = noisy.predictor("latency:chip").predict(SHAPES)
     assert 0.55 < np.mean(np.abs(shaken - mean) < std) < 0.85
+
+
+def test_what_is_remembered_is_what_was_asked(joint: JointPredictor) -> None:
+    names = ("latency:chip", "size")
+    latency, size = (joint.predictor(name) for name in names)
+    alone = {name: copy.deepcopy(joint).predictor(name) for name in names}
+    for shapes in (SHAPES[:20], SHAPES[20:40], SHAPES[:7], SHAPES[:20]):
+        for predictor in (latency, size):
+            expected = alone[predictor.property_name].predict(shapes)
+            np.testing.assert_array_equal(predictor.predict(shapes), expected)
+    x = torch.from_numpy(SPACE.encode(SHAPES[:5]))
+    before = latency.standardised(x)
+    x[:] = torch.from_numpy(SPACE.encode(SHAPES[5:10]))
+    assert not torch.allclose(latency.standardised(x), before)
+
+
+def test_properties_that_share_layers_are_differentiated_alone(joint: JointPredictor) -> None:
+    x = torch.from_numpy(SPACE.encode(SHAPES[:5]))
+    with torch.no_grad():
+        joint.predictor("size").standardised(x)
+    x.requires_grad_()
+    slopes = [
+        torch.autograd.grad(joint.predictor(name).standardised(x).sum(), x)[0]
+        for name in ("size", "latency:chip", "size")
+    ]
+    torch.testing.assert_close(slopes[0], slopes[2])
+    assert slopes[0].abs().sum() > 0
+    assert not torch.allclose(slopes[0], slopes[1])
+
+
+def test_each_predictor_has_conditions_of_its_own() -> None:
+    temperature = np.where(np.arange(500) % 2, 1.0, -1.0)
+    columns = {name: values[:500] * np.exp(temperature) for name, values in COSTS.items()}
+    joint = JointPredictor.fit(
+        SPACE, SHAPES[:500], columns, width=24, steps=300, conditions={"temperature": temperature}
+    )
+    params, macs = (joint.predictor(name) for name in COSTS)
+    cold = params.under(temperature=-1.0).predict(SHAPES[500:])[0]
+    warm = macs.under(temperature=1.0).predict(SHAPES[500:])[0]
+    assert params.conditions == {"temperature": -1.0}
+    np.testing.assert_array_equal(params.predict(SHAPES[500:])[0], cold)
+    assert (params.under(temperature=1.0).predict(SHAPES[500:])[0] > cold).all()
+    assert spearman(warm, MACS[500:]) > 0.9

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,8 @@ def shipped_folder(kind: str, name: str) -> Path | None:
     folder = SHIPPED_FOLDER / kind / name
     if (folder / CONFIG_FILE).is_file():
         return folder
-    shared = (folder for folder, config in _joint(kind) if name in _joint_names(config))
-    return next(shared, None)
+    shared = _joint(SHIPPED_FOLDER / kind / JOINT_FOLDER)
+    return next((folder for folder, config in shared if name in _joint_names(config)), None)
 
 
 def own_folder(kind: str, name: str) -> Path:
@@ -66,17 +67,18 @@ def shipped_names(kind: str, search_space: str | None = None) -> list[str]:
     """Return the names of the checkpoints of a kind inside the package, of one space or of all."""
     joint = [
         name
-        for _, config in _joint(kind)
+        for _, config in _joint(SHIPPED_FOLDER / kind / JOINT_FOLDER)
         if search_space in (None, config["search_space"])
         for name in _joint_names(config)
     ]
     return sorted([*_names(SHIPPED_FOLDER / kind, search_space), *joint])
 
 
-def _joint(kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield folder and config of each model inside the package that predicts many properties."""
-    for path in sorted((SHIPPED_FOLDER / kind / JOINT_FOLDER).glob(f"*/{CONFIG_FILE}")):
-        yield path.parent, read_config(path.parent)
+@cache
+def _joint(parent: Path) -> tuple[tuple[Path, dict[str, Any]], ...]:
+    """Return folder and config of each model inside the package that predicts many properties."""
+    folders = sorted(path.parent for path in parent.glob(f"*/{CONFIG_FILE}"))
+    return tuple((folder, read_config(folder)) for folder in folders)
 
 
 def _joint_names(config: Mapping[str, Any]) -> dict[str, str]:

@@ -23,6 +23,8 @@ SEEN_SHARE = 0.8
 BATCH_SIZE = 256
 LEARNING_RATE = 3e-3
 SMALLEST_BLUR, LARGEST_BLUR = 0.2, 2.0
+MOST_REMEMBERED = 10_000
+"""What hidden layers say of more architectures is not remembered, for it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Ensemble(Model):
         self.first = MemberLinear(members, inputs, width)
         self.hidden = MemberLinear(members, width, width)
         self.last = MemberLinear(members, width, config.outputs)
+        self._remembered: _Remembered | None = None
 
     def forward(
         self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
@@ -88,10 +91,13 @@ class Ensemble(Model):
             given = self.conditions if conditions is None else conditions
             given = (given - self.condition_mean) / self.condition_spread
             features = torch.cat([features, given.expand(*features.shape[:-1], -1)], dim=-1)
-        features = features.expand(self.config.members, -1, -1)
-        hidden = functional.gelu(self.first(features))
-        hidden = hidden + functional.gelu(self.hidden(hidden))
-        return self.last(hidden).squeeze(-1)
+        if self._remembered is None:
+            return self.last(self._hidden_layers(features)).squeeze(-1)
+        return self.last(self._remembered.of(features, self._hidden_layers)).squeeze(-1)
+
+    def _hidden_layers(self, features: Tensor) -> Tensor:
+        hidden = functional.gelu(self.first(features.expand(self.config.members, -1, -1)))
+        return hidden + functional.gelu(self.hidden(hidden))
 
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, each `batch`, for `batch x N x F`.
@@ -107,12 +113,18 @@ class Ensemble(Model):
         return self(x, sigma).mean(0)
 
     def only(self, output: int) -> Ensemble:
-        """Return the ensemble of one of its outputs, which shares the hidden layers' weights."""
+        """Return the ensemble of one of its outputs, which shares the hidden layers with the others.
+
+        Architectures that one of them was asked of last pass through these only once.
+        """
+        if self._remembered is None:
+            self._remembered = _Remembered()
         single = copy.copy(self)
         single.config = replace(self.config, outputs=1)
         single._modules, single._buffers = dict(self._modules), dict(self._buffers)
         single.last = self.last.only(output)
         single.held_out_error = self.held_out_error[output]
+        single.conditions = self.conditions.clone()
         return single
 
     @property
@@ -143,6 +155,29 @@ class Ensemble(Model):
         steps = int(np.clip(2 * len(x), 400, 6000)) if steps is None else steps
         given = x[:, 0, :0] if conditions is None else torch.from_numpy(conditions).float()
         fit_ensemble(self, x, target, given, steps=steps, seed=seed, report=report)
+
+
+class _Remembered:
+    """What hidden layers last said, so that the outputs that share them need not ask again."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def of(self, features: Tensor, hidden_layers: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return what the layers say of features, `... x inputs`; where they are differentiated, anew."""
+        if self._last is not None and not features.requires_grad:
+            asked, said = self._last
+            if _same(asked, features):
+                return said
+        hidden = hidden_layers(features)
+        if not hidden.requires_grad and features.shape[-2] <= MOST_REMEMBERED:
+            self._last = features.clone(), hidden
+        return hidden
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    alike = first.device == second.device and first.dtype == second.dtype
+    return alike and torch.equal(first, second)
 
 
 class MemberLinear(nn.Module):

@@ -16,16 +16,8 @@ from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.property_predictor import PropertyPredictor
-from diffusionnag.predictors.rank_gaussian import RankGaussian
+from diffusionnag.predictors.rank_gaussian import KNOTS, RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
-
-KNOTS = 129
-"""Knots of each property's scale: fewer than a predictor of its own has, as there are many."""
-MAGNITUDE = 0.8
-"""How much of the distances of values is learnt beside their ranks (see `RankGaussian`).
-
-By ranks alone, where values leave a gap, as memory does between two widths, errors jump over it.
-"""
 
 
 @dataclass
@@ -51,12 +43,17 @@ class JointPredictor:
         *,
         width: int,
         steps: int,
+        magnitude: float = 0.0,
+        knots: int = KNOTS,
+        conditions: Mapping[str, np.ndarray] | None = None,
         seed: int = 0,
         report: Callable[[int, int], None] = lambda step, steps: None,
     ) -> JointPredictor:
         """Return a predictor of the columns, each a finite value of every architecture.
 
-        The weights are rounded to 16 bits, as they are saved. Raises DiffusionNAGError for fewer
+        `magnitude` is how much of the distances of values is learnt beside their ranks, and `knots`
+        those of each property's scale (see `RankGaussian`); `conditions`, by name, are those of each
+        measurement. The weights are rounded to 16 bits, as they are saved. Raises DiffusionNAGError for fewer
         than two columns.
         """
         if len(columns) < 2:
@@ -64,17 +61,20 @@ class JointPredictor:
                 "a joint predictor needs two columns; one has `PropertyPredictor`"
             )
         targets = {
-            name: RankGaussian.fit(values, MAGNITUDE, knots=KNOTS)
+            name: RankGaussian.fit(values, magnitude, knots=knots)
             for name, values in columns.items()
         }
         normal = [targets[name].to_normal(values) for name, values in columns.items()]
         with torch.random.fork_rng():
             torch.manual_seed(check_seed(seed))
-            config = EnsembleConfig(width=width, outputs=len(columns))
+            config = EnsembleConfig(
+                width=width, outputs=len(columns), conditions=tuple(conditions or ())
+            )
             ensemble = Ensemble(search_space, config)
         x = torch.from_numpy(search_space.encode(architectures))
         target = torch.from_numpy(np.stack(normal, axis=1)).float()
-        ensemble.fit(x, target, None, steps=steps, seed=seed, report=report)
+        given = np.stack([*conditions.values()], axis=1) if conditions else None
+        ensemble.fit(x, target, given, steps=steps, seed=seed, report=report)
         return cls(search_space, ensemble.half().float(), targets)
 
     @torch_defaults()
@@ -134,6 +134,7 @@ class JointPredictor:
                 "search space": space,
                 "judges": "clean architectures",
                 "model": f"{self.ensemble.kind}, hidden layers shared by all properties",
+                **self.ensemble.predicts_under,
             },
             about=replace(self.about, quality=measured),
         )

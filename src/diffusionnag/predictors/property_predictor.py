@@ -21,19 +21,17 @@ from diffusionnag.artifacts.checkpoints import (
     locate,
     open_checkpoint,
     property_of,
-    read_weights,
     space_entries,
     write_checkpoint,
 )
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
-from diffusionnag.artifacts.training_state import under
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
+from diffusionnag.predictors._kinds import MODELS, load_model
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import nothing_to_learn
@@ -47,9 +45,6 @@ MOST_FOR_GAUSSIAN_PROCESS = 2_000
 
 ModelKind = Literal["gaussian_process", "pairs_process", "ensemble"]
 """How the models are called that a predictor chooses from."""
-MODELS: dict[str, type[Model]] = {
-    model.kind: model for model in (Ensemble, GaussianProcess, PairsProcess)
-}
 
 
 class PropertyPredictor(Property, ModelHubMixin):
@@ -256,17 +251,10 @@ class PropertyPredictor(Property, ModelHubMixin):
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         with building(folder):
             property_name = from_json(str, property_of(config, qualified), "property")
-            settings = dict(config["model"])
-            model = MODELS[settings.pop("kind")].from_config(space, settings)
-            weights = read_weights(folder, config)
-            model.load_state_dict(under(weights, "model."))
-            about = config["about"]
-            if isinstance(model, Ensemble) and model.config.outputs > 1:
-                shared = list(config["properties"])
-                model = model.only(shared.index(property_name))
-                weights = under(weights, f"{property_name}.")
+            model, target = load_model(folder, config, space, property_name)
+            about: About = config["about"]
+            if "properties" in config:
                 about = replace(about, quality=config["properties"][property_name])
-            target = RankGaussian.from_weights(weights)
         predictor = cls.from_fitted(space, property_name, model, target)
         predictor.about = about
         return predictor
