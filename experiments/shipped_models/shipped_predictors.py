@@ -178,7 +178,7 @@ def _predicted(
     for values in np.unique(given, axis=0):
         alike = np.flatnonzero((given == values).all(axis=1))
         predictor.under(**dict(zip(predictor.conditions, values.tolist(), strict=True)))
-        mean[alike], std[alike] = predictor.predict([architectures[row] for row in alike])
+        mean[alike], std[alike] = predictor.predict([architectures[row] for row in alike.tolist()])
     return mean, std
 
 

@@ -8,8 +8,6 @@ from diffusionnag.predictors import ModelKind
 
 SMALL, TAUGHT = (48, 3_000), (64, 8_000)
 """Widths and steps of predictors of one property: small, so that they all fit into the package."""
-SHORT, LONG = (96, 5_000), (96, 12_000)
-"""Those of predictors of many properties: long where there are many measurements."""
 SHIPPED_RESOLUTION = 224.0
 
 
@@ -41,8 +39,9 @@ class JointSource:
     columns: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     condition: str | None = None
-    size: tuple[int, int] = SHORT
-    magnitude: float = 0.1
+    size: tuple[int, int] = (64, 7_000)
+    """Width and steps, fewer where measurements are noisy."""
+    magnitude: float = 0.0
     """How much of the distances of values is learnt beside their ranks (see `RankGaussian`)."""
     knots: int = 257
     """Knots of each property's scale."""
@@ -83,9 +82,10 @@ JOINT_SOURCES = (
         "analog-nasbench",
         ("cifar10", "quantised_8bit", "analog_noise", "analog_drift_1month"),
         size=(128, 8_000),
-        magnitude=0.0,
     ),
-    JointSource("nasbench201", "nasbench201_latency_ms", size=LONG, knots=513),
+    JointSource(
+        "nasbench201", "nasbench201_latency_ms", size=(64, 18_000), magnitude=0.15, knots=513
+    ),
     JointSource(
         "nasbench201",
         "nasbench201_robustness_cifar10",
@@ -93,8 +93,7 @@ JOINT_SOURCES = (
             f"robustness:{name}"
             for name in ("fgsm_1", "pgd_1", "square_1", "square_2", "corruptions_mean")
         ),
-        size=(64, 6_000),
-        magnitude=0.0,
+        size=(48, 6_000),
         by_class=True,
     ),
     JointSource("mobilenetv3", "mobilenetv3_ofa_latency_ms", condition="resolution"),
@@ -108,6 +107,8 @@ JOINT_SOURCES = (
                 for device in ("a100", "3090", "tpuv2", "tpuv3", "zcu102", "vck190")
             ),
         ),
+        size=(64, 12_000),
+        magnitude=0.1,
     ),
     # Values leave gaps, as memory does between two widths; by ranks alone errors jump over them.
     JointSource(

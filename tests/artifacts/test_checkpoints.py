@@ -22,7 +22,7 @@ from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
 KINDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "generator": ("generators/nasbench201", Generator.from_pretrained),
-    "process": ("predictors/nasbench201-cifar10", PropertyPredictor.from_pretrained),
+    "process": ("predictors/mobilenetv3-svhn", PropertyPredictor.from_pretrained),
     "ensemble": ("predictors/mnasnet-imagenet_top1", PropertyPredictor.from_pretrained),
     "data set": ("dataset_aware/nasbench201", DatasetAwarePredictor.from_pretrained),
 }

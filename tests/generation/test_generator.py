@@ -164,7 +164,7 @@ def copied(kind: str, name: str, target: Path) -> Path:
     return Path(shutil.copytree(shipped_folder(kind, name) or "", target))
 
 
-MODELS = [("generators", "nasbench201"), ("predictors", "nasbench201-cifar10")]
+MODELS = [("generators", "mobilenetv3"), ("predictors", "mobilenetv3-cifar10")]
 each_model = pytest.mark.parametrize(("kind", "name"), MODELS)
 LOADERS = {"generators": Generator, "predictors": PropertyPredictor}
 
@@ -216,7 +216,7 @@ def test_a_model_of_another_space_or_kind_is_refused() -> None:
     mnasnet = get_search_space("mnasnet")
     folders = [shipped_folder(kind, name) or "" for kind, name in MODELS]
     for loader, own, other in zip(LOADERS.values(), folders, reversed(folders), strict=True):
-        with pytest.raises(DiffusionNAGError, match="trained for the search space 'nasbench201'"):
+        with pytest.raises(DiffusionNAGError, match="trained for the search space 'mobilenetv3'"):
             loader.from_pretrained(own, search_space=mnasnet)
         with pytest.raises(DiffusionNAGError, match="holds no"):
             loader.from_pretrained(other)

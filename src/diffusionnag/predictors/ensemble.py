@@ -24,7 +24,7 @@ BATCH_SIZE = 256
 LEARNING_RATE = 3e-3
 SMALLEST_BLUR, LARGEST_BLUR = 0.2, 2.0
 MOST_REMEMBERED = 10_000
-"""What hidden layers say of more architectures is not remembered, for it takes memory."""
+"""What is said of more architectures at once is not remembered, for it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Ensemble(Model):
         self.first = MemberLinear(members, inputs, width)
         self.hidden = MemberLinear(members, width, width)
         self.last = MemberLinear(members, width, config.outputs)
-        self._remembered: _Remembered | None = None
+        self._whole: _Whole | None = None
+        self._output = 0
 
     def forward(
         self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
@@ -91,9 +92,9 @@ class Ensemble(Model):
             given = self.conditions if conditions is None else conditions
             given = (given - self.condition_mean) / self.condition_spread
             features = torch.cat([features, given.expand(*features.shape[:-1], -1)], dim=-1)
-        if self._remembered is None:
-            return self.last(self._hidden_layers(features)).squeeze(-1)
-        return self.last(self._remembered.of(features, self._hidden_layers)).squeeze(-1)
+        if self._whole is not None and self.config.outputs == 1 and not features.requires_grad:
+            return self._whole(features, self._hidden_layers)[..., self._output]
+        return self.last(self._hidden_layers(features)).squeeze(-1)
 
     def _hidden_layers(self, features: Tensor) -> Tensor:
         hidden = functional.gelu(self.first(features.expand(self.config.members, -1, -1)))
@@ -115,12 +116,13 @@ class Ensemble(Model):
     def only(self, output: int) -> Ensemble:
         """Return the ensemble of one of its outputs, which shares the hidden layers with the others.
 
-        Architectures that one of them was asked of last pass through these only once.
+        What one of them was asked of last is known to all others, where nothing is differentiated.
         """
-        if self._remembered is None:
-            self._remembered = _Remembered()
+        if self._whole is None:
+            self._whole = _Whole(self.last)
         single = copy.copy(self)
         single.config = replace(self.config, outputs=1)
+        single._output = output
         single._modules, single._buffers = dict(self._modules), dict(self._buffers)
         single.last = self.last.only(output)
         single.held_out_error = self.held_out_error[output]
@@ -157,22 +159,23 @@ class Ensemble(Model):
         fit_ensemble(self, x, target, given, steps=steps, seed=seed, report=report)
 
 
-class _Remembered:
-    """What hidden layers last said, so that the outputs that share them need not ask again."""
+class _Whole:
+    """What an ensemble of many outputs last said of all of them, for those that each have one."""
 
-    def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = None
+    def __init__(self, last: MemberLinear) -> None:
+        self._last = last
+        self._said: tuple[Tensor, Tensor] | None = None
 
-    def of(self, features: Tensor, hidden_layers: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return what the layers say of features, `... x inputs`; where they are differentiated, anew."""
-        if self._last is not None and not features.requires_grad:
-            asked, said = self._last
-            if _same(asked, features):
-                return said
-        hidden = hidden_layers(features)
-        if not hidden.requires_grad and features.shape[-2] <= MOST_REMEMBERED:
-            self._last = features.clone(), hidden
-        return hidden
+    def __call__(self, features: Tensor, hidden_layers: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the members' outputs, `members x batch x outputs`, of features `batch x inputs`."""
+        if self._said is not None and _same(self._said[0], features):
+            return self._said[1]
+        # What is kept must serve gradients later, even where none are asked for now.
+        with torch.inference_mode(False), torch.no_grad():
+            outputs = self._last.to(features.device)(hidden_layers(features))
+            if features.shape[-2] <= MOST_REMEMBERED:
+                self._said = features.clone(), outputs
+        return outputs
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -28,7 +28,7 @@ from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.predictors._kinds import MODELS, load_model
+from diffusionnag.predictors._load_model import MODELS, load_model
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
 from diffusionnag.predictors.model import Model
