@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Where it is set, each of the many processes of the tests compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test lint format docs notebooks bench experiment clean
 
 # Installed once; again only when the requirements change.

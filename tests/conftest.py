@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.cli import main
 from diffusionnag.diffusion import _broken, recipes
 from diffusionnag.search import DiffusionNAGSampler
+from diffusionnag.search.proposers import _proposer
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
 from diffusionnag.transfer import meta_training
 
@@ -31,6 +33,11 @@ torch.set_num_threads(1)
 # No test may fail because a machine is slow.
 settings.register_profile("diffusionnag", deadline=None)
 settings.load_profile("diffusionnag")
+
+# Studies wait for the disk at each of their some twenty commits a trial; memory does not keep them waiting.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("diffusionnag")
 
@@ -116,12 +123,20 @@ def quick_training(monkeypatch: pytest.MonkeyPatch, few_drawn: None) -> None:
 
 
 @pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let experiments search in this process, as on a machine of one core: others import everything."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+
+
+@pytest.fixture
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let searches choose among few candidates, where it does not matter how good the best is."""
     defaults = DiffusionNAGSampler.__init__.__kwdefaults__
     assert defaults is not None
-    assert defaults["candidates"] > 32
-    monkeypatch.setitem(defaults, "candidates", 32)
+    assert defaults["candidates"] > 16
+    monkeypatch.setitem(defaults, "candidates", 16)
+    assert _proposer.STEPS > 4
+    monkeypatch.setattr(_proposer, "STEPS", 4)
 
 
 def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: str = "") -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import optuna
-import torch
 from optuna.trial import FrozenTrial
 
 from diffusionnag.artifacts.model_cards import commit
+from diffusionnag.execution import new_executor
 from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
 from diffusionnag.search.proposers import Proposes
 from diffusionnag.search.sampler import ArchitectureSampler
@@ -177,25 +175,15 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
     kept = dict(_read(path))
     missing = [run for run in dict.fromkeys(runs) if run.key not in kept]
     workers = max(1, min(os.cpu_count() or 1, len(missing)))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with (
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_settle) as pool,
-        path.open("a", encoding="utf-8") as file,
-    ):
-        futures = {pool.submit(_search, run): run for run in missing}
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                run, values = futures[future], future.result()
-                kept[run.key] = values
-                # A line that was cut short ends where the next one begins.
-                file.write("\n" + json.dumps({"run": run.key, "found": values}))
-                file.flush()
-                title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
-                report(f"{done} of {len(missing)} searches, the last: {title}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    searched = new_executor(None, workers).map_unordered(_search, missing)
+    with path.open("a", encoding="utf-8") as file:
+        for done, (run, values) in enumerate(searched, start=1):
+            kept[run.key] = values
+            # A line that was cut short ends where the next one begins.
+            file.write("\n" + json.dumps({"run": run.key, "found": values}))
+            file.flush()
+            title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
+            report(f"{done} of {len(missing)} searches, the last: {title}")
     return {run: Outcome(*np.array(kept[run.key], dtype=np.float64)) for run in runs}
 
 
@@ -209,12 +197,6 @@ def _read(path: Path) -> Iterator[tuple[str, list[list[float]]]]:
         except json.JSONDecodeError:
             continue
         yield kept["run"], kept["found"]
-
-
-def _settle() -> None:
-    """Prepare a process of the pool: each has one core."""
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def _with_noise(measure: Measure, deviation: float, seed: int, space: SearchSpace) -> Measure:
@@ -234,6 +216,7 @@ def _measure(text: str, space: str) -> Measure:
 
 def _search(run: Run) -> list[list[float]]:
     """Return searched and reported values of a run's trials, in order."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     benchmark, space = run.benchmark, get_search_space(run.benchmark.space)
     searched, reported = (
         _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)

@@ -293,7 +293,7 @@ def test_the_same_seed_gives_the_same_front(run_main: RunCli, tmp_path: Path) ->
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         outputs = ("--out", f"{name}.jsonl", "--plot", f"{name}.svg", "--top", 0)
         guides = ("--guide", "params", "--guide", "macs=-2")
-        searched = ("generate", "mnasnet", "--pareto", "-n", 8, "--seconds", 0.05, "--seed", seed)
+        searched = ("generate", "mnasnet", "--pareto", "-n", 4, "--seconds", 0.05, "--seed", seed)
         result = run_main(*searched, *guides, *outputs)
         assert result.returncode == 0, result.stderr
         written.append([(tmp_path / f"{name}.{kind}").read_bytes() for kind in ("jsonl", "svg")])

@@ -44,7 +44,10 @@ def own(tmp_path: Path) -> SearchSpace:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMALLEST)
+@pytest.mark.parametrize(
+    "name",
+    ["nasbench201", "mobilenetv3", pytest.param("mnasnet", marks=pytest.mark.many)],
+)
 def test_an_onnx_file_takes_any_batch(tmp_path: Path, name: str) -> None:
     space = get_search_space(name)
     network = build_network(space, space.parse(SMALLEST[name]), classes=5).eval()

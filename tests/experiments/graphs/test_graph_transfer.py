@@ -57,7 +57,7 @@ def test_a_search_learns_from_other_data_sets(monkeypatch: pytest.MonkeyPatch) -
     task = Task(SPACE, networks, hidden, hidden)
     # Only what another data set says tells good networks from bad; drawing finds one in a thousand.
     assert task.search(networks[:5], hidden[:, None], 0) <= 25
-    monkeypatch.setattr(graph_tasks, "CAP", 12)
+    monkeypatch.setattr(graph_tasks, "CAP", 7)
     blind = np.random.default_rng(1).normal(size=(len(networks), 1))
     assert task.search(networks[:5], blind, 0) == math.inf
 

@@ -22,6 +22,7 @@ from experiments.search.search_runs import (
     run_searches,
 )
 
+pytestmark = pytest.mark.usefixtures("one_core")
 COLUMN = "table:nasbench201_accuracy:cifar10_test_200ep"
 OTHER = "table:nasbench201_accuracy:cifar100_test_200ep"
 SHORT = Benchmark("short", "nasbench201", COLUMN, OTHER, trials=7)

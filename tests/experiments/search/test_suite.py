@@ -13,6 +13,7 @@ from experiments.search.rank_picture import critical_difference
 from experiments.search.search_runs import Benchmark, Run, Searcher, run_searches
 from experiments.search.suite import Scale, halves, judged, with_noise
 
+pytestmark = pytest.mark.usefixtures("one_core")
 COLUMN = "table:nasbench201_accuracy:cifar10_test_200ep"
 CLEAN = Benchmark("clean", "nasbench201", COLUMN, COLUMN, trials=12)
 
