@@ -76,8 +76,8 @@ def shipped_predictors(report: Callable[[str], None]) -> ResultTable:
             "`robustness:` was measured once for each of 6,466 classes of isomorphic cells, which share "
             "the value: whole classes are held out.",
             "Columns of a table share one model, but for the accuracies of mobilenetv3 and mnasnet. That of "
-            "gpt2 was taught by a ridge regression within each width. Its devices were measured in runs of 500 "
-            "rows, which "
+            "gpt2 was taught by a ridge regression within each width. Its devices were measured in runs of "
+            "500 rows, which "
             "differ by up to 13 % (latency:cpu_a6000), and energies vary from row to row: no model knows "
             "what run a row was of.",
             "`latency:` of MobileNetV3 was measured at 25 input resolutions, of which the predictor is "
