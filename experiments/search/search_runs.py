@@ -25,6 +25,7 @@ from diffusionnag.search.trials import Measured, recorded_architecture
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.tables.measurements import clean_measurements
 from experiments.measured_data import required_table
+from experiments.search.priors import prior
 
 KEPT = Path("runs") / "searches"
 """Finished runs, one JSON object a line, in a file for each commit."""
@@ -70,6 +71,8 @@ class Searcher:
     name: str
     strategy: str | None = None
     acquisition: str | None = None
+    start_from: str | None = None
+    """What it knows before it measures, by the name that `prior` knows."""
 
     @property
     def label(self) -> str:
@@ -221,12 +224,14 @@ def _search(run: Run) -> list[list[float]]:
     searched, reported = (
         _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
     )
+    start = run.searcher.start_from
     sampler = new_searcher(
         run.searcher.name,
         space,
         seed=run.seed,
         strategy=run.searcher.strategy,
         acquisition=run.searcher.acquisition,
+        start_from=start and prior(start, space, run.seed),
     )
     noisy = _with_noise(searched, benchmark.noise, run.seed, space)
     trials = search_until_goal(benchmark, sampler, noisy, run.trials)
