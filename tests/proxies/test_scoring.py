@@ -11,7 +11,9 @@ from conftest import RunCli, assert_fails
 
 from diffusionnag import PropertyPredictor, get_search_space
 from diffusionnag.networks import OwnFit, load_data
+from diffusionnag.predictors import spearman
 from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture
+from diffusionnag.tables import known_tables
 from diffusionnag.tables.table import read_table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -101,3 +103,13 @@ def test_ranks_are_combined() -> None:
         "undefined": np.array([nan, nan, nan, 1.0]),
     }
     np.testing.assert_allclose(combined_ranks(scores), [0.25, 0.75, 0.75, nan])
+
+
+def test_the_shipped_predictor_ranks_accuracies_that_it_has_not_seen(data_folder: Path) -> None:
+    predictor = PropertyPredictor.from_pretrained("nasbench201-proxies")
+    table = known_tables("nasbench201")["nasbench201_accuracy"]()
+    rows = np.random.default_rng(0).permutation(len(table.architectures))[:400]
+    cells = [predictor.search_space.parse(table.architectures[row]) for row in rows]
+    for dataset in ("cifar10", "cifar100", "imagenet16"):
+        true = table.column(f"{dataset}_test_200ep")[rows]
+        assert spearman(predictor.normal_score(cells), true) > 0.8

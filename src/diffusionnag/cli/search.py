@@ -117,8 +117,8 @@ def search(
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Measure what this property predicts to be best at first, and learn how what is "
-            "measured differs from it: a shipped predictor such as cifar10, an analytic property, or "
+            help="Measure some of what this property predicts to be best at first, and learn how far "
+            "it counts: a shipped predictor such as cifar10, an analytic property, or "
             "the folder of a predictor; with --data, a folder of meta-train.",
             metavar="NAME_OR_FOLDER",
         ),
