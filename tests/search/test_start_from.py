@@ -162,7 +162,7 @@ def test_how_a_property_counts_is_learnt(sign: int) -> None:
     prior = Hashed(SPACE, values)
     # In another unit, with the opposite sign even: nothing but the property tells the others apart.
     measured = np.array([70 + 5 * sign * values[cell] for cell in cells])
-    surrogate = informed_process(SPACE, prior).fit(known, measured[:16], seed=0)
+    surrogate = informed_process(SPACE, [PARAMS, prior]).fit(known, measured[:16], seed=0)
     with torch.no_grad():
         mean, std = surrogate.distribution(torch.from_numpy(SPACE.encode(others)))
     assert (std > 0).all()

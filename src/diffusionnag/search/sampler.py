@@ -20,6 +20,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of, within_limits
+from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors import FEWEST_ARCHITECTURES
 from diffusionnag.search.proposers import (
     CANDIDATES,
@@ -244,12 +245,12 @@ class ArchitectureSampler(BaseSampler):
 class DiffusionNAGSampler(ArchitectureSampler):
     """Bayesian optimisation over the architectures of a space, candidates being generated.
 
-    The warm-up spreads its draws over the operations of each node. Given a property to
+    The warm-up spreads its draws over the operations of each node. Given properties to
     `start_from`, such as a predictor of the accuracy on another data set, the first, the third and
-    so on are generated under its guidance instead, the best predicted first; the property stands for
-    the first objective, in the direction of that. Then a Gaussian process is fitted on what was
-    measured, which, of one objective, sees the property besides; candidates are generated under its
-    guidance, and the acquisition function chooses among them. Of several objectives, that
+    so on are generated under their guidance instead, the best predicted first; a property stands
+    for the first objective, in the direction of that. Then a Gaussian process is fitted on what was
+    measured, which, of one objective, sees the properties besides; candidates are generated under
+    its guidance, and the acquisition function chooses among them. Of several objectives, that
     is the expected gain in hypervolume; constraints of the trials (Optuna's `set_constraint`) are
     learnt as well, and every proposal keeps the `limits`.
     Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
@@ -266,7 +267,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         warm_up: int = WARM_UP,
         candidates: int = CANDIDATES,
         limits: Sequence[Bound] = (),
-        start_from: Property | None = None,
+        start_from: Property | Sequence[Property] = (),
         fixed: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -275,15 +276,15 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 f"a warm-up of {warm_up} is too short to learn from; take at least "
                 f"{FEWEST_ARCHITECTURES}"
             )
-        if start_from is not None:
-            # Fails for a property of another space, before anything is measured.
-            limits_of(maximize(start_from), search_space)
-        if generator is None and (strategy == "guided" or start_from is not None):
+        priors = (start_from,) if isinstance(start_from, Property) else tuple(start_from)
+        # Fails for a property of another space, before anything is measured.
+        limits_of(Sum(tuple(map(maximize, priors))), search_space)
+        if generator is None and (strategy == "guided" or priors):
             generator = Generator.from_pretrained(search_space.name, search_space=search_space)
         self._own = Proposer(
             search_space, generator, strategy, acquisition, candidates, limits=tuple(limits)
         )
-        self._start_from = start_from
+        self._start_from = priors
         self._generated: dict[int, list[Architecture]] = {}
         super().__init__(search_space, self._own, warm_up=warm_up, fixed=fixed, seed=seed)
 
@@ -312,16 +313,17 @@ class DiffusionNAGSampler(ArchitectureSampler):
         return draw_apart(space, taken, rng, self._own.limits, self._own.generator)
 
     def _promising(self, sign: int) -> list[Architecture]:
-        """Return what the property to start from holds best, generated once for each direction."""
-        if self._start_from is None:
+        """Return what the properties to start from hold best, generated once for each direction."""
+        if not self._start_from:
             return []
         if sign not in self._generated:
-            guide = maximize(self._start_from, sign)
+            weight = sign / len(self._start_from)
+            guide = Sum(tuple(maximize(prior, weight) for prior in self._start_from))
             self._generated[sign] = self._own.generate_promising(guide, self.seed)
         return self._generated[sign]
 
     def _proposer_of(self, study: Study) -> Proposes:
-        if self._start_from is None or len(study.directions) > 1:
+        if not self._start_from or len(study.directions) > 1:
             return self._own
-        surrogate = partial(informed_process, prior=self._start_from)
+        surrogate = partial(informed_process, priors=self._start_from)
         return dataclasses.replace(self._own, surrogate=surrogate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
+    FeatureGroups,
     FeaturesAnd,
     PairsProcess,
     PathsAndPairs,
@@ -38,21 +40,25 @@ def gaussian_process(space: SearchSpace) -> PropertyPredictor:
     return PropertyPredictor(space, "measured", model="pairs_process", magnitude=MAGNITUDE)
 
 
-def informed_process(space: SearchSpace, prior: Property) -> ProcessOn:
-    """Return the surrogate that knows a property besides, which may be in another unit, or misleading.
+def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessOn:
+    """Return the surrogate that knows properties besides, which may be in other units, or misleading.
 
-    What it says is one more kernel input: how it counts, if it does, is learnt as all else is.
+    What each says is one more kernel input: how it counts, if it does, is learnt as all else is.
     """
-
-    def known(x: Tensor) -> Tensor:
-        return prior.standardised(x.float())[:, None]
-
+    features: FeatureGroups = PathsAndPairs(space)
+    for prior in priors:
+        features = FeaturesAnd(features, partial(_known, prior))
     return ProcessOn(
         space,
-        lambda _: FeaturesAnd(PathsAndPairs(space), known),
+        lambda _: features,
         process=PairsProcess,
         magnitude=MAGNITUDE,
     )
+
+
+def _known(prior: Property, x: Tensor) -> Tensor:
+    """Return the standardised property of `batch x N x F`, `batch x 1`."""
+    return prior.standardised(x.float())[:, None]
 
 
 @dataclass(frozen=True)
