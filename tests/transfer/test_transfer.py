@@ -13,7 +13,12 @@ from PIL import Image
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.images import read_images
-from diffusionnag.predictors import GaussianProcess, GaussianProcessConfig, spearman
+from diffusionnag.predictors import (
+    GaussianProcess,
+    GaussianProcessConfig,
+    PropertyPredictor,
+    spearman,
+)
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.effects import separate_effects
 from diffusionnag.transfer.image_encoder import ImageEncoder
@@ -113,15 +118,19 @@ def test_search_starts_from_the_images_of_a_data_set(run_main: RunCli, tmp_path:
     )
     objective = ("--objective", "python:count.py:count")
     options = ("--data", "images", "--trials", 5, "--out", "measured.jsonl")
-    result = run_main("search", "nasbench201", *objective, *options)
-    assert result.returncode == 0, result.stderr
     predictor = DatasetAwarePredictor.from_pretrained("nasbench201")
+    predictor.save_pretrained(tmp_path / "aware")
+    starts = ("--start-from", "aware", "--start-from", "proxies")
+    result = run_main("search", "nasbench201", *objective, *options, *starts)
+    assert result.returncode == 0, result.stderr
     encoding = encode_dataset(read_images(tmp_path / "images"), predictor.image_encoder)
-    accuracy, space = predictor.for_dataset(encoding), predictor.search_space
+    space = predictor.search_space
+    proxies = PropertyPredictor.from_pretrained("proxies", search_space=space)
     lines = (tmp_path / "measured.jsonl").read_text().splitlines()
     measured = [space.parse(json.loads(line)["architecture"]) for line in lines]
-    drawn = accuracy.normal_score(space.sample(500, 0))
-    assert accuracy.normal_score(measured).min() > np.quantile(drawn, 0.95)
+    for prior in (predictor.for_dataset(encoding), proxies):
+        drawn = prior.normal_score(space.sample(500, 0))
+        assert prior.normal_score(measured[::2]).min() > np.quantile(drawn, 0.9)
     assert_fails(run_main("search", "nasbench201", *objective, "--data", "absent"), 2, "absent")
 
 

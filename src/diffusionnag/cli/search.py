@@ -115,11 +115,11 @@ def search(
         typer.Option(help="Measurements before the first proposal; 5 if left out."),
     ] = None,
     start_from: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="Measure some of what this property predicts to be best at first, and learn how far "
-            "it counts: a shipped predictor such as cifar10, an analytic property, or "
-            "the folder of a predictor; with --data, a folder of meta-train.",
+            "it counts: a shipped predictor such as cifar10 or proxies, an analytic property, or the "
+            "folder of a predictor; with --data, a folder of meta-train too. Repeatable.",
             metavar="NAME_OR_FOLDER",
         ),
     ] = None,

@@ -31,7 +31,7 @@ from diffusionnag.search.storages import shared_storage
 from diffusionnag.search.study import Search, check_trials, note_origin, open_study
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import encode_dataset
-from diffusionnag.transfer.predictor import DatasetAwarePredictor
+from diffusionnag.transfer.predictor import DatasetAwarePredictor, is_dataset_aware
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ class SearchTask:
     strategy: str | None = None
     warm_up: int | None = None
     """Measurements before the first proposal."""
-    start_from: str | Property | None = None
-    """The property whose best are measured first; with `data`, a folder of `meta-train`."""
+    start_from: str | Property | Sequence[str | Property] = ()
+    """Properties whose best are measured first; with `data`, a folder of `meta-train` too."""
     data: str | Path | None = None
     """Images whose predicted accuracy the search starts from."""
     limits: Sequence[str | Bound] = ()
     """Limits on properties known before measuring, which every proposal keeps."""
     limit_probability: float = 0.5
     conditions: Sequence[str] = ()
-    """What limits, the property to start from and analytic ones are asked for under: `resolution=192`."""
+    """What limits, the properties to start from and analytic ones are asked for under: `resolution=192`."""
     fixed: Mapping[str, str] | None = None
     """Operation by node that every proposal has."""
     generator: str | Path | Generator | None = None
@@ -160,9 +160,8 @@ class SearchTask:
         generator = self.generator
         if generator is not None and not isinstance(generator, Generator):
             generator = Generator.from_pretrained(generator, search_space=space)
-        start = self._start(space)
-        asked = () if start is None else (start,)
-        limits = parse_request(asked, self.limits, self.limit_probability, space).limits
+        priors = self._priors(space)
+        limits = parse_request(priors, self.limits, self.limit_probability, space).limits
         return new_searcher(
             self.searcher,
             space,
@@ -172,20 +171,24 @@ class SearchTask:
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
-            start_from=start,
+            start_from=priors or None,
             generator=generator,
         )
 
-    def _start(self, space: SearchSpace) -> Property | None:
-        if isinstance(self.start_from, Property):
-            return self.start_from
-        if self.data is not None:
-            predictor = DatasetAwarePredictor.from_pretrained(
-                self.start_from or space.name, search_space=space
-            )
-            images = read_images(Path(self.data))
-            return predictor.for_dataset(encode_dataset(images, predictor.image_encoder))
-        return None if self.start_from is None else read_property(self.start_from, space)
+    def _priors(self, space: SearchSpace) -> tuple[Property, ...]:
+        """Return what the search starts from, the accuracy predicted for the images at first."""
+        given = self.start_from
+        given = (given,) if isinstance(given, (str, Property)) else tuple(given)
+        if self.data is None:
+            return tuple(_read(prior, space) for prior in given)
+        aware = [prior for prior in given if isinstance(prior, str) and is_dataset_aware(prior)]
+        others = [_read(prior, space) for prior in given if prior not in aware]
+        images, predicted = read_images(Path(self.data)), list[Property]()
+        for name in aware or [space.name]:
+            predictor = DatasetAwarePredictor.from_pretrained(name, search_space=space)
+            encoding = encode_dataset(images, predictor.image_encoder)
+            predicted.append(predictor.for_dataset(encoding))
+        return (*predicted, *others)
 
     def _pruner(self, problem: Problem) -> BasePruner:
         pruner = new_pruner(self.pruner)
@@ -211,6 +214,10 @@ class SearchTask:
             evaluate=evaluate,
             cost=self.cost,
         )
+
+
+def _read(prior: str | Property, space: SearchSpace) -> Property:
+    return prior if isinstance(prior, Property) else read_property(prior, space)
 
 
 def search(

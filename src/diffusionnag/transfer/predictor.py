@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from diffusionnag.artifacts.checkpoints import (
+    CONFIG_FILE,
     building,
     locate,
     open_checkpoint,
+    read_config,
     read_weights,
     space_entries,
     write_checkpoint,
@@ -29,9 +31,17 @@ from diffusionnag.transfer.image_encoder import SHIPPED, EncodesImages, load_ima
 from diffusionnag.transfer.set_encoder import SetEncoder
 
 KIND = "dataset_aware"
+CHECKPOINT_KIND = "dataset_aware_predictor"
 ARCHITECTURES = "architectures"
 """The subfolder that holds the part that judges architectures."""
 PROPERTY = "accuracy"
+
+
+def is_dataset_aware(name: str) -> bool:
+    """Return whether this is a folder with a dataset-aware predictor."""
+    folder = Path(name)
+    is_checkpoint = (folder / CONFIG_FILE).is_file()
+    return is_checkpoint and read_config(folder).get("kind") == CHECKPOINT_KIND
 
 
 class DatasetAwarePredictor:
@@ -67,7 +77,7 @@ class DatasetAwarePredictor:
     def save_pretrained(self, folder: Path) -> None:
         """Write the model into a folder; raises EnvironmentFailureError where that fails."""
         config = {
-            "kind": "dataset_aware_predictor",
+            "kind": CHECKPOINT_KIND,
             **space_entries(self.search_space),
             "image_encoder": self.image_encoder.name,
             "image_encoder_source": self.image_encoder.source,
@@ -111,7 +121,7 @@ class DatasetAwarePredictor:
         model, or another image encoder than the one that it learnt from.
         """
         folder = locate(KIND, str(name))
-        config, space = open_checkpoint(folder, "dataset_aware_predictor", search_space)
+        config, space = open_checkpoint(folder, CHECKPOINT_KIND, search_space)
         weights = read_weights(folder, config)
         with building(folder):
             target = RankGaussian.from_weights(weights)
