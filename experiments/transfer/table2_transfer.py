@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import optuna
@@ -13,7 +14,15 @@ from diffusionnag._confidence import interval
 from diffusionnag.generation.derivative_free import sample_derivative_free
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.predictors import FEWEST_ARCHITECTURES, FeaturesAnd, PathFeatures, ProcessOn
+from diffusionnag.guidance import Property
+from diffusionnag.predictors import (
+    FEWEST_ARCHITECTURES,
+    FeaturesAnd,
+    PathFeatures,
+    ProcessOn,
+    PropertyPredictor,
+)
+from diffusionnag.proxies import COMBINED
 from diffusionnag.search import DiffusionNAGSampler
 from diffusionnag.search.objectives import Measure, read_objective
 from diffusionnag.search.proposers import Proposer
@@ -96,6 +105,12 @@ def table2_transfer(report: Callable[[str], None]) -> ResultTable:
     report("reading CIFAR-10's images")
     accuracy, _ = transfer_to_cifar10()
     orders, generated = _orders(generator, accuracy, report)
+    proxies = PropertyPredictor.from_pretrained(COMBINED, search_space=space)
+    searches = {
+        "TNAS-like": partial(_search_without, accuracy),
+        "DiffusionNAG": partial(_search, [accuracy]),
+        "DiffusionNAG, proxies too": partial(_search, [accuracy, proxies]),
+    }
     rows = []
     for dataset in NASBENCH201_DATASETS:
         benchmark = test_accuracy(dataset)
@@ -103,11 +118,11 @@ def table2_transfer(report: Callable[[str], None]) -> ResultTable:
         for name, of_seeds in orders.items():
             outcomes = [_measure_in_order(order[:LAST], measure, benchmark) for order in of_seeds]
             rows.append((dataset, name, *_figures(benchmark, outcomes, LAST)))
-        for name, search in (("TNAS-like", _search_without), ("DiffusionNAG", _search)):
+        for name, search in searches.items():
             outcomes = []
             for seed in SEEDS:
                 report(f"{dataset}: {name}, seed {seed}")
-                outcomes.append(search(accuracy, measure, benchmark, seed))
+                outcomes.append(search(measure, benchmark, seed))
             label = f"{name}, each measurement fed back"
             rows.append((dataset, label, *_figures(benchmark, outcomes, CAP)))
     return ResultTable(
@@ -131,7 +146,8 @@ def table2_transfer(report: Callable[[str], None]) -> ResultTable:
             "MetaD2A-like: so many generated without guidance, ranked by the predictor; EDNAG-like: "
             f"{GENERATED:,} generated with the predictor as fitness, without its gradient; TNAS-like: "
             f"no generation, a Gaussian process on the predictor's features, {DRAWN:,} random "
-            "candidates; DiffusionNAG fed back: `search --data`.",
+            "candidates; DiffusionNAG fed back: `search --data`, and with `--start-from proxies`, which "
+            "learnt from untrained networks on the same images.",
             *_generated_notes(space, generated),
             "Paper: DiffusionNAG 1 / 2 measurements on CIFAR-10 / CIFAR-100, TNAS 29 / 59, MetaD2A "
             "94.37 / 73.34 % with 100; 1,000 generated for CIFAR-10 had mean 93.13, min 86.44.",
@@ -205,11 +221,11 @@ def _search_without(
 
 
 def _search(
-    accuracy: TransferredPredictor, measure: Measure, benchmark: Benchmark, seed: int
+    priors: Sequence[Property], measure: Measure, benchmark: Benchmark, seed: int
 ) -> Outcome:
     """Return what is measured by the library's own search."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = DiffusionNAGSampler(accuracy.search_space, start_from=accuracy, seed=seed)
+    sampler = DiffusionNAGSampler(priors[0].search_space, start_from=priors, seed=seed)
     trials = search_until_goal(benchmark, sampler, measure, CAP)
     values = np.array([value_of(trial) for trial in trials])
     return Outcome(values, values)
