@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusionnag.predictors import PathFeatures, PathsAndPairs
+from diffusionnag.predictors import PathFeatures, PathsAndOrder, PathsAndPairs
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 
 SEEDS = st.integers(0, 9_999)
@@ -128,3 +128,23 @@ def test_the_gradient_equals_finite_differences(name: str, seed: int) -> None:
         ahead, behind = weighted(x + step * direction), weighted(x - step * direction)
     expected = float((ahead - behind) / (2 * step))
     assert float((gradient * direction).sum()) == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+def test_numbers_have_an_order() -> None:
+    space = get_search_space("gpt2")
+    shapes = space.sample(50, 0)
+    x = torch.from_numpy(space.encode(shapes)).double()
+    features = PathsAndOrder(space)
+    *paths, order = features(x)
+    assert features.groups == len(paths) + 1
+    for group, expected in zip(paths, PathFeatures(space)(x), strict=True):
+        torch.testing.assert_close(group, expected)
+    # Of a layer such as `8-4` no number says how much it is.
+    ranks = {"192": -1.0, "384": 0.0, "768": 1.0}
+    assert order.tolist() == [[ranks[space.operation_names(shape)[0]]] for shape in shapes]
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "nasbench_graph", "mobilenetv3"])
+def test_names_have_none(name: str) -> None:
+    space = get_search_space(name)
+    assert PathsAndOrder(space).groups == PathFeatures(space).groups

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures
+from diffusionnag.predictors.path_features import FeatureGroups, PathsAndOrder
 from diffusionnag.spaces import SearchSpace
 
 FITTED_ON = 400
@@ -41,8 +41,9 @@ class GaussianProcess(Model):
 
     `kernel` holds each group's log variance, then each group's log length, then the log noise
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
-    The groups are the path features, unless others are given. Where architectures were measured
-    several times, `repeats` (`labelled`) says how often: the noise of a mean is the smaller.
+    The groups are the path features and the order of numbers, unless others are given. Where
+    architectures were measured several times, `repeats` (`labelled`) says how often: the noise of a
+    mean is the smaller.
     """
 
     kind = "gaussian_process"
@@ -61,7 +62,7 @@ class GaussianProcess(Model):
     ) -> None:
         super().__init__()
         self.config = config
-        self.features = PathFeatures(space) if features is None else features
+        self.features = PathsAndOrder(space) if features is None else features
         self.operation_count = len(space.operations)
         double = torch.float64
         nodes, labelled = len(space.nodes), config.labelled

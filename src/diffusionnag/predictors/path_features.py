@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,8 @@ from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
+NUMBER = re.compile(r"[A-Za-z]*([0-9]+(?:\.[0-9]+)?)")
+"""An operation that is a number, such as `192`, `0.5` or `k3`."""
 
 
 class FeatureGroups(Protocol):
@@ -108,6 +111,19 @@ class PathsAndPairs(PathFeatures):
         return [*super()._further(x, along), _shares(pairs)]
 
 
+class PathsAndOrder(PathFeatures):
+    """Path features, and where there are numbers to choose from, the rank of each as one more group."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self.ranks = torch.from_numpy(ordered_choices(space))
+        self.groups += self.ranks.shape[1] > 0
+
+    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
+        ranks = [x.flatten(1) @ self.ranks.to(x)] if self.ranks.shape[1] else []
+        return [*super()._further(x, along), *ranks]
+
+
 class FeaturesAnd:
     """Features, and what is known of an architecture besides, as a group of its own.
 
@@ -165,6 +181,24 @@ def free_choices(space: SearchSpace) -> Tensor:
     """Return which columns of `batch x (N F)` hold a choice: nodes with one operation have none."""
     allowed = torch.from_numpy(space.allowed)
     return torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
+
+
+def ordered_choices(space: SearchSpace) -> np.ndarray:
+    """Return ranks from -1 to 1 of the operations, `(N F) x nodes`, of nodes whose choices are numbers.
+
+    A number may follow letters that say what it counts, such as `k3`. Those that say where an edge
+    comes from are names.
+    """
+    columns = []
+    for node in sorted(set(range(len(space.nodes))) - set(space.wiring.nodes)):
+        choices = np.flatnonzero(space.allowed[node]).tolist()
+        numbers = [NUMBER.fullmatch(space.operations[choice]) for choice in choices]
+        values = [float(number[1]) for number in numbers if number]
+        if len(set(values)) == len(choices) > 1:
+            column = np.zeros(space.allowed.shape)
+            column[node, choices] = np.linspace(-1, 1, len(choices))[np.argsort(np.argsort(values))]
+            columns.append(column.ravel())
+    return np.array(columns).reshape(len(columns), space.allowed.size).T
 
 
 @dataclass(frozen=True)

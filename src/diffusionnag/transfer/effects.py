@@ -13,7 +13,7 @@ from diffusionnag._seeds import numpy_generator
 from diffusionnag.predictors import (
     GaussianProcess,
     GaussianProcessConfig,
-    PathFeatures,
+    PathsAndOrder,
     covariance_of,
     fit_kernel,
     weights_of,
@@ -55,7 +55,7 @@ def separate_effects(
     )
     distinct = list(number)
     x = torch.from_numpy(space.encode(distinct)).double()
-    known = [*(group[rows] for group in PathFeatures(space)(x)), _memberships(classes)]
+    known = [*(group[rows] for group in PathsAndOrder(space)(x)), _memberships(classes)]
     target = torch.from_numpy(normal)
     few = torch.from_numpy(numpy_generator(seed).permutation(len(normal))[:FITTED_ON])
     kernel = fit_kernel([group[few] for group in known], target[few], report)
