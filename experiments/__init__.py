@@ -47,6 +47,7 @@ EXPERIMENTS = {
     "figure3": "search.search_curves:figure3",
     "figure4": "search.search_curves:figure4",
     "start-from": "search.start_from:start_from",
+    "language-model-search": "search.language_model_search:language_model_search",
     "suite": "search.suite:suite",
     "suite-noisy": "search.suite:suite_noisy",
     "suite-choosing": "search.suite:suite_choosing",

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import optuna
@@ -94,6 +95,36 @@ class Run:
         """Return the run as text, under which its outcome is kept."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    @property
+    def title(self) -> str:
+        """Return what the run is called where progress is shown."""
+        return f"{self.benchmark.name}, {self.searcher.label}, seed {self.seed}"
+
+    def search(self) -> list[list[float]]:
+        """Return searched and reported values of the run's trials, in order."""
+        return _search(self)
+
+
+class Searches(Protocol):
+    """A search that can be repeated: a run, or what another experiment has in its place."""
+
+    @property
+    def key(self) -> str:
+        """Return it as text, under which its outcome is kept."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Return what it is called where progress is shown."""
+        ...
+
+    def search(self) -> list[list[float]]:
+        """Return searched and reported values of its trials, in order."""
+        ...
+
+
+Repeated = TypeVar("Repeated", bound=Searches)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -168,7 +199,9 @@ def median_and_range(counts: Sequence[float], cap: int) -> str:
     return f"{shown(float(np.median(counts)))} ({shown(counts[0])} to {shown(counts[-1])})"
 
 
-def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run, Outcome]:
+def run_searches(
+    runs: Sequence[Repeated], report: Callable[[str], None]
+) -> dict[Repeated, Outcome]:
     """Return the outcome of each run, from what the same commit has kept or from a search now.
 
     As many run side by side as there are cores, each with one thread.
@@ -178,16 +211,21 @@ def run_searches(runs: Sequence[Run], report: Callable[[str], None]) -> dict[Run
     kept = dict(_read(path))
     missing = [run for run in dict.fromkeys(runs) if run.key not in kept]
     workers = max(1, min(os.cpu_count() or 1, len(missing)))
-    searched = new_executor(None, workers).map_unordered(_search, missing)
+    searched = new_executor(None, workers).map_unordered(_begin, missing)
     with path.open("a", encoding="utf-8") as file:
         for done, (run, values) in enumerate(searched, start=1):
             kept[run.key] = values
             # A line that was cut short ends where the next one begins.
             file.write("\n" + json.dumps({"run": run.key, "found": values}))
             file.flush()
-            title = f"{run.benchmark.name}, {run.searcher.label}, seed {run.seed}"
-            report(f"{done} of {len(missing)} searches, the last: {title}")
+            report(f"{done} of {len(missing)} searches, the last: {run.title}")
     return {run: Outcome(*np.array(kept[run.key], dtype=np.float64)) for run in runs}
+
+
+def _begin(run: Searches) -> list[list[float]]:
+    """Search in a process that may have been told nothing yet."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return run.search()
 
 
 def _read(path: Path) -> Iterator[tuple[str, list[list[float]]]]:
@@ -218,8 +256,6 @@ def _measure(text: str, space: str) -> Measure:
 
 
 def _search(run: Run) -> list[list[float]]:
-    """Return searched and reported values of a run's trials, in order."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     benchmark, space = run.benchmark, get_search_space(run.benchmark.space)
     searched, reported = (
         _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables.analog import (
     ANALOG_NASBENCH,
@@ -213,7 +214,15 @@ def split_table(text: str, space: SearchSpace) -> tuple[str, str]:
 def open_table(source: str, space: SearchSpace) -> Table:
     """Return an installed table of the space by its name, or the one in a file.
 
-    Raises DiffusionNAGError for a table that is missing or damaged.
+    Raises DiffusionNAGError for a table that is missing, saying how to get it, or damaged.
     """
-    installed = known_tables(space.name)
-    return installed[source]() if source in installed else read_table(Path(source))
+    known = next(
+        (table for table in TABLES if (table.name, table.space) == (source, space.name)), None
+    )
+    if known is None:
+        return read_table(Path(source))
+    read = known.reader()
+    if read is None:
+        folder = "" if known.how_to_get.startswith("pip") else f" into ${DATA_FOLDER_VARIABLE}"
+        raise DiffusionNAGError(f"the table {source} is not installed; {known.how_to_get}{folder}")
+    return read()
