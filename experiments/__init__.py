@@ -33,6 +33,7 @@ EXPERIMENTS = {
     "shipped-predictors": "shipped_models.shipped_predictors:shipped_predictors",
     "shipped-proxies": "shipped_models.shipped_proxies:shipped_proxies",
     "few-labels": "predictors.few_labels:few_labels",
+    "ordered-choices": "predictors.ordered_choices:ordered_choices",
     "wiring": "generation.generated_wiring:wiring",
     "declared-spaces": "generation.declared_spaces:declared_spaces",
     "graph-guided": "graphs.graph_guided:graph_guided",
