@@ -13,7 +13,7 @@ PAGES = [*sorted(set(TUTORIALS.glob("*.md")) - {TUTORIALS / "index.md"}), ROOT /
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_drawn", "few_candidates")
+@pytest.mark.usefixtures("quick_training", "few_candidates")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     for ran in run_page(page, tmp_path):

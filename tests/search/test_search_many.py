@@ -62,10 +62,10 @@ def dominated(accuracies: np.ndarray, latencies: np.ndarray) -> float:
 def test_a_front_is_wider_than_that_of_as_many_random_ones(
     run_main: RunCli, tmp_path: Path
 ) -> None:
-    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 24)
+    options = ("--objective", ACCURACY, "--objective", f"{LATENCY}=min", "--trials", 16)
     result = run_main("search", "nasbench201", *options, "--out", "found.jsonl", "--seed", 2)
     assert result.returncode == 0, result.stderr
-    accuracies, latencies = drawn(40 * 24)
+    accuracies, latencies = drawn(40 * 16)
     rows = np.array_split(np.arange(len(accuracies)), 40)
     random = [dominated(accuracies[row], latencies[row]) for row in rows]
     front = measured(tmp_path / "found.jsonl", "cifar10_test_200ep", "latency:pixel3")
