@@ -15,6 +15,8 @@ from conftest import RunCli, wait_for
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag import Architecture, DiffusionNAGError, Generator, get_search_space
+from diffusionnag.guidance import limit
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.search import (
     ACQUISITIONS,
     ARCHITECTURE,
@@ -315,3 +317,18 @@ def test_a_proposal_takes_one_thread_and_leaves_the_others_to_the_user() -> None
         assert (threads, torch.get_num_threads()) == ([1], 3)
     finally:
         torch.set_num_threads(before)
+
+
+def test_what_limits_keep_from_draws_is_measured_as_well() -> None:
+    space = get_search_space("gpt2")
+    latency = PropertyPredictor.from_pretrained("latency:rtx2080", search_space=space)
+    fast = limit(latency, at_most=33.3)
+    drawn = space.sample(200, seed=0)
+    kept = [shape for shape in drawn if fast.shortfall([shape])[0] <= 0]
+    assert {space.operation_names(shape)[0] for shape in kept} == {"192"}
+    sampler = DiffusionNAGSampler(space, limits=[fast], seed=2)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(optuna_objective(space, lambda shape: 0.0), 2)
+    measured = [space.parse(trial.user_attrs[ARCHITECTURE]) for trial in study.trials]
+    assert "384" in {space.operation_names(shape)[0] for shape in measured}
+    assert (fast.shortfall(measured) <= 0).all()

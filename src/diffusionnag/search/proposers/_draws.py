@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from diffusionnag.errors import SpaceExhaustedError
+from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit
-from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace
+from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace, fix_nodes
 
 COMPARED = 256
 """Uniform draws of which one that differs from all before is chosen."""
@@ -20,6 +20,8 @@ ATTEMPTS = 20
 """Rounds of random draws before what is left of a space is looked for in other ways."""
 GENERATED = 64
 """Architectures generated where hardly any random draw keeps the limits, or under a predictor."""
+UNSEEN = 8
+"""Architectures generated with an operation that no draw within the limits has."""
 
 
 def draw_apart(
@@ -32,14 +34,46 @@ def draw_apart(
     """Return, of many uniform draws, the one whose operations are rarest among those taken.
 
     After a few of them every operation has been at every node about equally often, as in a Latin
-    hypercube. Otherwise as `draw_untaken`.
+    hypercube. What limits keep from the draws is generated, given a generator. Otherwise as
+    `draw_untaken`.
     """
     drawn = within_limits(limits, space.sample(COMPARED, rng))
+    if limits and generator is not None:
+        drawn = _with_unseen_operation(space, [*drawn, *taken], rng, limits, generator) or drawn
     drawn = [architecture for architecture in drawn if architecture not in taken]
     if not drawn:
         return draw_untaken(space, taken, rng, limits, generator)
     used = space.encode(list(taken)).sum(0) if taken else np.zeros(space.allowed.shape)
     return drawn[int((space.encode(drawn) * used).sum((1, 2)).argmin())]
+
+
+def _with_unseen_operation(
+    space: SearchSpace,
+    seen: Sequence[Architecture],
+    rng: np.random.Generator,
+    limits: Sequence[Bound],
+    generator: Generator,
+) -> list[Architecture]:
+    """Return architectures with an operation that none of the seen has at its node, if there are any.
+
+    Of what few architectures keep the limits a search would never learn that it is good.
+    """
+    had = space.encode(list(seen)).any(0) if seen else np.zeros(space.allowed.shape, dtype=bool)
+    unseen = np.argwhere(space.allowed & ~had)
+    if not len(unseen):
+        return []
+    node, operation = unseen[rng.integers(len(unseen))].tolist()
+    decided = dict(space.fixed) if isinstance(space, FixedNodes) else {}
+    named = {
+        space.nodes[place]: space.operations[index]
+        for place, index in (decided | {node: operation}).items()
+    }
+    sampling = Sampling(seed=int(rng.integers(2**31)))
+    try:
+        part = generator.within(fix_nodes(space.whole, named))
+        return part.sample(UNSEEN, guide=Sum(tuple(limits)), sampling=sampling).architectures
+    except DiffusionNAGError:  # none of them keeps the limits
+        return []
 
 
 def generate_promising(
