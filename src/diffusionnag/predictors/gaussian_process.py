@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.path_features import FeatureGroups, PathsAndOrder
+from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures, PathsAndOrder
 from diffusionnag.spaces import SearchSpace
 
 FITTED_ON = 400
@@ -34,6 +34,8 @@ class GaussianProcessConfig:
 
     labelled: int
     repeated: bool = False
+    ordered: bool = True
+    """Whether the kernel sees the order of numbers; of processes that do not say it, it does not."""
 
 
 class GaussianProcess(Model):
@@ -62,7 +64,8 @@ class GaussianProcess(Model):
     ) -> None:
         super().__init__()
         self.config = config
-        self.features = PathsAndOrder(space) if features is None else features
+        usual = PathsAndOrder if config.ordered else PathFeatures
+        self.features = usual(space) if features is None else features
         self.operation_count = len(space.operations)
         double = torch.float64
         nodes, labelled = len(space.nodes), config.labelled
@@ -76,7 +79,7 @@ class GaussianProcess(Model):
     @classmethod
     def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
         """Return an unfitted process of the settings that `config` was saved as."""
-        return cls(space, from_json(GaussianProcessConfig, config, "model"))
+        return cls(space, from_json(GaussianProcessConfig, {"ordered": False, **config}, "model"))
 
     def fit(
         self,
