@@ -39,6 +39,8 @@ def test_proxies_of_a_linear_layer(linear: tuple[nn.Linear, Batch]) -> None:
         "plain": (weight * gradient).sum(),
         "grasp": -(weight * curvature).sum(),
         "l2_norm": weight.norm(),
+        "params": torch.tensor(6e-6),
+        "flops": torch.tensor(6e-6),
         "synflow": weight.abs().sum().log(),
         "fisher": (2 * outputs.square() / outputs.numel()).square().mean(0).sum() / 2,
     }
@@ -90,11 +92,16 @@ def test_values_of_cells_agree_with_the_published_ones(data_folder: Path) -> Non
     assert isinstance(data, ImageData)
     inputs, targets = data.batch(torch.arange(32), Augmentation(), torch.device("cpu"))
     batch = Batch(inputs, lambda outputs: data.loss(outputs, targets, 0.0))
-    ours: dict[str, list[float]] = {name: [] for name in ("synflow", "l2_norm", "nwot")}
+    ours: dict[str, list[float]] = {
+        name: [] for name in ("synflow", "l2_norm", "nwot", "params", "flops")
+    }
     for cell in published["arch"]:
         network = build_network(space, space.parse(cell))
         for name, values in ours.items():
             values.append(PROXIES[name](network, batch))
     np.testing.assert_allclose(ours["synflow"], published["synflow"], atol=0.5)
+    np.testing.assert_allclose(ours["params"], published["params"], rtol=1e-6)
+    # Published ones also count what batch norms and pools do.
+    np.testing.assert_allclose(ours["flops"], published["flops"], atol=4)
     np.testing.assert_allclose(ours["l2_norm"], published["l2_norm"], rtol=0.02)
     assert np.corrcoef(ours["nwot"], published["nwot"])[0, 1] > 0.97

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 LEARNT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """Layers whose weights the gradients' proxies look at."""
@@ -169,6 +170,18 @@ def zen(network: nn.Module, batch: Batch) -> float:
     return float(change.clamp_min(TINY**4).log() + sum(each.log() for each in deviations))
 
 
+def params(network: nn.Module, batch: Batch) -> float:
+    """Return the number of learnt weights, in millions."""
+    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
+
+
+def flops(network: nn.Module, batch: Batch) -> float:
+    """Return the multiply-adds for one input, in millions."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(batch.inputs)
+    return counter.get_total_flops() / 2 / len(batch.inputs) / 1e6
+
+
 PROXIES: dict[str, Callable[[nn.Module, Batch], float]] = {
     "nwot": nwot,
     "jacov": jacov,
@@ -180,6 +193,8 @@ PROXIES: dict[str, Callable[[nn.Module, Batch], float]] = {
     "plain": plain,
     "l2_norm": l2_norm,
     "zen": zen,
+    "params": params,
+    "flops": flops,
 }
 """Each proxy by name."""
 
