@@ -47,6 +47,8 @@ def test_a_narrow_terminal_breaks_no_string(
     listed = [line for line in result.stdout.splitlines() if "~" in line]
     assert listed
     assert {line.split()[-1] for line in listed} <= measured
+    # What is an objective is not shown among the other exact properties again.
+    assert result.stdout.count("macs M") == 1
     assert max(len(line) for line in result.stdout.splitlines() if "~" not in line) <= 80
 
 

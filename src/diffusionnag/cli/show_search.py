@@ -92,6 +92,7 @@ def _columns(result: SearchResult, top: int) -> list[Column]:
         *(
             (f"{name}{unit(name)}", [f"{values[name]:.3f}" for values in exact])
             for name in analytic_names(space)
+            if name not in problem.needed
         ),
     ]
 
