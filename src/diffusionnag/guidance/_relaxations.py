@@ -61,7 +61,9 @@ class GroupSum:
 
     def fit(self, x: Tensor, values: np.ndarray) -> GroupSum:
         """Find the contributions by least squares, from one-hot x and its values `count`."""
-        self._contributions = _least_squares(self._expand(x).to_sparse(), torch.from_numpy(values))
+        self._contributions = _least_squares(
+            self._expand(x).to_sparse(), torch.from_numpy(values).to(x)
+        )
         return self
 
     def _expand(self, x: Tensor) -> Tensor:
@@ -96,7 +98,7 @@ def _least_squares(x: Tensor, values: Tensor) -> Tensor:
     direction, square = gradient, gradient @ gradient
     stops = square * SMALLEST_STEP**2
     for _ in range(x.shape[1]):
-        if square <= stops:
+        if not square > stops:
             break
         ahead = x @ direction
         length = square / (ahead @ ahead)

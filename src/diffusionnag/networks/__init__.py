@@ -21,6 +21,7 @@ from diffusionnag.networks.counting import (
     count_properties,
     count_property,
     counted_names,
+    flop_counter,
 )
 from diffusionnag.networks.exporting import check_export_path, export_network
 from diffusionnag.networks.latency import (
@@ -70,6 +71,7 @@ __all__ = [
     "count_property",
     "counted_names",
     "export_network",
+    "flop_counter",
     "kept_metrics",
     "latency_name",
     "load_data",

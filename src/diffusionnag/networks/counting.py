@@ -160,10 +160,14 @@ def _attention_flops(
     return sdpa_flop_count(queries, keys, values)
 
 
-def _size(network: nn.Module, task: Task) -> _Size:
-    # torch knows this operation, which attention becomes on a CPU, but does not count it.
+def flop_counter() -> FlopCounterMode:
+    """Return torch's counter, which is told besides what attention becomes on a CPU."""
     on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-    flops = FlopCounterMode(display=False, custom_mapping=on_cpu)
+    return FlopCounterMode(display=False, custom_mapping=on_cpu)
+
+
+def _size(network: nn.Module, task: Task) -> _Size:
+    flops = flop_counter()
     memory = _ActivationMemory(network)
     with memory, flops:
         _run(network, task)

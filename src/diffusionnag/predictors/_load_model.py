@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from diffusionnag.artifacts.checkpoints import read_weights
@@ -32,12 +33,14 @@ def load_model(
         model, weights = _read(folder, config, space)
         return model, RankGaussian.from_weights(weights)
     sums = config["sha256"]["config"], config["sha256"]["weights"]
-    if sums not in _joint:
-        _joint[sums] = _read(folder, config, space)
-    model, weights = _joint[sums]
-    if not isinstance(model, Ensemble):
-        raise TypeError(f"a {model.kind} predicts one property")
-    single = model.only(list(config["properties"]).index(property_name))
+    # What is kept must serve gradients later, even where none are asked for now.
+    with torch.inference_mode(False):
+        if sums not in _joint:
+            _joint[sums] = _read(folder, config, space)
+        model, weights = _joint[sums]
+        if not isinstance(model, Ensemble):
+            raise TypeError(f"a {model.kind} predicts one property")
+        single = model.only(list(config["properties"]).index(property_name))
     return single, RankGaussian.from_weights(under(weights, f"{property_name}."))
 
 

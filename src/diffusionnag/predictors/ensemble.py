@@ -168,8 +168,9 @@ class _Whole:
 
     def __call__(self, features: Tensor, hidden_layers: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the members' outputs, `members x batch x outputs`, of features `batch x inputs`."""
-        if self._said is not None and _same(self._said[0], features):
-            return self._said[1]
+        said = self._said  # another thread may ask something else meanwhile
+        if said is not None and _same(said[0], features):
+            return said[1]
         # What is kept must serve gradients later, even where none are asked for now.
         with torch.inference_mode(False), torch.no_grad():
             outputs = self._last.to(features.device)(hidden_layers(features))

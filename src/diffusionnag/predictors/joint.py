@@ -75,7 +75,9 @@ class JointPredictor:
         target = torch.from_numpy(np.stack(normal, axis=1)).float()
         given = np.stack([*conditions.values()], axis=1) if conditions else None
         ensemble.fit(x, target, given, steps=steps, seed=seed, report=report)
-        return cls(search_space, ensemble.half().float(), targets)
+        for parameter in ensemble.parameters():
+            parameter.data = parameter.data.half().float()
+        return cls(search_space, ensemble, targets)
 
     @torch_defaults()
     def set_deviations(
@@ -109,7 +111,12 @@ class JointPredictor:
             "model": asdict(self.ensemble.config) | {"kind": self.ensemble.kind},
             "about": asdict(self.about),
         }
-        weights = {f"model.{n}": t.half() for n, t in self.ensemble.state_dict().items()}
+        # Conditions may be numbers that 16 bits do not hold.
+        layers = dict(self.ensemble.named_parameters())
+        weights = {
+            f"model.{name}": tensor.half() if name in layers else tensor
+            for name, tensor in self.ensemble.state_dict().items()
+        }
         for name, target in self.targets.items():
             weights[f"{name}.target.values"] = torch.from_numpy(target.values)
             weights[f"{name}.target.normal"] = torch.from_numpy(target.normal)

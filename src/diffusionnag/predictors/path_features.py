@@ -18,8 +18,8 @@ from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
-NUMBER = re.compile(r"[A-Za-z]*([0-9]+(?:\.[0-9]+)?)")
-"""An operation that is a number, such as `192`, `0.5` or `k3`."""
+NUMBER = re.compile(r"([A-Za-z]*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?)")
+"""An operation that is a number, such as `192`, `1e-3` or `k3`: what it counts, and how many."""
 
 
 class FeatureGroups(Protocol):
@@ -116,7 +116,7 @@ class PathsAndOrder(PathFeatures):
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
-        self.ranks = torch.from_numpy(ordered_choices(space))
+        self.ranks = torch.from_numpy(ordered_choices(space.whole))
         self.groups += self.ranks.shape[1] > 0
 
     def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
@@ -186,15 +186,16 @@ def free_choices(space: SearchSpace) -> Tensor:
 def ordered_choices(space: SearchSpace) -> np.ndarray:
     """Return ranks from -1 to 1 of the operations, `(N F) x nodes`, of nodes whose choices are numbers.
 
-    A number may follow letters that say what it counts, such as `k3`. Those that say where an edge
-    comes from are names.
+    A number may follow letters that say what it counts, such as `k3`, the same for all choices of a
+    node. Those that say where an edge comes from are names.
     """
     columns = []
     for node in sorted(set(range(len(space.nodes))) - set(space.wiring.nodes)):
         choices = np.flatnonzero(space.allowed[node]).tolist()
         numbers = [NUMBER.fullmatch(space.operations[choice]) for choice in choices]
-        values = [float(number[1]) for number in numbers if number]
-        if len(set(values)) == len(choices) > 1:
+        values = [float(number[2]) for number in numbers if number]
+        counted = {number[1] for number in numbers if number}
+        if len(set(values)) == len(choices) > 1 and len(counted) == 1:
             column = np.zeros(space.allowed.shape)
             column[node, choices] = np.linspace(-1, 1, len(choices))[np.argsort(np.argsort(values))]
             columns.append(column.ravel())

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from diffusionnag.networks import flop_counter
 
 LEARNT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """Layers whose weights the gradients' proxies look at."""
@@ -177,7 +178,7 @@ def params(network: nn.Module, batch: Batch) -> float:
 
 def flops(network: nn.Module, batch: Batch) -> float:
     """Return the multiply-adds for one input, in millions."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), flop_counter() as counter:
         network(batch.inputs)
     return counter.get_total_flops() / 2 / len(batch.inputs) / 1e6
 

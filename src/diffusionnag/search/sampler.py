@@ -26,6 +26,7 @@ from diffusionnag.search.proposers import (
     CANDIDATES,
     Proposer,
     Proposes,
+    Unseen,
     draw_apart,
     draw_untaken,
     informed_process,
@@ -267,7 +268,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         warm_up: int = WARM_UP,
         candidates: int = CANDIDATES,
         limits: Sequence[Bound] = (),
-        start_from: Property | Sequence[Property] = (),
+        start_from: Property | Sequence[Property] | None = None,
         fixed: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -276,7 +277,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 f"a warm-up of {warm_up} is too short to learn from; take at least "
                 f"{FEWEST_ARCHITECTURES}"
             )
-        priors = (start_from,) if isinstance(start_from, Property) else tuple(start_from)
+        priors = (start_from,) if isinstance(start_from, Property) else tuple(start_from or ())
         # Fails for a property of another space, before anything is measured.
         limits_of(Sum(tuple(map(maximize, priors))), search_space)
         if generator is None and (strategy == "guided" or priors):
@@ -286,6 +287,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         )
         self._start_from = priors
         self._generated: dict[int, list[Architecture]] = {}
+        self._unseen: Unseen = {}
         super().__init__(search_space, self._own, warm_up=warm_up, fixed=fixed, seed=seed)
 
     def check_study(self, study: Study) -> None:
@@ -310,7 +312,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         for architecture in promising:
             if architecture not in taken and space.is_valid(architecture):
                 return architecture
-        return draw_apart(space, taken, rng, self._own.limits, self._own.generator)
+        return draw_apart(space, taken, rng, self._own.limits, self._own.generator, self._unseen)
 
     def _promising(self, sign: int) -> list[Architecture]:
         """Return what the properties to start from hold best, generated once for each direction."""

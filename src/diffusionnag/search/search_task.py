@@ -66,7 +66,7 @@ class SearchTask:
     strategy: str | None = None
     warm_up: int | None = None
     """Measurements before the first proposal."""
-    start_from: str | Property | Sequence[str | Property] = ()
+    start_from: str | Path | Property | Sequence[str | Path | Property] | None = None
     """Properties whose best are measured first; with `data`, a folder of `meta-train` too."""
     data: str | Path | None = None
     """Images whose predicted accuracy the search starts from."""
@@ -177,8 +177,9 @@ class SearchTask:
 
     def _priors(self, space: SearchSpace) -> tuple[Property, ...]:
         """Return what the search starts from, the accuracy predicted for the images at first."""
-        given = self.start_from
-        given = (given,) if isinstance(given, (str, Property)) else tuple(given)
+        start = self.start_from
+        given = (start,) if isinstance(start, (str, Path, Property)) else tuple(start or ())
+        given = [str(prior) if isinstance(prior, Path) else prior for prior in given]
         if self.data is None:
             return tuple(_read(prior, space) for prior in given)
         aware = [prior for prior in given if isinstance(prior, str) and is_dataset_aware(prior)]

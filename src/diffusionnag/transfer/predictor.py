@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +13,13 @@ from torch import Tensor
 
 from diffusionnag.artifacts.checkpoints import (
     CONFIG_FILE,
+    HUB_ID,
     building,
     locate,
     open_checkpoint,
     read_config,
     read_weights,
+    shipped_folder,
     space_entries,
     write_checkpoint,
 )
@@ -38,8 +41,11 @@ PROPERTY = "accuracy"
 
 
 def is_dataset_aware(name: str) -> bool:
-    """Return whether this is a folder with a dataset-aware predictor."""
-    folder = Path(name)
+    """Return whether a shipped model, a folder or a model of the hub is a dataset-aware predictor."""
+    if shipped_folder(KIND, name) is not None:
+        return True
+    on_hub = re.fullmatch(HUB_ID, name) and not Path(name).exists()
+    folder = locate(KIND, name) if on_hub else Path(name)
     is_checkpoint = (folder / CONFIG_FILE).is_file()
     return is_checkpoint and read_config(folder).get("kind") == CHECKPOINT_KIND
 

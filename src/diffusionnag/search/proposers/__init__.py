@@ -1,7 +1,7 @@
 """Proposers: what to measure next, from what was measured."""
 
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
-from diffusionnag.search.proposers._draws import draw_apart, draw_untaken
+from diffusionnag.search.proposers._draws import Unseen, draw_apart, draw_untaken
 from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate, informed_process
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
@@ -13,6 +13,7 @@ __all__ = [
     "Proposer",
     "Proposes",
     "Surrogate",
+    "Unseen",
     "acquire",
     "draw_apart",
     "draw_untaken",

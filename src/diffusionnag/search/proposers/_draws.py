@@ -23,6 +23,9 @@ GENERATED = 64
 UNSEEN = 8
 """Architectures generated with an operation that no draw within the limits has."""
 
+Unseen = dict[tuple[tuple[str, str], ...], list[Architecture]]
+"""What was generated with such operations, by node and operation."""
+
 
 def draw_apart(
     space: SearchSpace,
@@ -30,16 +33,24 @@ def draw_apart(
     rng: np.random.Generator,
     limits: Sequence[Bound] = (),
     generator: Generator | None = None,
+    generated: Unseen | None = None,
 ) -> Architecture:
     """Return, of many uniform draws, the one whose operations are rarest among those taken.
 
     After a few of them every operation has been at every node about equally often, as in a Latin
-    hypercube. What limits keep from the draws is generated, given a generator. Otherwise as
-    `draw_untaken`.
+    hypercube. What limits keep from the draws is generated, given a generator, and noted in
+    `generated`, so that it is not generated again. Otherwise as `draw_untaken`.
     """
-    drawn = within_limits(limits, space.sample(COMPARED, rng))
+    everything = space.sample(COMPARED, rng)
+    drawn = within_limits(limits, everything)
     if limits and generator is not None:
-        drawn = _with_unseen_operation(space, [*drawn, *taken], rng, limits, generator) or drawn
+        possible = space.encode(everything).any(0)
+        seen = space.encode([*drawn, *taken]).any(0) if drawn or taken else ~space.allowed
+        unseen = np.argwhere(possible & ~seen)
+        if len(unseen):
+            node, operation = unseen[rng.integers(len(unseen))].tolist()
+            noted = {} if generated is None else generated
+            drawn = _with_operation(space, node, operation, limits, generator, noted) or drawn
     drawn = [architecture for architecture in drawn if architecture not in taken]
     if not drawn:
         return draw_untaken(space, taken, rng, limits, generator)
@@ -47,33 +58,31 @@ def draw_apart(
     return drawn[int((space.encode(drawn) * used).sum((1, 2)).argmin())]
 
 
-def _with_unseen_operation(
+def _with_operation(
     space: SearchSpace,
-    seen: Sequence[Architecture],
-    rng: np.random.Generator,
+    node: int,
+    operation: int,
     limits: Sequence[Bound],
     generator: Generator,
+    generated: Unseen,
 ) -> list[Architecture]:
-    """Return architectures with an operation that none of the seen has at its node, if there are any.
+    """Return generated architectures with an operation at a node, none if none keeps the limits.
 
     Of what few architectures keep the limits a search would never learn that it is good.
     """
-    had = space.encode(list(seen)).any(0) if seen else np.zeros(space.allowed.shape, dtype=bool)
-    unseen = np.argwhere(space.allowed & ~had)
-    if not len(unseen):
-        return []
-    node, operation = unseen[rng.integers(len(unseen))].tolist()
     decided = dict(space.fixed) if isinstance(space, FixedNodes) else {}
     named = {
         space.nodes[place]: space.operations[index]
         for place, index in (decided | {node: operation}).items()
     }
-    sampling = Sampling(seed=int(rng.integers(2**31)))
-    try:
+    key = tuple(sorted(named.items()))
+    if key not in generated:
         part = generator.within(fix_nodes(space.whole, named))
-        return part.sample(UNSEEN, guide=Sum(tuple(limits)), sampling=sampling).architectures
-    except DiffusionNAGError:  # none of them keeps the limits
-        return []
+        try:
+            generated[key] = part.sample(UNSEEN, guide=Sum(tuple(limits))).architectures
+        except DiffusionNAGError:  # none keeps the limits, or the generator finds none that does
+            generated[key] = []
+    return generated[key]
 
 
 def generate_promising(
