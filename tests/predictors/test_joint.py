@@ -132,3 +132,13 @@ def test_each_predictor_has_conditions_of_its_own() -> None:
     np.testing.assert_array_equal(params.predict(SHAPES[500:])[0], cold)
     assert (params.under(temperature=1.0).predict(SHAPES[500:])[0] > cold).all()
     assert spearman(warm, MACS[500:]) > 0.9
+
+
+def test_the_first_load_may_be_without_gradients() -> None:
+    x = torch.from_numpy(SPACE.encode(SHAPES[:3]))
+    with torch.inference_mode():
+        PropertyPredictor.from_pretrained("perplexity", search_space=SPACE).predict(SHAPES[:3])
+    other = PropertyPredictor.from_pretrained("accuracy", search_space=SPACE)
+    (slope,) = torch.autograd.grad(other.standardised(x.requires_grad_()).sum(), x)
+    assert bool(slope.isfinite().all())
+    assert slope.abs().max() > 0

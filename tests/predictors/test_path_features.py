@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffusionnag.predictors import PathFeatures, PathsAndOrder, PathsAndPairs
-from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+from diffusionnag.spaces import (
+    Architecture,
+    Declaration,
+    SearchSpace,
+    declared_space,
+    fix_nodes,
+    get_search_space,
+)
 
 SEEDS = st.integers(0, 9_999)
 
@@ -148,3 +155,15 @@ def test_numbers_have_an_order() -> None:
 def test_names_have_none(name: str) -> None:
     space = get_search_space(name)
     assert PathsAndOrder(space).groups == PathFeatures(space).groups
+
+
+def test_names_that_end_in_a_digit_have_no_order() -> None:
+    kinds = {"layer": ["conv3", "pool5", "relu6"], "rate": ["1e-3", "1e-2"], "end": ["end"]}
+    space = declared_space(Declaration("kinds", kinds))()
+    assert PathsAndOrder(space).ranks.shape[1] == 1
+
+
+def test_fixed_nodes_leave_as_many_groups() -> None:
+    space = get_search_space("gpt2")
+    fixed = fix_nodes(space, {space.nodes[0]: "192"})
+    assert len({PathsAndOrder(each).ranks.shape for each in (space, fixed)}) == 1

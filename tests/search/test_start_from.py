@@ -26,6 +26,7 @@ from diffusionnag.predictors import spearman
 from diffusionnag.search import DiffusionNAGSampler, MeasurementError, optuna_objective
 from diffusionnag.search.proposers import informed_process
 from diffusionnag.search.sampler import WARM_UP
+from diffusionnag.transfer.predictor import is_dataset_aware
 
 SPACE = get_search_space("nasbench201")
 PARAMS = AnalyticProperty(SPACE, "params")
@@ -128,6 +129,14 @@ def test_the_next_best_takes_the_place_of_what_failed(
     assert bumpy[:WARM_UP] == smooth
     assert len(set(bumpy)) == WARM_UP + 2
     assert (np.diff(predictor.predict(bumpy[::2])[0]) <= 0).all()
+
+
+def test_nothing_to_start_from_may_be_said(generator: Generator) -> None:
+    for nothing in (None, ()):
+        sampler = DiffusionNAGSampler(SPACE, generator=generator, start_from=nothing)
+        assert sampler.warm_up == 5
+    assert is_dataset_aware("nasbench201")
+    assert not is_dataset_aware("cifar10")
 
 
 def test_a_property_of_another_space_is_refused(generator: Generator) -> None:
