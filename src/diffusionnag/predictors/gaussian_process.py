@@ -64,8 +64,7 @@ class GaussianProcess(Model):
     ) -> None:
         super().__init__()
         self.config = config
-        usual = PathsAndOrder if config.ordered else PathFeatures
-        self.features = usual(space) if features is None else features
+        self.features = self._usual_features(space) if features is None else features
         self.operation_count = len(space.operations)
         double = torch.float64
         nodes, labelled = len(space.nodes), config.labelled
@@ -75,6 +74,9 @@ class GaussianProcess(Model):
         self.register_buffer("centre", torch.zeros((), dtype=double))
         self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
+
+    def _usual_features(self, space: SearchSpace) -> FeatureGroups:
+        return PathsAndOrder(space) if self.config.ordered else PathFeatures(space)
 
     @classmethod
     def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:

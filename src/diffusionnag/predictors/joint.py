@@ -53,8 +53,8 @@ class JointPredictor:
 
         `magnitude` is how much of the distances of values is learnt beside their ranks, and `knots`
         those of each property's scale (see `RankGaussian`); `conditions`, by name, are those of each
-        measurement. The weights are rounded to 16 bits, as they are saved. Raises DiffusionNAGError for fewer
-        than two columns.
+        measurement. The weights are rounded to 16 bits, as they are saved. Raises
+        DiffusionNAGError for fewer than two columns.
         """
         if len(columns) < 2:
             raise DiffusionNAGError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
+from diffusionnag.predictors.gaussian_process import GaussianProcess
 from diffusionnag.predictors.path_features import FeatureGroups, PathsAndPairs
 from diffusionnag.spaces import SearchSpace
 
@@ -17,10 +17,5 @@ class PairsProcess(GaussianProcess):
     kind = "pairs_process"
     noise_prior = (-1.0, 1.0)
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        config: GaussianProcessConfig,
-        features: FeatureGroups | None = None,
-    ) -> None:
-        super().__init__(space, config, PathsAndPairs(space) if features is None else features)
+    def _usual_features(self, space: SearchSpace) -> FeatureGroups:
+        return PathsAndPairs(space)
