@@ -31,9 +31,9 @@ def draw_apart(
     space: SearchSpace,
     taken: Collection[Architecture],
     rng: np.random.Generator,
-    limits: Sequence[Bound] = (),
-    generator: Generator | None = None,
-    generated: Unseen | None = None,
+    limits: Sequence[Bound],
+    generator: Generator | None,
+    generated: Unseen,
 ) -> Architecture:
     """Return, of many uniform draws, the one whose operations are rarest among those taken.
 
@@ -49,8 +49,7 @@ def draw_apart(
         unseen = np.argwhere(possible & ~seen)
         if len(unseen):
             node, operation = unseen[rng.integers(len(unseen))].tolist()
-            noted = {} if generated is None else generated
-            drawn = _with_operation(space, node, operation, limits, generator, noted) or drawn
+            drawn = _with_operation(space, node, operation, limits, generator, generated) or drawn
     drawn = [architecture for architecture in drawn if architecture not in taken]
     if not drawn:
         return draw_untaken(space, taken, rng, limits, generator)
