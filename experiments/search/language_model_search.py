@@ -17,7 +17,7 @@ from diffusionnag.search.objectives import optuna_objective
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.spaces import Architecture, get_search_space
-from diffusionnag.spaces.gpt2 import BIAS, RATIOS
+from diffusionnag.spaces.gpt2 import BIAS, GPT2, RATIOS
 from experiments.guidance.language_models import QUALITY, SPACE, Judged
 from experiments.result_table import ResultTable
 from experiments.search.search_runs import Outcome, run_searches
@@ -31,7 +31,6 @@ OURS, THEIRS, OF_GP = 30, 100, 40
 PROPOSED = 3_000
 """Proposals, within the limit or not, after which a sampler of Optuna is not asked any more."""
 STRATEGIES = ("guided", "mutation+random", "random")
-WIDTHS, HEADS, DEPTHS = ("192", "384", "768"), (4, 8, 12), (10, 11, 12)
 
 
 @dataclass(frozen=True)
@@ -118,12 +117,13 @@ def _optuna(run: LimitedRun, within: Bound) -> list[float]:
 
 def _suggested(trial: Trial) -> Architecture:
     """Return the shape of a trial that chooses as one writes it with Optuna: layers by their depth."""
-    width = trial.suggest_categorical("width", WIDTHS)
+    scale = GPT2.scale
+    width = trial.suggest_categorical("width", scale.widths)
     bias = trial.suggest_categorical("bias", BIAS)
     layers = [
-        f"{trial.suggest_categorical(f'heads{layer}', HEADS)}-"
+        f"{trial.suggest_categorical(f'heads{layer}', scale.heads)}-"
         f"{trial.suggest_int(f'ratio{layer}', min(RATIOS), max(RATIOS))}"
-        for layer in range(trial.suggest_int("depth", min(DEPTHS), max(DEPTHS)))
+        for layer in range(trial.suggest_int("depth", *scale.depths))
     ]
     return get_search_space(SPACE).parse(f"{width}|{bias}|{','.join(layers)}")
 

@@ -102,7 +102,26 @@ class Run:
 
     def search(self) -> list[list[float]]:
         """Return searched and reported values of the run's trials, in order."""
-        return _search(self)
+        benchmark, space = self.benchmark, get_search_space(self.benchmark.space)
+        searched, reported = (
+            _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
+        )
+        start = self.searcher.start_from
+        sampler = new_searcher(
+            self.searcher.name,
+            space,
+            seed=self.seed,
+            strategy=self.searcher.strategy,
+            acquisition=self.searcher.acquisition,
+            start_from=start and prior(start, space, self.seed),
+        )
+        noisy = _with_noise(searched, benchmark.noise, self.seed, space)
+        trials = search_until_goal(benchmark, sampler, noisy, self.trials)
+        architectures = [recorded_architecture(space, trial) for trial in trials]
+        return [
+            [value_of(trial) for trial in trials],
+            [float(reported(cell)) for cell in architectures if cell is not None],  # type: ignore[arg-type]
+        ]
 
 
 class Searches(Protocol):
@@ -253,26 +272,3 @@ def _with_noise(measure: Measure, deviation: float, seed: int, space: SearchSpac
 @functools.cache
 def _measure(text: str, space: str) -> Measure:
     return read_objective(text, get_search_space(space))
-
-
-def _search(run: Run) -> list[list[float]]:
-    benchmark, space = run.benchmark, get_search_space(run.benchmark.space)
-    searched, reported = (
-        _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
-    )
-    start = run.searcher.start_from
-    sampler = new_searcher(
-        run.searcher.name,
-        space,
-        seed=run.seed,
-        strategy=run.searcher.strategy,
-        acquisition=run.searcher.acquisition,
-        start_from=start and prior(start, space, run.seed),
-    )
-    noisy = _with_noise(searched, benchmark.noise, run.seed, space)
-    trials = search_until_goal(benchmark, sampler, noisy, run.trials)
-    architectures = [recorded_architecture(space, trial) for trial in trials]
-    return [
-        [value_of(trial) for trial in trials],
-        [float(reported(cell)) for cell in architectures if cell is not None],  # type: ignore[arg-type]
-    ]
