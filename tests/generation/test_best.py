@@ -103,10 +103,13 @@ def test_the_best_of_a_declared_space_with_stages_and_rules_are_found() -> None:
         for architecture in everything
     ]
     learnt = PropertyPredictor(space, "value").fit(everything, np.array(values, dtype=float))
-    ranked = np.sort(learnt.normal_score(everything))[::-1]
+    # Of one batch: with the size of a batch 32-bit scores change a little.
+    scores = dict(zip(everything, learnt.normal_score(everything), strict=True))
+    ranked = sorted(scores.values(), reverse=True)
     for seconds in (1.0, len(everything) / WHOLE / 2):
         best = find_best(space, 3, guide=learnt, seconds=seconds)
-        np.testing.assert_allclose(learnt.normal_score(best), ranked[:3], atol=1e-3)
+        reached = [scores[architecture] for architecture in best]
+        np.testing.assert_allclose(reached, ranked[:3], atol=1e-4)
 
 
 def test_a_space_too_large_to_enumerate_is_searched_however_long(
