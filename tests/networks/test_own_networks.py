@@ -96,6 +96,21 @@ def test_a_builder_that_fails_is_one_line(own: Path, text: str, message: str) ->
         build_network(space, space.parse(text))
 
 
+@pytest.mark.usefixtures("quick_training")
+def test_what_cannot_be_built_is_not_generated(own: Path, run_main: RunCli) -> None:
+    trained = run_main("train-generator", "space.yaml", "--out", "generator", "--steps", 60)
+    assert trained.returncode == 0, trained.stderr
+    for count, *options in ((64, "--generator", "generator"), (4, "--guide", "params=-1")):
+        done = run_main("generate", "space.yaml", "-n", count, *options, "--out", "all.jsonl")
+        assert done.returncode == 0, done.stderr
+        assert "left out, as no network of them can be built" in done.stdout
+        records = (own / "all.jsonl").read_text().splitlines()
+        assert len(records) == count
+        assert not any("|5" in record for record in records)
+    fewer = run_main("generate", "space.yaml", "-n", 5, "--guide", "params=-1")
+    assert_fails(fewer, 2, "only 4 columns-of-the-tests architectures")
+
+
 def test_a_space_without_a_builder_says_so(own: Path, run_main: RunCli) -> None:
     (own / "space.yaml").write_text(SPACE.replace("network: networks.py:build", ""))
     assert_fails(run_main("measure", "space.yaml", "4|3"), 2, "cannot be built")

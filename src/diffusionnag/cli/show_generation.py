@@ -95,6 +95,8 @@ def show_streamed(summary: Streamed, count: int, out: Path) -> None:
     if summary.limits:
         share = 100 * summary.rejected / summary.drawn
         results.print(f"rejected for a limit, of all drawn: {share:.2f} %")
+    if summary.unbuildable:
+        results.print(f"left out, as no network of them can be built: {summary.unbuildable}")
     messages.print(f"{count} architectures written to {out}", markup=False)
 
 
@@ -151,6 +153,8 @@ def comparison_table(result: GenerationResult) -> Table:
     if result.request.limits and samples.drawn:
         share = 100 * samples.rejected / len(samples.drawn)
         add("rejected for a limit, of all drawn", f"{share:.2f} %")
+    if samples.unbuildable:
+        add("left out, as no network of them can be built", str(samples.unbuildable))
     for limit in result.request.limits:
         name = limit.property.property_name
         (here, source), (there, _) = generated.best_known(name), uniform.best_known(name)

@@ -38,6 +38,8 @@ def show_search(result: SearchResult, top: int, limited: bool) -> None:
         messages.print(f"after {len(result.finished)} trials nothing was left to propose{kept}")
     if result.pruned:
         messages.print(f"{result.pruned} trials were pruned")
+    if result.unbuildable:
+        messages.print(f"passed over, as no network can be built: {result.unbuildable} proposals")
     if result.failed:
         reason = result.last_failure
         messages.print(f"{result.failed} trials gave no value; the last: {reason}", markup=False)

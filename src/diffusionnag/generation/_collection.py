@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Ceiling, merit
+from diffusionnag.networks import can_be_built
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FRUITLESS_BATCHES = 20
@@ -30,16 +33,27 @@ DRAWS_FOR_DISTINCT = 8
 """Draws, for each distinct architecture wanted, after which those below the ceiling will do."""
 
 
+class Sifted(NamedTuple):
+    """What serves of a batch, and how many of its valid architectures do not, and why."""
+
+    kept: list[Architecture]
+    rejected: int
+    """Beyond a limit."""
+    unbuildable: int
+    """Within the limits, but a user's own builder makes no network of them."""
+
+
 def sift(
     space: SearchSpace,
     limits: Sequence[Bound],
     drawn: Sequence[Architecture],
     mended: Sequence[Architecture],
-) -> tuple[list[Architecture], int]:
-    """Return what is valid and within the limits of a batch, and how many valid ones are not."""
+) -> Sifted:
+    """Return what of a batch is valid, within the limits, and has a network."""
     valid = [*filter(space.is_valid, drawn), *mended]
-    kept = within_limits(limits, valid)
-    return kept, len(valid) - len(kept)
+    within = within_limits(limits, valid)
+    kept = list(compress(within, can_be_built(space, within)))
+    return Sifted(kept, len(valid) - len(within), len(within) - len(kept))
 
 
 @dataclass
@@ -53,6 +67,7 @@ class Collection:
     kept: list[Architecture] = field(default_factory=list)
     drawn: list[Architecture] = field(default_factory=list)
     rejected: int = 0
+    unbuildable: int = 0
     _guide: Guidance | None = None
     _ceiling: float = -np.inf
     _merits: list[float] = field(default_factory=list)
@@ -92,8 +107,9 @@ class Collection:
         Raises DiffusionNAGError once there is no hope of enough.
         """
         self.drawn += batch
-        good, rejected = sift(self.space, self.limits, batch, mended)
+        good, rejected, unbuildable = sift(self.space, self.limits, batch, mended)
         self.rejected += rejected
+        self.unbuildable += unbuildable
         if self.distinct:
             good = [new for new in dict.fromkeys(good) if new not in self._seen]
             self._seen.update(good)
@@ -109,7 +125,8 @@ class Collection:
     def samples(self) -> Samples[None]:
         """Return as many as were wanted, in the order in which they were drawn."""
         order = np.argsort(-np.array(self._merits), kind="stable")[: self.count]
-        return Samples([self.kept[row] for row in sorted(order)], self.drawn, self.rejected, None)
+        kept = [self.kept[row] for row in sorted(order)]
+        return Samples(kept, self.drawn, self.rejected, None, self.unbuildable)
 
     def _given_up(self) -> DiffusionNAGError:
         kept, drawn, count = len(self.kept), len(self.drawn), self.count
@@ -118,6 +135,11 @@ class Collection:
             return DiffusionNAGError(
                 f"only {kept} of {drawn} generated architectures keep {limits}, and {count} are "
                 "wanted; loosen a limit, lower the weights of the guides, or ask for fewer"
+            )
+        if self.unbuildable > 0.9 * drawn:
+            return DiffusionNAGError(
+                f"the networks of only {kept} of {drawn} generated architectures can be built, and "
+                f"{count} are wanted; `diffusionnag check` tells what fails"
             )
         if not self.distinct or kept == 0:
             return DiffusionNAGError(

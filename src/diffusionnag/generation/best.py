@@ -15,6 +15,7 @@ from diffusionnag.generation._objective import Goals, Objective, Pool
 from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import keep_limits
+from diffusionnag.networks import can_be_built
 from diffusionnag.spaces import Architecture, SearchSpace
 
 WHOLE = 30_000
@@ -103,11 +104,11 @@ def find_best(
             complete &= climb.complete
             if left:
                 pool.add(climb.pool.operations[climb.pool.best(max(count, WIDTH), diverse)])
-    architectures = _handed_out(pool, count, diverse)
+    architectures, unbuildable = _handed_out(pool, count, diverse)
     if len(architectures) < count:
         raise too_few(pool.objective, len(architectures), count, diverse, whole)
     details = Best(whole, predicted, rounds, complete)
-    return Samples(architectures, [], 0, details)
+    return Samples(architectures, [], 0, details, unbuildable)
 
 
 @dataclass
@@ -158,19 +159,28 @@ class Climb:
         return rows
 
 
-def _handed_out(pool: Pool[Objective], count: int, diverse: float) -> list[Architecture]:
-    """Return the best of a pool, those that a limit's own word excludes left out."""
+def _handed_out(
+    pool: Pool[Objective], count: int, diverse: float
+) -> tuple[list[Architecture], int]:
+    """Return the best of a pool but what a limit's own word excludes and what cannot be built.
+
+    The number is that of the latter.
+    """
     space, limits = pool.objective.space, pool.objective.limits
+    unbuildable = 0
     while True:
         rows = pool.best(count, diverse)
         rows = rows[pool.shortfall[rows] == 0]
         near = [np.inf if limit.property.estimated else NEAR_A_BOUND for limit in limits]
-        close = rows[(pool.room[rows] < near).any(1) & ~pool.kept[rows]]
+        asked = (pool.room[rows] < near).any(1) | space.has_own_builder
+        close = rows[asked & ~pool.kept[rows]]
         architectures = space.architectures(pool.operations[close].astype(np.int64))
-        keeps = keep_limits(limits, architectures)
+        within = keep_limits(limits, architectures)
+        keeps = can_be_built(space, architectures) & within
+        unbuildable += int((within & ~keeps).sum())
         pool.kept[close[keeps]] = True
         if keeps.all():
-            return space.architectures(pool.operations[rows].astype(np.int64))
+            return space.architectures(pool.operations[rows].astype(np.int64)), unbuildable
         pool.shortfall[close[~keeps]] = np.finfo(np.float64).tiny
 
 

@@ -59,4 +59,6 @@ def sample_derivative_free(
         )
     samples = collection.samples()
     details = Evolved(asked(samples.architectures).tolist(), asked.known)
-    return Samples(samples.architectures, samples.drawn, samples.rejected, details)
+    return Samples(
+        samples.architectures, samples.drawn, samples.rejected, details, samples.unbuildable
+    )

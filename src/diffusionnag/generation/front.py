@@ -19,6 +19,7 @@ from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import keep_limits, limits_of, within_limits
 from diffusionnag.guidance.terms import Sum
+from diffusionnag.networks import can_be_built
 from diffusionnag.spaces import Architecture, SearchSpace
 
 FEWEST, MOST = 2, 3
@@ -127,7 +128,8 @@ def find_front(
     kept = kept[survivors(pool.score[kept], max(CANDIDATES, 2 * count))]
     candidates = space.architectures(pool.operations[kept].astype(np.int64))
     # Near a bound rounding decides, so that the limits are asked themselves.
-    keeps = keep_limits(bounds, candidates)
+    within = keep_limits(bounds, candidates)
+    keeps = can_be_built(space, candidates) & within
     candidates, scores = list(itertools.compress(candidates, keeps)), pool.score[kept[keeps]]
     if len(candidates) < count:
         raise too_few(goals, len(candidates), count, 0.0, whole)
@@ -136,7 +138,8 @@ def find_front(
     chosen = chosen[np.lexsort(merits[chosen].T[::-1])[::-1]]
     on_front = non_dominated(merits)[chosen]
     details = Front(on_front, candidates, whole, predicted, complete)
-    return Samples([candidates[row] for row in chosen], [], 0, details)
+    unbuildable = int((within & ~keeps).sum())
+    return Samples([candidates[row] for row in chosen], [], 0, details, unbuildable)
 
 
 @dataclass(frozen=True)

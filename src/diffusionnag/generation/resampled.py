@@ -14,7 +14,8 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, Property, maximize
-from diffusionnag.guidance.feasibility import limits_of
+from diffusionnag.guidance.feasibility import keep_limits, limits_of
+from diffusionnag.networks import can_be_built
 from diffusionnag.spaces import Architecture
 
 RESAMPLING_STEPS = 64
@@ -52,8 +53,8 @@ def sample_resampled(
     guide = maximize(guide) if isinstance(guide, Property) else guide
     limits = limits_of(guide, space)
 
-    def within_limits(architectures: Sequence[Architecture]) -> np.ndarray:
-        return np.all([limit.keeps(architectures) for limit in limits], axis=0)
+    def allowed(architectures: Sequence[Architecture]) -> np.ndarray:
+        return keep_limits(limits, architectures) & can_be_built(space, architectures)
 
     rng, times = start(generator, sampling, RESAMPLING_STEPS)
     walked = walk_particles(
@@ -65,7 +66,7 @@ def sample_resampled(
         particles,
         rng,
         strength=sampling.strength,
-        allowed=within_limits if limits else None,
+        allowed=allowed if limits or space.has_own_builder else None,
     )
     valid = sum(map(bool, map(space.is_valid, walked.architectures)))
     return Samples(

@@ -25,6 +25,8 @@ class Samples(Sequence[Architecture], Generic[Details]):
     rejected: int
     """How many of the drawn were valid, and broke a limit."""
     details: Details
+    unbuildable: int = 0
+    """How many architectures were left out because a user's own builder makes no network of them."""
 
     @overload
     def __getitem__(self, index: int) -> Architecture: ...

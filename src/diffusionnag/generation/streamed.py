@@ -33,6 +33,8 @@ class Streamed:
     """Of the drawn, before any repair."""
     rejected: int = 0
     """Of the drawn, beyond a limit."""
+    unbuildable: int = 0
+    """Of the drawn, without a network."""
     limits: int = 0
     """How many limits were kept."""
 
@@ -81,14 +83,16 @@ def stream_samples(
         for estimate in model.estimates(guide=guide, sampling=sampling, batch=BATCH):
             drawn = space.decode(estimate)
             mended = mend_invalid(space, drawn, estimate)
-            kept, rejected = sift(space, bounds, drawn, mended)
+            kept, rejected, unbuildable = sift(space, bounds, drawn, mended)
             summary.drawn += len(drawn)
-            summary.valid += len(kept) + rejected - len(mended)
+            summary.valid += len(kept) + rejected + unbuildable - len(mended)
             summary.rejected += rejected
+            summary.unbuildable += unbuildable
             fruitless = 0 if kept else fruitless + 1
             if fruitless == FRUITLESS_BATCHES:
                 raise DiffusionNAGError(
-                    f"of the last {fruitless * BATCH:,} samples none was valid and within the limits"
+                    f"of the last {fruitless * BATCH:,} samples none was valid and within the limits, "
+                    "with a network that can be built"
                 )
             kept = kept[: count - written]
             yield from evaluate(space, kept, request).records() if kept else ()

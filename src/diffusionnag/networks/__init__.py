@@ -17,6 +17,7 @@ from diffusionnag.networks.comparison_result import (
 )
 from diffusionnag.networks.counting import (
     buildable,
+    can_be_built,
     count_network,
     count_properties,
     count_property,
@@ -63,6 +64,7 @@ __all__ = [
     "accuracy_intervals",
     "build_network",
     "buildable",
+    "can_be_built",
     "check_builder",
     "check_export_path",
     "comparison_rows",

@@ -113,6 +113,26 @@ def buildable(
     return kept, {name: np.array([count[name] for count in counts]) for name in COUNTED}
 
 
+def can_be_built(space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
+    """Return of which architectures the networks can be built, `batch` bool.
+
+    Only a user's own builder is asked: those of the library build all that is valid.
+    """
+    if not space.has_own_builder:
+        return np.ones(len(architectures), dtype=bool)
+    return np.array([not _fault(space, each) for each in architectures], dtype=bool)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _fault(space: SearchSpace, architecture: Architecture) -> str:
+    """Return why an architecture's network cannot be built, nothing if it can."""
+    try:
+        _parameters_of(space, architecture)
+    except DiffusionNAGError as error:
+        return str(error)
+    return ""
+
+
 @functools.lru_cache(maxsize=100_000)
 def _parameters_of(space: SearchSpace, architecture: Architecture) -> int:
     task = space.networks.task

@@ -21,6 +21,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of, within_limits
 from diffusionnag.guidance.terms import Sum
+from diffusionnag.networks import can_be_built
 from diffusionnag.predictors import FEWEST_ARCHITECTURES
 from diffusionnag.search.proposers import (
     CANDIDATES,
@@ -34,6 +35,7 @@ from diffusionnag.search.proposers import (
 from diffusionnag.search.storages import announce
 from diffusionnag.search.trials import (
     ARCHITECTURE,
+    UNBUILDABLE,
     Measured,
     bounded,
     distributions_of,
@@ -49,6 +51,8 @@ from diffusionnag.spaces import Architecture, FixedNodes, SearchSpace, fix_nodes
 WARM_UP = 5
 CLAIMS = 100
 """Attempts to be the only process that proposes an architecture."""
+PASSED_OVER = 100
+"""Proposals without a network after which a search is given up."""
 
 
 class ArchitectureSampler(BaseSampler):
@@ -120,9 +124,7 @@ class ArchitectureSampler(BaseSampler):
         fixed = self._fixed(study, trial)
         rng = np.random.default_rng([self.seed, trial.number])
         for _ in range(CLAIMS):
-            # A proposal is little work, and threads that wait for each other are slow on a busy machine.
-            with torch_threads(1):
-                architecture = self._propose(study, trial, fixed, rng)
+            architecture = self._propose_buildable(study, trial, fixed, rng)
             if self._claim(study, trial, architecture):
                 parameters = parameters_of(self.search_space, architecture)
                 # Those that an outer sampler has fixed it gives by itself.
@@ -139,12 +141,34 @@ class ArchitectureSampler(BaseSampler):
         fixed |= trial.system_attrs.get("fixed_params", {})
         return {node: fixed[node] for node in self._distributions if node in fixed}
 
+    def _propose_buildable(
+        self, study: Study, trial: FrozenTrial, fixed: Mapping[str, str], rng: np.random.Generator
+    ) -> Architecture:
+        """Return a proposal whose network can be built, what else was proposed being passed over.
+
+        Raises DiffusionNAGError where many proposals in a row fail.
+        """
+        unbuildable: set[Architecture] = set()
+        while len(unbuildable) < PASSED_OVER:
+            # A proposal is little work, and threads that wait for each other are slow on a busy machine.
+            with torch_threads(1):
+                architecture = self._propose(study, trial, fixed, rng, unbuildable)
+            if can_be_built(self.search_space, [architecture]).all():
+                return architecture
+            unbuildable.add(architecture)
+            study._storage.set_trial_user_attr(trial._trial_id, UNBUILDABLE, len(unbuildable))
+        raise DiffusionNAGError(
+            f"of {PASSED_OVER} proposals for trial {trial.number} no network can be built; "
+            "`diffusionnag check` tells what fails"
+        )
+
     def _propose(
         self,
         study: Study,
         trial: FrozenTrial,
         fixed: Mapping[str, str],
         rng: np.random.Generator,
+        unbuildable: Collection[Architecture],
     ) -> Architecture:
         others = self._others(study, trial)
         measured = self._bounded(
@@ -154,7 +178,7 @@ class ArchitectureSampler(BaseSampler):
                 if other.state == TrialState.COMPLETE
             ]
         )
-        taken = {architecture for _, architecture in others}
+        taken = {architecture for _, architecture in others} | set(unbuildable)
         space = fix_nodes(self.search_space, fixed) if fixed else self.search_space
         if len(measured) < self.warm_up:
             return self._draw(study, space, taken, rng)

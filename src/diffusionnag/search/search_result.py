@@ -20,7 +20,13 @@ from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import Problem
 from diffusionnag.search.study import Search, is_feasible
-from diffusionnag.search.trials import FAILURE, METRICS, finished, recorded_architecture
+from diffusionnag.search.trials import (
+    FAILURE,
+    METRICS,
+    UNBUILDABLE,
+    finished,
+    recorded_architecture,
+)
 from diffusionnag.spaces import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -110,6 +116,11 @@ class SearchResult:
     def pruned(self) -> int:
         """How many trials were ended early, because others did better at the same step."""
         return sum(trial.state == TrialState.PRUNED for trial in self.finished)
+
+    @property
+    def unbuildable(self) -> int:
+        """How many proposals were passed over, as no network of them can be built."""
+        return sum(trial.user_attrs.get(UNBUILDABLE, 0) for trial in self.finished)
 
     @property
     def failed(self) -> int:

@@ -26,6 +26,8 @@ FAILURE = "failure"
 """The user attribute that says why a trial has no value."""
 METRICS = "metrics"
 """The user attribute that holds all measured values by name."""
+UNBUILDABLE = "unbuildable"
+"""The user attribute that counts proposals passed over, as no network of them can be built."""
 INTERRUPTED = "interrupted"
 """The user attribute of a trial that the user stopped before it had a value."""
 

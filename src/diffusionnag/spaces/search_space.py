@@ -162,6 +162,12 @@ class SearchSpace(ABC):
         """Whether the space says how its networks are built."""
         return type(self).build_network is not SearchSpace.build_network
 
+    @property
+    def has_own_builder(self) -> bool:
+        """Whether a user's own code builds the networks, which may fail for some architectures."""
+        library = type(self).build_network.__module__.startswith("diffusionnag.")
+        return self.builds_networks and not library
+
     @cached_property
     def wiring(self) -> Wiring:
         """Which edges there are, from the operations of nodes."""

@@ -54,6 +54,11 @@ class DeclaredSpace(SearchSpace):
         """Whether the declaration names a function that builds them."""
         return self.declaration.network is not None
 
+    @property
+    def has_own_builder(self) -> bool:
+        """Whether the declaration names a function, all of which are a user's own."""
+        return self.builds_networks
+
     def build_network(self, architecture: Architecture, task: Any) -> nn.Module:
         """Return what the declared function builds."""
         assert self.declaration.network is not None
