@@ -29,6 +29,7 @@ ORDER = (
     "proxies",
     "diffusion",
     "predictors",
+    "supernets",
     "networks",
     "guidance",
     "tables",

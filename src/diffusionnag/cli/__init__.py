@@ -25,6 +25,7 @@ from diffusionnag.cli.proxies import proxies
 from diffusionnag.cli.report import report
 from diffusionnag.cli.search import GroupedCommand, search
 from diffusionnag.cli.spaces import spaces
+from diffusionnag.cli.supernet import supernet
 from diffusionnag.cli.tables import tables
 from diffusionnag.cli.train import train
 from diffusionnag.cli.train_generator import train_generator
@@ -54,6 +55,7 @@ app.command()(check)
 app.command("train-generator")(train_generator)
 app.command("train-predictor")(train_predictor)
 app.command()(train)
+app.command()(supernet)
 app.command(cls=TakesGroups)(compare)
 app.command()(export)
 app.command()(measure)
@@ -110,7 +112,7 @@ def run(app: typer.Typer) -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail(
-            "interrupted; run again, train-generator and train resume from their last checkpoint, "
+            "interrupted; run again, train-generator, train and supernet resume from their last checkpoint, "
             "search from its --storage, compare and profile after what is finished",
             1,
         )

@@ -115,7 +115,12 @@ Context = Annotated[
     int | None, typer.Option(help="Most tokens of a text; the space's own if left out.")
 ]
 Resolution = Annotated[int | None, typer.Option(help="Pixels; the space's own if left out.")]
-Width = Annotated[float, typer.Option(help="1.0, or for mobilenetv3 1.2.")]
+Width = Annotated[
+    float, typer.Option(help="1.0, or for mobilenetv3 1.2, for nasbench201 0.25 or 0.5.")
+]
+Cells = Annotated[
+    int | None, typer.Option(help="Cells of a stage, of nasbench201; the space's own if left out.")
+]
 Classes = Annotated[int | None, typer.Option(help="The space's own if left out.")]
 Subset = Annotated[int | None, typer.Option(help="Use so many examples only, drawn at random.")]
 Epochs = Annotated[

@@ -10,6 +10,7 @@ import typer
 from diffusionnag.cli.options import (
     ArchitectureText,
     BatchSize,
+    Cells,
     Context,
     Data,
     Device,
@@ -52,6 +53,7 @@ def train(
     resolution: Resolution = None,
     context: Context = None,
     width: Width = 1.0,
+    cells: Cells = None,
     subset: Subset = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -82,7 +84,7 @@ def train(
     from diffusionnag.spaces import get_search_space
 
     search_space = get_search_space(space)
-    task_of(search_space, resolution=resolution, width=width, context=context)
+    task_of(search_space, resolution=resolution, width=width, cells=cells, context=context)
     chosen = search_space.parse(architecture)
     asked = {
         "epochs": epochs,
@@ -110,6 +112,7 @@ def train(
             tokens=tokens,
             resolution=resolution,
             width=width,
+            cells=cells,
             context=context,
             subset=subset,
             seed=seed,

@@ -67,6 +67,7 @@ def task_of(
     classes: int | None = None,
     resolution: int | None = None,
     width: float = 1.0,
+    cells: int | None = None,
     context: int | None = None,
 ) -> Task:
     """Return the task of a space's networks, with another number of something where one is given.
@@ -77,9 +78,11 @@ def task_of(
     require_networks(space)
     task = space.networks.task
     _check_width(space, width)
-    asked = {"classes": classes, "resolution": resolution, "context": context}
+    asked = {"classes": classes, "resolution": resolution, "cells": cells, "context": context}
     given = {name: value for name, value in asked.items() if value is not None}
     known = {field.name for field in fields(task)}  # type: ignore[arg-type]
+    if not space.networks.cells:
+        known -= {"cells"}
     for name, value in given.items():
         if name not in known:
             raise DiffusionNAGError(

@@ -110,6 +110,8 @@ def train_network(
     identity: dict[str, Any],
     device: str = "cpu",
     devices: int = 1,
+    loss: Callable[[Tensor, Tensor, float], Tensor] | None = None,
+    evaluate: Callable[[], dict[str, float]] | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> list[EpochResult]:
     """Train a network in place; return what each epoch brought.
@@ -118,7 +120,8 @@ def train_network(
     `history.csv` and TensorBoard's files in `tensorboard`; a later call resumes from it and, on a
     CPU, ends with the very weights of an uninterrupted one. `identity` holds what else, besides the
     settings, two runs must share. On a GPU numbers are bfloat16 where that is safe; several `devices`
-    share each batch. Raises DiffusionNAGError for a state of other settings, a loss that is no
+    share each batch. `loss`, of outputs, targets and label smoothing, and `evaluate` stand in for
+    those of the data. Raises DiffusionNAGError for a state of other settings, a loss that is no
     number, and outputs that are not what the task says.
     """
     from lightning_fabric import Fabric
@@ -141,6 +144,8 @@ def train_network(
     per_epoch = math.ceil(data.count / settings.batch_size)
     steps = settings.epochs * per_epoch
     identity = {**identity, "settings": asdict(settings)}
+    loss_of = loss or data.loss
+    evaluate_all = evaluate or (lambda: data.evaluate(wrapped, fabric.device))
     state, step, history = folder / STATE_FILE, 0, list[EpochResult]()
     total = 0.0
 
@@ -167,11 +172,11 @@ def train_network(
         for group in optimiser.param_groups:
             group["lr"] = 0.5 * settings.learning_rate * (1 + math.cos(math.pi * step / steps))
         wrapped.train()
-        loss = data.loss(wrapped(inputs), targets, settings.label_smoothing)
+        mistake = loss_of(wrapped(inputs), targets, settings.label_smoothing)
         wrapped_optimiser.zero_grad()
-        fabric.backward(loss)
+        fabric.backward(mistake)
         wrapped_optimiser.step()
-        return float(loss.detach())
+        return float(mistake.detach())
 
     saved, between_steps = time.monotonic(), True
     with torch.random.fork_rng():
@@ -179,18 +184,18 @@ def train_network(
             while step < steps and not _is_over(history, settings.patience, data.task.metric):
                 between_steps = False
                 try:
-                    loss = take_step()
+                    taken = take_step()
                 except Exception as error:  # whatever the user's own network raises
                     raise _failed(error, step, settings) from error
-                if not math.isfinite(loss):
+                if not math.isfinite(taken):
                     raise DiffusionNAGError(
-                        f"the loss became {loss} at step {step}; lower the learning rate"
+                        f"the loss became {taken} at step {step}; lower the learning rate"
                     )
-                step, total = step + 1, total + loss
+                step, total = step + 1, total + taken
                 if step % per_epoch == 0:
                     wrapped.eval()
                     with torch.no_grad():
-                        metrics = data.evaluate(wrapped, fabric.device)
+                        metrics = evaluate_all()
                     history.append(EpochResult(step // per_epoch, total / per_epoch, metrics))
                     total = 0.0
                     if fabric.is_global_zero:

@@ -6,7 +6,7 @@ import functools
 import itertools
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from diffusionnag.spaces._pasted import without_whitespace
@@ -51,7 +51,13 @@ class NASBench201(SearchSpace):
         *((4, 7), (5, 7), (6, 7)),
     )
     blocking_operations = ("none",)
-    networks = NetworkFamily(ImageClassification(10, 32), smallest=4, convention=CONVENTION)
+    networks = NetworkFamily(
+        ImageClassification(10, 32),
+        smallest=4,
+        widths=(1.0, 0.25, 0.5),
+        cells=True,
+        convention=CONVENTION,
+    )
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the end's own operation at either end, else the five operations of an edge."""
@@ -100,33 +106,16 @@ class NASBench201(SearchSpace):
 
     def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
         """Return three stages of five equal cells, of 16, 32 and 64 channels (figure 1 there)."""
-        from torch import nn
+        operations = self.operation_names(architecture)[1:-1]
+        return nasbench201_network(lambda channels: nasbench201_cell(operations, channels), task)
 
-        from diffusionnag.spaces.layers import (
-            GlobalPool,
-            Residual,
-            convolution_norm,
-            relu_convolution_norm,
-        )
-
-        operations, width = self.operation_names(architecture)[1:-1], CHANNELS
-        layers: list[nn.Module] = [convolution_norm(IMAGE_CHANNELS, width, 3, activation=None)]
-        for stride in STAGE_STRIDES:
-            if stride > 1:
-                outputs = 2 * width
-                block = nn.Sequential(
-                    relu_convolution_norm(width, outputs, 3, stride),
-                    relu_convolution_norm(outputs, outputs, 3),
-                )
-                shortcut = nn.Sequential(
-                    nn.AvgPool2d(2, stride=2, ceil_mode=True),
-                    nn.Conv2d(width, outputs, 1, bias=False),
-                )
-                layers.append(Residual(block, shortcut))
-                width = outputs
-            layers += [nasbench201_cell(operations, width) for _ in range(CELLS_PER_STAGE)]
-        head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.outputs))
-        return nn.Sequential(*layers, *head)
+    def shared_names(self, architecture: Architecture, names: Sequence[str]) -> list[str]:
+        """Return names that say which operation an edge's tensors belong to."""
+        operations = self.operation_names(architecture)[1:-1]
+        return [
+            re.sub(r"\.edges\.(\d)\.", lambda edge: f"{edge[0]}{operations[int(edge[1])]}.", name)
+            for name in names
+        ]
 
 
 @functools.cache
@@ -138,6 +127,37 @@ def _benchmark_order() -> list[tuple[int, ...]]:
     cells = list(itertools.product(range(len(EDGE_OPERATIONS)), repeat=sum(map(len, SOURCES))))
     random.Random(88).shuffle(cells)
     return cells
+
+
+def nasbench201_network(cell: Callable[[int], nn.Module], task: ImageClassification) -> nn.Module:
+    """Return three stages of cells, each made from its number of channels."""
+    from torch import nn
+
+    from diffusionnag.spaces.layers import (
+        GlobalPool,
+        Residual,
+        convolution_norm,
+        relu_convolution_norm,
+    )
+
+    width = round(CHANNELS * task.width)
+    layers: list[nn.Module] = [convolution_norm(IMAGE_CHANNELS, width, 3, activation=None)]
+    for stride in STAGE_STRIDES:
+        if stride > 1:
+            outputs = 2 * width
+            block = nn.Sequential(
+                relu_convolution_norm(width, outputs, 3, stride),
+                relu_convolution_norm(outputs, outputs, 3),
+            )
+            shortcut = nn.Sequential(
+                nn.AvgPool2d(2, stride=2, ceil_mode=True),
+                nn.Conv2d(width, outputs, 1, bias=False),
+            )
+            layers.append(Residual(block, shortcut))
+            width = outputs
+        layers += [cell(width) for _ in range(task.cells or CELLS_PER_STAGE)]
+    head = (nn.BatchNorm2d(width), nn.ReLU(), GlobalPool(), nn.Linear(width, task.outputs))
+    return nn.Sequential(*layers, *head)
 
 
 def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:

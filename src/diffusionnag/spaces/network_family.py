@@ -16,10 +16,12 @@ class NetworkFamily:
         task: what they are built for if nothing else is said, such as the benchmark's data set.
         smallest: least resolution in pixels that leaves something to convolve.
         widths: factors on all numbers of channels that there are.
+        cells: whether the number of cells a stage may be chosen.
         convention: what counts as a multiply-add.
     """
 
     task: Task = field(default_factory=ImageClassification)
     smallest: int = 1
     widths: tuple[float, ...] = (1.0,)
+    cells: bool = False
     convention: Counter = WEIGHTS_ONLY

@@ -60,13 +60,15 @@ class _OnImages(Task):
 class ImageClassification(_OnImages):
     """Telling `classes` apart in images of `resolution` pixels; `3 x resolution x resolution` go in.
 
-    `width` is a factor on all numbers of channels, for spaces whose networks come in several.
+    `width` is a factor on all numbers of channels, for spaces whose networks come in several, and
+    `cells` how many a stage has, for spaces of cells; None is the space's own number.
     """
 
     kind = "image_classification"
     classes: int = 10
     resolution: int = 32
     width: float = 1.0
+    cells: int | None = None
 
     @property
     def output_shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -201,7 +203,7 @@ TASKS: dict[str, type[Task]] = {
 def task_as_json(task: Task) -> dict[str, Any]:
     """Return a task as `task_from_json` reads it."""
     values = {field.name: getattr(task, field.name) for field in fields(task)}  # type: ignore[arg-type]
-    return {"kind": task.kind} | values
+    return {"kind": task.kind} | {n: value for n, value in values.items() if value is not None}
 
 
 def task_from_json(content: Mapping[str, Any]) -> Task:
@@ -234,7 +236,7 @@ def _numbers(name: str, value: Any, kind: str) -> Any:
     try:
         if kind == "float":
             return float(value)
-        if kind == "int":
+        if kind.startswith("int"):
             numbers = (int(value),)
         elif isinstance(value, list | tuple) and value:
             numbers = tuple(map(int, value))

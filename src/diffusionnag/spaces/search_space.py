@@ -121,6 +121,18 @@ class SearchSpace(ABC):
         """
         raise NotImplementedError
 
+    def shared_names(self, architecture: Architecture, names: Sequence[str]) -> list[str]:
+        """Return the names under which a supernet keeps these tensors of an architecture's network.
+
+        Networks whose tensors have the same name there share them: a smaller one has the first
+        channels and the middle of a kernel. A space that has a supernet overrides this.
+        """
+        raise NotImplementedError
+
+    def extremes(self) -> tuple[Architecture, ...]:
+        """Return the largest network and the smallest, where one contains all others; else nothing."""
+        return ()
+
     @property
     def whole(self) -> SearchSpace:
         """The space of which this is a part: itself, unless nodes are fixed (see `fix_nodes`)."""
@@ -167,6 +179,11 @@ class SearchSpace(ABC):
         """Whether a user's own code builds the networks, which may fail for some architectures."""
         library = type(self).build_network.__module__.startswith("diffusionnag.")
         return self.builds_networks and not library
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether the space says which weights its networks can share, so that it has a supernet."""
+        return type(self).shared_names is not SearchSpace.shared_names
 
     @cached_property
     def wiring(self) -> Wiring:

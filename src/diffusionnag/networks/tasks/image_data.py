@@ -33,11 +33,12 @@ class ImageData(SupervisedData):
         held_out: Pixels,
         resolution: int,
         width: float = 1.0,
+        cells: int | None = None,
     ) -> ImageData:
         """Return the data of decoded images of some classes."""
         mean, deviation = normalisation(training)
         return cls(
-            task=ImageClassification(len(classes), resolution, width),
+            task=ImageClassification(len(classes), resolution, width, cells),
             training=Examples(training.values, training.labels),
             held_out=Examples(held_out.values, held_out.labels),
             preparation={"classes": classes, "mean": mean, "std": deviation},
@@ -119,7 +120,10 @@ def read_image_data(
     seen, chosen = split_rows(len(images), None if test is None else len(others), subset, seed)
     training = read_pixels(images, task.resolution, seen, report)
     held_out = read_pixels(others, task.resolution, chosen, report)
-    decoded = ImageData.of_pixels(images.classes, training, held_out, task.resolution, task.width)
+    cells = task.cells if isinstance(task, ImageClassification) else None
+    decoded = ImageData.of_pixels(
+        images.classes, training, held_out, task.resolution, task.width, cells
+    )
     return decoded.as_regression() if isinstance(task, ImageRegression) else decoded
 
 

@@ -32,6 +32,7 @@ def load_data(
     tokens: str = "bytes",
     resolution: int | None = None,
     width: float = 1.0,
+    cells: int | None = None,
     context: int | None = None,
     subset: int | None = None,
     seed: int = 0,
@@ -47,7 +48,9 @@ def load_data(
     `subset` limits how many examples, drawn at random, are used of either. Raises DiffusionNAGError
     for what is no such data, one class only, and a test set of other classes.
     """
-    task = _kind_of(data, task_of(space, resolution=resolution, width=width, context=context))
+    task = _kind_of(
+        data, task_of(space, resolution=resolution, width=width, cells=cells, context=context)
+    )
     if str(data).startswith(PREFIX):
         return read_own_fit(str(data), task)
     if isinstance(task, OwnTask):

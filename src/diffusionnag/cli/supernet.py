@@ -1,0 +1,136 @@
+"""`diffusionnag supernet`: one network whose weights all networks of a space share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from diffusionnag.cli.options import (
+    BatchSize,
+    Cells,
+    Context,
+    Data,
+    Device,
+    Epochs,
+    Resolution,
+    Seed,
+    Space,
+    Subset,
+    Target,
+    TestData,
+    Tokens,
+    Width,
+)
+
+
+def supernet(
+    space: Space,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the shared weights.")],
+    test: TestData = None,
+    target: Target = None,
+    tokens: Tokens = "bytes",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="At first; it falls to 0. 0.025, or 0.001 if the data are no images."),
+    ] = None,
+    label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
+    resolution: Resolution = None,
+    context: Context = None,
+    width: Width = 1.0,
+    cells: Cells = None,
+    subset: Subset = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+) -> None:
+    """Train the weights that all networks of a space share; an interrupted training is resumed.
+
+    Then: search SPACE --objective supernet:FOLDER, export --weights FOLDER, train --init FOLDER.
+    """
+    from diffusionnag._packages import require_packages
+
+    require_packages("train", "lightning_fabric", "PIL", "tensorboard")
+    from diffusionnag._devices import check_device
+    from diffusionnag._files import prepare_folder
+    from diffusionnag._seeds import check_seed
+    from diffusionnag.artifacts.checkpoints import CONFIG_FILE
+    from diffusionnag.artifacts.training_state import remove_state
+    from diffusionnag.cli.console import messages, origin, progress_bar, results
+    from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.networks import OwnFit, Progress, load_data, metrics_text, task_of
+    from diffusionnag.spaces import get_search_space
+    from diffusionnag.supernets import TrainedSupernet, supernet_settings, train_supernet
+
+    search_space = get_search_space(space)
+    if not search_space.shares_weights:
+        raise DiffusionNAGError(f"{space} has no supernet: its networks share no weights")
+    sizes: dict[str, Any] = {
+        "resolution": resolution,
+        "width": width,
+        "cells": cells,
+        "context": context,
+    }
+    supernet_settings(
+        task_of(search_space, **sizes),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
+        seed=check_seed(seed),
+    ).check()
+    check_device(device)
+    prepare_folder(out)
+    if (out / CONFIG_FILE).exists():
+        raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
+    source: dict[str, Any] = {
+        "data": str(Path(data).resolve()) if Path(data).exists() else data,
+        "test": str(Path(test).resolve()) if test and Path(test).exists() else test,
+        "target": target,
+        "tokens": tokens,
+        "subset": subset,
+        "seed": seed,
+    }
+    with progress_bar() as bar:
+        reading = bar.add_task("reading the data", total=None, note="")
+        examples = load_data(
+            space=search_space,
+            **source,
+            **sizes,
+            report=lambda done, total: bar.update(reading, completed=done, total=total),
+        )
+        bar.remove_task(reading)
+        if isinstance(examples, OwnFit):
+            raise DiffusionNAGError("shared weights cannot be trained by a function of your own")
+        if examples.skipped:
+            messages.print(f"skipped {examples.skipped:,} images that cannot be read")
+        training = bar.add_task("training", total=None, note="")
+
+        def report(progress: Progress) -> None:
+            last = progress.last
+            note = f"loss {last.loss:.3f}, {metrics_text(last.metrics)}" if last else ""
+            bar.update(training, completed=progress.step, total=progress.steps, note=note)
+
+        settings = supernet_settings(
+            examples.task,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            label_smoothing=label_smoothing,
+            seed=seed,
+        )
+        trained, history = train_supernet(
+            search_space, examples, settings, out, device=device, report=report
+        )
+    last = history[-1]
+    about = origin(data=examples.summary)
+    TrainedSupernet(trained, dict(examples.preparation), source, about).save(out)
+    remove_state(out)
+    results.print(
+        f"{last.epoch} epochs: loss {last.loss:.4f}, {metrics_text(last.metrics)} on "
+        f"{examples.held_out_summary}, the mean of a few networks with shared weights"
+    )
+    messages.print(f"saved in {out}", markup=False)
