@@ -19,7 +19,8 @@ def export(
     architecture: ArchitectureText,
     to: Annotated[Path, typer.Option(help="File to write: .onnx or .pt2.")],
     weights: Annotated[
-        Path | None, typer.Option(help="Folder of `train`; random weights if left out.")
+        Path | None,
+        typer.Option(help="Folder of `train` or `supernet`; random weights if left out."),
     ] = None,
     resolution: Resolution = None,
     width: Width = 1.0,
@@ -35,15 +36,14 @@ def export(
     from diffusionnag.cli.console import messages, results
 
     require_packages("export", "onnx", "onnxscript", "onnxruntime")
-    from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (
-        TrainedNetwork,
         build_network,
         check_export_path,
         export_network,
         task_of,
     )
     from diffusionnag.spaces import ImageClassification, ImageRegression, get_search_space
+    from diffusionnag.supernets import inherited
 
     check_export_path(to)
     search_space = get_search_space(space)
@@ -53,11 +53,9 @@ def export(
     )
     if weights is None:
         network = build_network(search_space, chosen, task=task)
-        messages.print("the weights are random; --weights takes a folder of `train`")
+        messages.print("the weights are random; --weights takes a folder of `train` or `supernet`")
     else:
-        trained = TrainedNetwork.load(weights, search_space)
-        if trained.architecture != chosen:
-            raise DiffusionNAGError(f"{weights} holds the weights of another architecture")
+        trained = inherited(weights, search_space, chosen, calibrated=True)
         network, task = trained.network, trained.task
         if resolution is not None and isinstance(task, ImageClassification | ImageRegression):
             task = replace(task, resolution=resolution)

@@ -64,8 +64,8 @@ def search(
             "--objective",
             help="What to raise, or with =min behind it to lower: table:TABLE:COLUMN (a .parquet, "
             ".csv or .jsonl file, or an installed table), surrogate:TABLE:COLUMN (learnt from one), "
-            "python:FILE.py:FUNCTION, training:DATA,epochs=20, or the name of another column or "
-            "value of the first one. May be repeated: the search is then for their front.",
+            "python:FILE.py:FUNCTION, training:DATA,epochs=20, supernet:FOLDER, or the name of another "
+            "column or value of the first one. May be repeated: the search is then for their front.",
             metavar="TEXT[=max|=min]",
         ),
     ] = None,
@@ -185,7 +185,7 @@ def search(
     from diffusionnag.cli.console import messages, origin, progress_bar
 
     require_packages("search", "optuna", "botorch")
-    if any(text.startswith("training:") for text in objectives or ()):
+    if any(text.startswith(("training:", "supernet:")) for text in objectives or ()):
         require_packages("train", "lightning_fabric", "tensorboard")
     from diffusionnag.cli.output import check_output
     from diffusionnag.cli.show_search import draw_search, note_of, show_search

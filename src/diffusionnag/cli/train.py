@@ -31,6 +31,13 @@ def train(
     architecture: ArchitectureText,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the trained network.")],
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of `train` or `supernet` whose weights to begin with; random if left out. "
+            "The size of the network is theirs."
+        ),
+    ] = None,
     test: TestData = None,
     target: Target = None,
     tokens: Tokens = "bytes",
@@ -81,11 +88,19 @@ def train(
         train_architecture,
         usual_settings,
     )
-    from diffusionnag.spaces import get_search_space
+    from diffusionnag.spaces import get_search_space, task_as_json
+    from diffusionnag.supernets import inherited, tuned_for
 
     search_space = get_search_space(space)
-    task_of(search_space, resolution=resolution, width=width, cells=cells, context=context)
     chosen = search_space.parse(architecture)
+    first = None
+    if init is not None:
+        first = inherited(init, search_space, chosen)
+        sizes = task_as_json(first.task)
+        resolution = resolution or sizes.get("resolution")
+        context = context or sizes.get("context")
+        width, cells = sizes.get("width", width), sizes.get("cells", cells)
+    task_of(search_space, resolution=resolution, width=width, cells=cells, context=context)
     asked = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -121,6 +136,7 @@ def train(
         bar.remove_task(reading)
         if examples.skipped:
             messages.print(f"skipped {examples.skipped:,} images that cannot be read")
+        network = None if first is None else tuned_for(first, examples)
         training = bar.add_task("training", total=None, note="")
 
         def report(progress: Progress) -> None:
@@ -134,6 +150,7 @@ def train(
             examples,
             usual_settings(examples.task, **given),
             out,
+            network=network,
             device=device,
             devices=devices,
             report=report,

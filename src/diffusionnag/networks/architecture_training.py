@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.training_state import remove_state
 from diffusionnag.errors import DiffusionNAGError
@@ -27,14 +29,18 @@ def train_architecture(
     data: TaskData | OwnFit,
     settings: TrainingSettings,
     folder: Path,
+    *,
+    network: nn.Module | None = None,
     **options: Any,
 ) -> tuple[TrainedNetwork, list[EpochResult]]:
     """Train an architecture on data; return its network and what each epoch brought.
 
-    `folder` and `options` are those of `train_network`. What a user's own function trains has one
+    `network` is the architecture's, with the weights to begin with, or random ones if left out.
+    `folder` and other `options` are those of `train_network`. What a user's own function trains has one
     epoch, the last. Raises DiffusionNAGError as `build_network`, `train_network` and `OwnFit.fit` do.
     """
-    network = build_network(space, architecture, task=data.task, seed=settings.seed)
+    tuned = network is not None
+    network = network or build_network(space, architecture, task=data.task, seed=settings.seed)
     if isinstance(data, OwnFit):
         metrics = data.fit(network, settings.epochs)
         history = [EpochResult(settings.epochs, math.nan, metrics)]
@@ -44,7 +50,7 @@ def train_architecture(
             "architecture": space.format(architecture),
             "task": task_as_json(data.task),
             "data": data.fingerprint(),
-        }
+        } | ({"tuned": True} if tuned else {})
         history = train_network(network, data, settings, folder, identity=identity, **options)
     trained = TrainedNetwork(space, architecture, network.eval(), data.task, data.preparation)
     return trained, history

@@ -18,7 +18,7 @@ from diffusionnag.networks import (
     usual_settings,
 )
 from diffusionnag.spaces import SearchSpace, Task, task_as_json
-from diffusionnag.supernets.evaluation import evaluate_inherited
+from diffusionnag.supernets.inherited_metrics import evaluate_inherited
 from diffusionnag.supernets.supernet import Supernet
 
 PROBES = 4

@@ -11,7 +11,6 @@ from diffusionnag._devices import torch_defaults
 from diffusionnag.artifacts.checkpoints import (
     building,
     open_checkpoint,
-    read_config,
     read_weights,
     space_entries,
     write_checkpoint,
@@ -21,7 +20,7 @@ from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import OwnFit, TaskData, TrainedNetwork, load_data
 from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json, task_from_json
-from diffusionnag.supernets.evaluation import evaluate_inherited, recalibrate
+from diffusionnag.supernets.inherited_metrics import evaluate_inherited, recalibrate
 from diffusionnag.supernets.supernet import Supernet
 
 KIND = "supernet"
@@ -122,8 +121,3 @@ class TrainedSupernet:
         return TrainedNetwork(
             self.space, architecture, network, self.task, self.preparation, self.about
         )
-
-
-def is_supernet(folder: Path) -> bool:
-    """Whether a model folder holds a supernet; raises DiffusionNAGError where it holds nothing."""
-    return read_config(folder).get("kind") == KIND

@@ -80,11 +80,25 @@ def _read_training(source: str, name: str, space: SearchSpace) -> Measure:
     return read_training(source, space)
 
 
+def _split_supernet(text: str, space: SearchSpace) -> tuple[str, str]:
+    from diffusionnag.search.objectives._supernet_objective import split_supernet
+
+    return split_supernet(text, space)
+
+
+def _read_supernet(source: str, name: str, space: SearchSpace) -> Measure:
+    # What reads images is an extra of its own.
+    from diffusionnag.search.objectives._supernet_objective import read_supernet
+
+    return read_supernet(source, name, space)
+
+
 KINDS = {
     "table": Kind(split_table, read_table_objective, looked_up=True),
     "surrogate": Kind(split_table, read_surrogate_objective, looked_up=True),
     "python": Kind(_split_function, _read_function, reports=True),
     "training": Kind(_split_training, _read_training, reports=True, cost=TRAIN_SECONDS),
+    "supernet": Kind(_split_supernet, _read_supernet),
     "command": Kind(
         lambda text, _: (text, PRINTED), lambda command, _, space: CommandObjective(space, command)
     ),
@@ -124,8 +138,8 @@ def read_objective(text: str, space: SearchSpace) -> Measure:
     """Return what measures an architecture, as a text says.
 
     They are `table:TABLE:COLUMN`, `surrogate:TABLE:COLUMN`, `python:FILE.py:FUNCTION[:NAME]`,
-    `training:DATA` (see `read_training`), `command:COMMAND` and `analytic:NAME`. A table is a
-    file or an installed one. An architecture that it does not have raises MeasurementError; a
+    `training:DATA` (see `read_training`), `supernet:FOLDER`, `command:COMMAND` and `analytic:NAME`.
+    A table is a file or an installed one. An architecture that it does not have raises MeasurementError; a
     surrogate learns from its rows, and has a value for each. Raises DiffusionNAGError for any other
     text; for a table that is missing, damaged, of another space, or without the column; for code
     that cannot be loaded, or has no such function; and for images that cannot be used.
