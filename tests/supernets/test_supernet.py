@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from diffusionnag.supernets import Supernet, TrainedSupernet, recalibrate, train
 
 SMALLEST = "|".join(["3-3,3-3,none,none"] * 5)
 SMALL = ImageClassification(2, 8, width=0.25, cells=1)
+SMALL_DATA = replace(DATA, task=SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,29 @@ def test_a_network_of_its_own_computes_what_it_computes_in_the_supernet(training
         supernet.train(training)
         expected = supernet.run(architecture, inputs())
         torch.testing.assert_close(network(inputs()), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3", "mnasnet"])
+def test_elastic_networks_are_parts_of_the_largest(name: str) -> None:
+    space = get_search_space(name)
+    supernet = Supernet(space, ImageClassification(2, 32))
+    largest, smallest = space.extremes()
+    x = torch.randn((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    for architecture in (largest, smallest, *space.sample(3, seed=0)):
+        network = supernet.eval().extract(architecture)
+        torch.testing.assert_close(network(x), supernet.run(architecture, x), rtol=0, atol=1e-5)
+    matrices, others = [], []
+    for name, parameter in supernet.named_parameters():
+        (matrices if re.search("_[57]to[35]$", name) else others).append(parameter)
+    own = sum(parameter.numel() for parameter in supernet.extract(largest).parameters())
+    assert sum(parameter.numel() for parameter in others) == own
+
+    # The largest, the smallest and two others see each batch; smaller kernels learn their matrices.
+    outputs = supernet.train()(x)
+    assert outputs.shape == (4, 2, 2)
+    outputs.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in others)
+    assert any(matrix.grad is not None for matrix in matrices)
 
 
 def test_networks_share_the_weights_of_the_same_operation_and_no_others() -> None:
@@ -78,7 +104,7 @@ def test_it_learns_and_inherited_weights_tell_good_cells_from_bad_ones(
 
 
 def test_recalibrated_batch_norms_have_the_statistics_of_the_data() -> None:
-    network = Supernet(SPACE, DATA.task).extract(SPACE.parse(CELL))
+    network = Supernet(SPACE, SMALL).extract(SPACE.parse(CELL))
     seen: list[torch.Tensor] = []
     norm = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
     norm.register_forward_hook(lambda module, given, _: seen.append(given[0].detach()))
@@ -97,9 +123,9 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path: Path) -> No
     for folder in (stopped, once):
         folder.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        train_supernet(SPACE, DATA, settings(1), stopped, report=stop)
-    again, history = train_supernet(SPACE, DATA, settings(1), stopped)
-    undisturbed, expected = train_supernet(SPACE, DATA, settings(1), once)
+        train_supernet(SPACE, SMALL_DATA, settings(1), stopped, report=stop)
+    again, history = train_supernet(SPACE, SMALL_DATA, settings(1), stopped)
+    undisturbed, expected = train_supernet(SPACE, SMALL_DATA, settings(1), once)
     assert history == expected
     states = again.state_dict(), undisturbed.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

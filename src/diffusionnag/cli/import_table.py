@@ -1,4 +1,4 @@
-"""`diffusionnag import`: a benchmark's official files as a table, for predictors and for comparison."""
+"""`diffusionnag import`: a benchmark's official files as a table, and published weights as a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 TableFile = Annotated[Path, typer.Option("--out", help="Write the table into this .parquet file.")]
 
-import_table = typer.Typer(help="Turn the official files of a benchmark into a table.")
+import_table = typer.Typer(help="Turn other people's files into a table, or into a model.")
 
 
 @import_table.command("nats-bench")
@@ -52,3 +52,21 @@ def ofa(
     table = read_once_for_all(paths)
     write_table(table, out)
     messages.print(f"written to {out}: {len(table.architectures):,} measured sub-networks")
+
+
+@import_table.command("ofa-weights")
+def ofa_weights(
+    path: Annotated[
+        Path,
+        typer.Argument(help="Weights of ofa_mbv3_d234_e346_k357, of torch.save or safetensors."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the shared weights.")],
+) -> None:
+    """Turn the weights of Once-for-All's MobileNetV3 into a folder as `supernet` writes it."""
+    from diffusionnag.cli.console import messages, origin
+    from diffusionnag.supernets import import_ofa_weights
+
+    imported = import_ofa_weights(path)
+    imported.about = origin(data="that of Once-for-All")
+    imported.save(out)
+    messages.print(f"saved in {out}", markup=False)

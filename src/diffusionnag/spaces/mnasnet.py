@@ -12,6 +12,7 @@ from diffusionnag.spaces.cost import Cost, Counter, InvertedResidualShape, strid
 from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
+from diffusionnag.spaces.shared_blocks import block_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -114,6 +115,22 @@ class MnasNet(SearchSpace):
             nn.Dropout(DROPOUT),
             nn.Linear(HEAD, task.outputs),
         )
+
+    def shared_names(self, architecture: Architecture, names: Sequence[str]) -> list[str]:
+        """Return names that say of which layer of which block a tensor is."""
+        blocks = self.blocks(architecture)
+        layers = [
+            f"block{block}.layer{layer}"
+            for block, (_, _, count, _) in enumerate(blocks)
+            for layer in range(1, count + 1)
+        ]
+        return block_names(names, list(zip(layers, _shapes(blocks), strict=True)))
+
+    def extremes(self) -> tuple[Architecture, ...]:
+        """Return the network of the last choice at each node, and that of the first."""
+        nodes = range(len(self.nodes))
+        largest, smallest = ([self.choices(node)[end] for node in nodes] for end in (-1, 0))
+        return self.build(largest), self.build(smallest)
 
 
 def mnasnet_cost(blocks: Sequence[Block], *, resolution: int = 224, classes: int = 1000) -> Cost:

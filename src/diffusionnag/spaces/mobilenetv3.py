@@ -21,6 +21,7 @@ from diffusionnag.spaces.cost import (
 from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.network_tasks import IMAGE_CHANNELS, ImageClassification
 from diffusionnag.spaces.search_space import SearchSpace
+from diffusionnag.spaces.shared_blocks import block_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -215,6 +216,24 @@ class MobileNetV3(SearchSpace):
             nn.Hardswish(),
             nn.Dropout(DROPOUT),
             nn.Linear(mixed, task.outputs),
+        )
+
+    def shared_names(self, architecture: Architecture, names: Sequence[str]) -> list[str]:
+        """Return names that say of which layer slot a tensor is, as in Once-for-All."""
+        operations = self.operation_names(architecture)
+        slots = ["first"]
+        slots += [
+            slot for slot, layer in zip(self.nodes, operations, strict=True) if layer != ABSENT
+        ]
+        shapes = [shape for shape, _ in _blocks(self.stages(architecture), 1.0)]
+        return block_names(names, list(zip(slots, shapes, strict=True)))
+
+    def extremes(self) -> tuple[Architecture, ...]:
+        """Return the network of all layers at their largest, and the one of the fewest and smallest."""
+        smallest = ",".join(["3-3"] * MINIMUM_DEPTH + [ABSENT] * (SLOTS - MINIMUM_DEPTH))
+        return (
+            self.build(["7-6"] * STAGES * SLOTS),
+            self.parse("|".join([smallest] * STAGES)),
         )
 
 

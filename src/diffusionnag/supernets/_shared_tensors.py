@@ -42,11 +42,21 @@ def observed_shapes(
 
 
 def kernel_matrices(
-    name: str, largest: torch.Size, smallest: torch.Size
+    shapes: Mapping[str, tuple[torch.Size, torch.Size]],
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield name and start value of what makes smaller kernels of a convolution from larger ones."""
-    if len(largest) == 4:
-        for size in range(largest[-1], smallest[-1], -2):
+    """Yield name and start value of what makes smaller kernels of convolutions from larger ones.
+
+    Where some convolutions come in several sizes, all larger than the smallest of these do: a layer
+    that only the largest network has was seen at its largest.
+    """
+    kernels = {
+        name: (largest[-1], smallest[-1])
+        for name, (largest, smallest) in shapes.items()
+        if len(largest) == 4
+    }
+    varied = [smallest for largest, smallest in kernels.values() if largest > smallest]
+    for name, (largest, _) in kernels.items():
+        for size in range(largest, min(varied, default=largest), -2):
             yield _matrix_name(name, size), torch.eye((size - 2) ** 2)
 
 

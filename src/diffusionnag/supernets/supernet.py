@@ -54,15 +54,16 @@ class Supernet(nn.Module):
             for architecture, network in zip(members, networks, strict=True)
         ]
         self.tensors = SharedTensors()
-        for name, (shape, smallest) in observed_shapes(named).items():
+        shapes = observed_shapes(named)
+        for name, (shape, _) in shapes.items():
             initial = next(
                 tensors[name]
                 for tensors in named
                 if name in tensors and tensors[name].shape == shape
             )
             self.tensors.add(name, initial)
-            for matrix_name, matrix in kernel_matrices(name, shape, smallest):
-                self.tensors.add(matrix_name, nn.Parameter(matrix))
+        for name, matrix in kernel_matrices(shapes):
+            self.tensors.add(name, nn.Parameter(matrix))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `batch x outputs` of the shown network; in training `paths x batch x outputs`."""
