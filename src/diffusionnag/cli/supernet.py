@@ -24,11 +24,21 @@ from diffusionnag.cli.options import (
     Width,
 )
 
+FOUND_FILE = "found.jsonl"
+"""The cell that a one-shot search found."""
+
 
 def supernet(
     space: Space,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the shared weights.")],
+    algorithm: Annotated[
+        str | None,
+        typer.Option(
+            help="Search for the best cell of nasbench201 with shared weights: rsps, darts, gdas, setn, "
+            "pc-darts or drnas. Left out, weights are trained and nothing is searched for."
+        ),
+    ] = None,
     test: TestData = None,
     target: Target = None,
     tokens: Tokens = "bytes",
@@ -57,13 +67,20 @@ def supernet(
     from diffusionnag._devices import check_device
     from diffusionnag._files import prepare_folder
     from diffusionnag._seeds import check_seed
+    from diffusionnag.artifacts import ArchitectureRecord, write_records
     from diffusionnag.artifacts.checkpoints import CONFIG_FILE
     from diffusionnag.artifacts.training_state import remove_state
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import OwnFit, Progress, load_data, metrics_text, task_of
     from diffusionnag.spaces import get_search_space
-    from diffusionnag.supernets import TrainedSupernet, supernet_settings, train_supernet
+    from diffusionnag.supernets import (
+        ALGORITHMS,
+        TrainedSupernet,
+        search_cell,
+        supernet_settings,
+        train_supernet,
+    )
 
     search_space = get_search_space(space)
     if not search_space.shares_weights:
@@ -84,8 +101,10 @@ def supernet(
     ).check()
     check_device(device)
     prepare_folder(out)
-    if (out / CONFIG_FILE).exists():
+    if any((out / name).exists() for name in (CONFIG_FILE, FOUND_FILE)):
         raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise DiffusionNAGError(f"no algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
     source: dict[str, Any] = {
         "data": str(Path(data).resolve()) if Path(data).exists() else data,
         "test": str(Path(test).resolve()) if test and Path(test).exists() else test,
@@ -122,15 +141,25 @@ def supernet(
             label_smoothing=label_smoothing,
             seed=seed,
         )
-        trained, history = train_supernet(
-            search_space, examples, settings, out, device=device, report=report
-        )
+        options: dict[str, Any] = {"device": device, "report": report}
+        if algorithm is None:
+            found, measured = None, "a few networks with shared weights"
+            shared, history = train_supernet(search_space, examples, settings, out, **options)
+        else:
+            search = search_cell(search_space, examples, algorithm, settings, out, **options)
+            found, shared, history = search.cell, search.supernet, search.history
+            measured = "what was trained"
     last = history[-1]
-    about = origin(data=examples.summary)
-    TrainedSupernet(trained, dict(examples.preparation), source, about).save(out)
-    remove_state(out)
     results.print(
         f"{last.epoch} epochs: loss {last.loss:.4f}, {metrics_text(last.metrics)} on "
-        f"{examples.held_out_summary}, the mean of a few networks with shared weights"
+        f"{examples.held_out_summary}, the mean of {measured}"
     )
+    if shared is not None:
+        about = origin(data=examples.summary)
+        TrainedSupernet(shared, dict(examples.preparation), source, about).save(out)
+    if found is not None:
+        text = search_space.format(found)
+        write_records(out / FOUND_FILE, [ArchitectureRecord(text)])
+        results.print(f"found: {text}", markup=False)
+    remove_state(out)
     messages.print(f"saved in {out}", markup=False)

@@ -112,6 +112,7 @@ def train_network(
     devices: int = 1,
     loss: Callable[[Tensor, Tensor, float], Tensor] | None = None,
     evaluate: Callable[[], dict[str, float]] | None = None,
+    before_step: Callable[[float], None] = lambda done: None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> list[EpochResult]:
     """Train a network in place; return what each epoch brought.
@@ -121,8 +122,9 @@ def train_network(
     CPU, ends with the very weights of an uninterrupted one. `identity` holds what else, besides the
     settings, two runs must share. On a GPU numbers are bfloat16 where that is safe; several `devices`
     share each batch. `loss`, of outputs, targets and label smoothing, and `evaluate` stand in for
-    those of the data. Raises DiffusionNAGError for a state of other settings, a loss that is no
-    number, and outputs that are not what the task says.
+    those of the data; `before_step` is told the share of the training that is over, and may learn
+    what is no parameter of the network. Raises DiffusionNAGError for a state of other settings, a
+    loss that is no number, and outputs that are not what the task says.
     """
     from lightning_fabric import Fabric
 
@@ -166,6 +168,7 @@ def train_network(
 
     def take_step() -> float:
         torch.manual_seed(settings.seed * 1_000_003 + step)
+        before_step(step / steps)
         chosen = _batch(step, per_epoch, data.count, settings)
         chosen = chosen[fabric.global_rank :: fabric.world_size]
         inputs, targets = data.batch(chosen, settings.augmentation, fabric.device)

@@ -165,20 +165,24 @@ def nasbench201_cell(operations: Sequence[str], channels: int) -> nn.Module:
 
     `operations` are those on the edges 0>1, 0>2, 1>2, 0>3, 1>3, 2>3.
     """
+    from diffusionnag.spaces.layers import Cell
+
+    return Cell((edge_module(operation, channels) for operation in operations), SOURCES)
+
+
+def edge_module(operation: str, channels: int) -> nn.Module:
+    """Return the module of an edge's operation, which keeps `batch x channels x H x W`."""
     from torch import nn
 
-    from diffusionnag.spaces.layers import Cell, Zero, relu_convolution_norm
+    from diffusionnag.spaces.layers import Zero, relu_convolution_norm
 
-    def edge(operation: str) -> nn.Module:
-        if operation == "none":
-            return Zero()
-        if operation == "skip_connect":
-            return nn.Identity()
-        if operation == "avg_pool_3x3":
-            return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-        return relu_convolution_norm(channels, channels, KERNELS[operation])
-
-    return Cell(map(edge, operations), SOURCES)
+    if operation == "none":
+        return Zero()
+    if operation == "skip_connect":
+        return nn.Identity()
+    if operation == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    return relu_convolution_norm(channels, channels, KERNELS[operation])
 
 
 def isomorphism_class(operations: Sequence[str]) -> str:

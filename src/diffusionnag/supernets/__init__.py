@@ -1,5 +1,6 @@
 """Weights that all networks of a space share: trained once, they evaluate thousands of networks."""
 
+from diffusionnag.supernets.cell_search import ALGORITHMS, CellSearch, search_cell
 from diffusionnag.supernets.inheritance import inherited, tuned_for
 from diffusionnag.supernets.inherited_metrics import evaluate_inherited, recalibrate
 from diffusionnag.supernets.ofa_weights import import_ofa_weights
@@ -8,12 +9,15 @@ from diffusionnag.supernets.supernet_training import supernet_settings, train_su
 from diffusionnag.supernets.trained_supernet import TrainedSupernet
 
 __all__ = [
+    "ALGORITHMS",
+    "CellSearch",
     "Supernet",
     "TrainedSupernet",
     "evaluate_inherited",
     "import_ofa_weights",
     "inherited",
     "recalibrate",
+    "search_cell",
     "supernet_settings",
     "train_supernet",
     "tuned_for",
