@@ -143,11 +143,11 @@ def supernet(
         )
         options: dict[str, Any] = {"device": device, "report": report}
         if algorithm is None:
-            found, measured = None, "a few networks with shared weights"
+            cell, measured = None, "a few networks with shared weights"
             shared, history = train_supernet(search_space, examples, settings, out, **options)
         else:
             search = search_cell(search_space, examples, algorithm, settings, out, **options)
-            found, shared, history = search.cell, search.supernet, search.history
+            cell, shared, history = search.cell, search.supernet, search.history
             measured = "what was trained"
     last = history[-1]
     results.print(
@@ -157,8 +157,8 @@ def supernet(
     if shared is not None:
         about = origin(data=examples.summary)
         TrainedSupernet(shared, dict(examples.preparation), source, about).save(out)
-    if found is not None:
-        text = search_space.format(found)
+    if cell is not None:
+        text = search_space.format(cell)
         write_records(out / FOUND_FILE, [ArchitectureRecord(text)])
         results.print(f"found: {text}", markup=False)
     remove_state(out)
