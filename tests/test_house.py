@@ -36,6 +36,7 @@ ORDER = (
     "artifacts",
     "images",
     "text",
+    "graphs",
     "tabular",
     "spaces",
     "execution",

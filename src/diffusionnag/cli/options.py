@@ -101,7 +101,8 @@ Data = Annotated[
     typer.Option(
         help="What to train on. Images: a folder with one folder a class, a .parquet file, or "
         "hf:NAME:SPLIT. Texts, rows of a table: a .csv or .parquet file, or sklearn:NAME. A text to "
-        "model: a .txt file. Your own training: fit:FILE.py:FUNCTION."
+        "model: a .txt file. A graph: a folder of nodes.csv and edges.csv. Your own "
+        "training: fit:FILE.py:FUNCTION."
     ),
 ]
 TestData = Annotated[

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from diffusionnag._devices import torch_defaults
 from diffusionnag._memory import check_fits
+from diffusionnag._packages import require_packages
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.spaces import Architecture, SearchSpace, Task
+from diffusionnag.spaces import Architecture, Graph, NodeClassification, SearchSpace, Task
 
 
 @torch_defaults()
@@ -99,15 +100,25 @@ def task_of(
 
 def require_networks(space: SearchSpace) -> None:
     """Raise DiffusionNAGError for a space that does not say how its networks are built."""
+    if space.networks.extra is not None:
+        require_packages(*space.networks.extra)
     if not space.builds_networks:
         raise DiffusionNAGError(
             f"networks of {space.name} cannot be built: it names no function that does"
         )
 
 
-def random_inputs(task: Task, batch: int, rng: torch.Generator | None = None) -> Tensor:
-    """Return inputs that a network for a task takes: normal numbers, or tokens from 1 on."""
+def random_inputs(task: Task, batch: int, rng: torch.Generator | None = None) -> Tensor | Graph:
+    """Return inputs that a network for a task takes: normal numbers, or tokens from 1 on.
+
+    A graph has `batch` nodes, each of which is fed by the one before it and by the last but one.
+    """
     shape = (batch, *task.input_shape)
+    if isinstance(task, NodeClassification):
+        node = torch.arange(batch)
+        feeding = torch.cat([node.roll(1), node.roll(2)])
+        edges = torch.stack([feeding, node.repeat(2)])
+        return Graph(torch.randn(shape, generator=rng), edges[:, edges[0] != edges[1]])
     if task.vocabulary:
         return torch.randint(1, task.vocabulary, shape, generator=rng)
     return torch.randn(shape, generator=rng)

@@ -17,7 +17,7 @@ from diffusionnag._devices import torch_defaults
 from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import random_inputs
-from diffusionnag.spaces import Task
+from diffusionnag.spaces import Graph, NodeClassification, Task
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -28,6 +28,8 @@ SUFFIXES = (".onnx", ".pt2")
 TOLERANCE = 1e-4
 """Largest difference from PyTorch, relative to the largest output where that is above 1."""
 CHECKED_BATCHES = (1, 2, 5)
+EXAMPLES = 3
+"""Inputs that a network is traced with; of two nodes each edge would be half of all."""
 
 
 def check_export_path(path: Path) -> None:
@@ -41,11 +43,11 @@ def check_export_path(path: Path) -> None:
 def export_network(network: nn.Module, task: Task, path: Path, opset: int | None = None) -> float:
     """Write a network into an `.onnx` or `.pt2` file, and check what it computes.
 
-    The file takes what the task says, called `images`, `tokens`, `features` or `inputs`, with any
-    batch, and texts of any length up to the context where the network does; it gives `logits`. `opset`
-    is the version of ONNX's operators, the exporter's own if left out. Returns the largest difference
-    from PyTorch on random inputs; raises DiffusionNAGError, and writes nothing, where it is above
-    1e-4, and where the network cannot be exported.
+    The file takes what the task says, called `images`, `tokens`, `features` or `inputs`, or of a graph
+    `features` and `edges`, with any batch, and texts of any length up to the context where the network
+    does; it gives `logits`. `opset` is the version of ONNX's operators, the exporter's own if left out.
+    Returns the largest difference from PyTorch on random inputs; raises DiffusionNAGError, and writes
+    nothing, where it is above 1e-4, and where the network cannot be exported.
     """
     check_export_path(path)
     network = network.cpu().eval()
@@ -54,17 +56,18 @@ def export_network(network: nn.Module, task: Task, path: Path, opset: int | None
         if path.suffix == ".pt2":
             torch.export.save(program, temporary)
             run = torch.export.load(temporary).module()
-            return _largest_error(network, task, lengths, lambda x: run(x).detach().numpy())
-        dimensions = _dimensions(task) if len(lengths) > 1 else _dimensions(task)[:1]
+            return _largest_error(
+                network, task, lengths, lambda x: run(*_parts(x)).detach().numpy()
+            )
+        names = list(Graph._fields) if isinstance(task, NodeClassification) else [task.inputs]
         try:
             torch.onnx.export(
                 program,
                 f=str(temporary),
-                input_names=[task.inputs],
+                input_names=names,
                 output_names=["logits"],
-                dynamic_shapes=(
-                    dict(enumerate(dimensions)),
-                ),  # by which the file names its dimensions
+                # By which the file names its dimensions.
+                dynamic_shapes=_dynamic_shapes(task, any_length=len(lengths) > 1),
                 opset_version=opset,
                 external_data=False,
                 verbose=False,
@@ -86,34 +89,56 @@ def onnx_session(path: Path, threads: int | None = None) -> InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def run_session(session: InferenceSession, x: torch.Tensor) -> np.ndarray:
-    """Return what an onnxruntime session of one input and one output gives, `batch x ...`."""
-    return np.asarray(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
+def run_session(session: InferenceSession, inputs: torch.Tensor | Graph) -> np.ndarray:
+    """Return what an onnxruntime session of one output gives, `batch x ...`."""
+    names = (entry.name for entry in session.get_inputs())
+    named = zip(names, _parts(inputs), strict=True)
+    return np.asarray(session.run(None, {name: part.numpy() for name, part in named})[0])
 
 
-def _dimensions(task: Task) -> list[Any]:
-    """Return the dimensions of an input that may vary, from the first on."""
+class _OfParts(nn.Module):
+    """A network of graphs that takes features and edges apart: no file need know what a `Graph` is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        """Return the logits of nodes, `nodes x classes`."""
+        return self.network(Graph(features, edges))
+
+
+def _parts(inputs: torch.Tensor | Graph) -> tuple[torch.Tensor, ...]:
+    """Return what a file takes one after the other."""
+    return tuple(inputs) if isinstance(inputs, Graph) else (inputs,)
+
+
+def _dynamic_shapes(task: Task, *, any_length: bool) -> tuple[Any, ...]:
+    """Return which dimensions of what goes in may vary, as torch names them."""
+    if isinstance(task, NodeClassification):
+        return ({0: torch.export.Dim("nodes")}, {1: torch.export.Dim("edges")})
     batch = torch.export.Dim("batch", min=1)
-    length = torch.export.Dim("length", min=2, max=max(3, task.input_shape[0]))
-    return [batch, length] if task.vocabulary and len(task.input_shape) == 1 else [batch]
+    if not any_length:
+        return ({0: batch},)
+    return ({0: batch, 1: torch.export.Dim("length", min=2, max=max(3, task.input_shape[0]))},)
 
 
 def _traced(network: nn.Module, task: Task) -> tuple[torch.export.ExportedProgram, list[int]]:
     """Return a network as a program, and the lengths of texts to check it on: several, or none."""
-    dimensions = _dimensions(task)
-    inputs = random_inputs(task, 2, torch.Generator().manual_seed(0))
-    if len(dimensions) > 1:
+    inputs = _parts(random_inputs(task, EXAMPLES, torch.Generator().manual_seed(0)))
+    network = _OfParts(network) if len(inputs) > 1 else network
+    if task.vocabulary and len(task.input_shape) == 1:
         try:
+            shapes = _dynamic_shapes(task, any_length=True)
             with _quiet():
-                program = torch.export.export(
-                    network, (inputs,), dynamic_shapes=(dict(enumerate(dimensions)),)
-                )
+                program = torch.export.export(network, inputs, dynamic_shapes=shapes)
             return program, [task.input_shape[0], max(2, task.input_shape[0] // 2)]
         except Exception:  # the exporter raises what it meets
             logger.info("the file takes texts of %d tokens only", task.input_shape[0])
     try:
         with _quiet():
-            program = torch.export.export(network, (inputs,), dynamic_shapes=({0: dimensions[0]},))
+            shapes = _dynamic_shapes(task, any_length=False)
+            program = torch.export.export(network, inputs, dynamic_shapes=shapes)
     except Exception as error:  # the exporter raises what it meets
         raise _cannot_export(error) from error
     return program, [task.input_shape[0]]
@@ -128,13 +153,13 @@ def _cannot_export(error: Exception) -> DiffusionNAGError:
 
 @torch.inference_mode()
 def _largest_error(
-    network: nn.Module, task: Task, lengths: list[int], run: Callable[[torch.Tensor], np.ndarray]
+    network: nn.Module, task: Task, lengths: list[int], run: Callable[[Any], np.ndarray]
 ) -> float:
     rng, largest = torch.Generator().manual_seed(0), 0.0
     for batch in CHECKED_BATCHES:
         for length in lengths:
             x = random_inputs(task, batch, rng)
-            x = x[:, :length] if task.vocabulary else x
+            x = x[:, :length] if task.vocabulary and not isinstance(x, Graph) else x
             expected, exported = network(x).numpy(), run(x)
             error = np.abs(exported - expected).max() / max(1.0, np.abs(expected).max())
             largest = max(largest, float(error))

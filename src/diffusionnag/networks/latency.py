@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import random_inputs
 from diffusionnag.networks.exporting import export_network, onnx_session, run_session
-from diffusionnag.spaces import Task
+from diffusionnag.spaces import Graph, Task
 
 BACKENDS = ("torch", "torch-compile", "onnxruntime")
 WARM_UP = 10
@@ -116,7 +117,7 @@ def measure_file(path: Path, settings: LatencySettings, length: int | None = Non
 
 
 def _timed(
-    runs: Sequence[Callable[[torch.Tensor], object]], x: torch.Tensor, repeats: int
+    runs: Sequence[Callable[[Any], object]], x: torch.Tensor | Graph, repeats: int
 ) -> list[Latency]:
     milliseconds = np.empty((WARM_UP + repeats, len(runs)))
     for repeat, network in np.ndindex(milliseconds.shape):
@@ -130,7 +131,7 @@ def _timed(
 @contextmanager
 def _runner(
     network: nn.Module, task: Task, settings: LatencySettings
-) -> Iterator[Callable[[torch.Tensor], object]]:
+) -> Iterator[Callable[[Any], object]]:
     if settings.backend == "torch":
         yield network
         return

@@ -27,11 +27,13 @@ from diffusionnag.networks._history import EpochResult, write_history
 from diffusionnag.networks.augmentation import Augmentation
 from diffusionnag.networks.building import check_outputs, random_inputs
 from diffusionnag.networks.tasks.task_data import TaskData
-from diffusionnag.spaces import Task, is_better
+from diffusionnag.spaces import NodeClassification, Task, is_better
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 20.0
+ALL_NODES = 2**31
+"""A batch of all nodes of a graph: the network computes them all in any case."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,19 @@ def usual_settings(task: Task, **given: Any) -> TrainingSettings:
     """Return the settings for a task, those `given` by name in place of the usual ones.
 
     Networks on images have the recipe of NAS-Bench-201; all others have AdamW with a learning rate of
-    0.001, weight decay 0.01, batches of 64 and 20 epochs. What is None counts as not given.
+    0.001, weight decay 0.01, batches of 64 and 20 epochs; those of graphs learn from all nodes at once,
+    for 200 epochs, at 0.01. What is None counts as not given.
     """
     usual: dict[str, Any] = {}
-    if task.inputs != "images":
+    if isinstance(task, NodeClassification):
+        usual = {
+            "optimiser": "adamw",
+            "learning_rate": 0.01,
+            "weight_decay": 5e-4,
+            "batch_size": ALL_NODES,
+            "epochs": 200,
+        }
+    elif task.inputs != "images":
         usual = {
             "optimiser": "adamw",
             "learning_rate": 1e-3,

@@ -16,7 +16,13 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import Augmentation, TaskData, build_network
 from diffusionnag.proxies.network_proxies import PROXIES, Batch
-from diffusionnag.spaces import Architecture, SearchSpace, task_as_json
+from diffusionnag.spaces import (
+    Architecture,
+    Graph,
+    NodeClassification,
+    SearchSpace,
+    task_as_json,
+)
 from diffusionnag.tables.growing import check_identity, draw_other
 from diffusionnag.tables.table import Table, read_table, write_table
 
@@ -63,6 +69,8 @@ def score_architecture(
     """
     shuffled = np.random.default_rng(settings.seed).permutation(data.count)[: settings.batch]
     inputs, targets = data.batch(torch.from_numpy(shuffled), Augmentation(), torch.device("cpu"))
+    if isinstance(inputs, Graph):
+        raise DiffusionNAGError("training-free proxies are not for networks of graphs")
     network = build_network(space, architecture, task=data.task, seed=settings.seed)
     batch = Batch(inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     scores = {}
@@ -100,6 +108,8 @@ def score_space(
         raise DiffusionNAGError(
             f"cannot score {count} architectures; ask for 1 to all {space.size} of {space.name}"
         )
+    if isinstance(data.task, NodeClassification):
+        raise DiffusionNAGError("training-free proxies are not for networks of graphs")
     prepare_folder(folder)
     identity = {"search_space": space.name, "task": task_as_json(data.task)}
     check_identity(

@@ -17,6 +17,7 @@ from diffusionnag.spaces.darts import DARTS
 from diffusionnag.spaces.declared import Declaration, Edges, Stage, declared_space
 from diffusionnag.spaces.fixed_nodes import FixedNodes, fix_nodes
 from diffusionnag.spaces.gpt2 import GPT2, GPT2Large, GPT2Medium, GPT2Scale, GPT2Shapes
+from diffusionnag.spaces.graph_inputs import Graph
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
 from diffusionnag.spaces.nasbench101 import NASBench101
@@ -27,6 +28,7 @@ from diffusionnag.spaces.network_tasks import (
     ImageClassification,
     ImageRegression,
     LanguageModelling,
+    NodeClassification,
     OwnTask,
     TabularClassification,
     TabularRegression,
@@ -53,10 +55,12 @@ __all__ = [
     "FixedNodes",
     "GPT2Scale",
     "GPT2Shapes",
+    "Graph",
     "ImageClassification",
     "ImageRegression",
     "LanguageModelling",
     "NetworkFamily",
+    "NodeClassification",
     "OwnTask",
     "SearchSpace",
     "Stage",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diffusionnag.spaces._pasted import without_whitespace
 from diffusionnag.spaces.architecture import Architecture
+from diffusionnag.spaces.network_family import NetworkFamily
+from diffusionnag.spaces.network_tasks import NodeClassification
 from diffusionnag.spaces.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LAYERS = 4
 GRAPH_OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
@@ -43,6 +50,21 @@ class NASBenchGraph(SearchSpace):
     edges = tuple(
         edge for edge in itertools.combinations(range(LAYERS + 2), 2) if edge != (0, LAYERS + 1)
     )
+
+    networks = NetworkFamily(NodeClassification(), extra=("graphs", "torch_geometric"))
+
+    @property
+    def builds_networks(self) -> bool:
+        """Whether PyTorch Geometric is there, of which the layers are."""
+        return importlib.util.find_spec("torch_geometric") is not None
+
+    def build_network(self, architecture: Architecture, task: NodeClassification) -> nn.Module:
+        """Return the benchmark's network: four layers of one width, and a linear head."""
+        from diffusionnag.spaces.nasbench_graph_networks import NASBenchGraphNetwork
+
+        names = self.operation_names(architecture)
+        sources = [0, *map(int, names[LAYERS + 2 :])]
+        return NASBenchGraphNetwork(names[1 : LAYERS + 1], sources, task)
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the nine operations of a layer, and of a layer's source all that comes before it."""

@@ -18,6 +18,7 @@ class NetworkFamily:
         widths: factors on all numbers of channels that there are.
         cells: whether the number of cells a stage may be chosen.
         convention: what counts as a multiply-add.
+        extra: the extra of the library, and its package, that the networks need.
     """
 
     task: Task = field(default_factory=ImageClassification)
@@ -25,3 +26,4 @@ class NetworkFamily:
     widths: tuple[float, ...] = (1.0,)
     cells: bool = False
     convention: Counter = WEIGHTS_ONLY
+    extra: tuple[str, str] | None = None

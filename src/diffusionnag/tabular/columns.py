@@ -9,7 +9,8 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
-SUFFIXES = (".csv", ".parquet")
+TABLE_SUFFIXES = (".csv", ".parquet")
+"""The kinds of files that rows come from."""
 
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
@@ -21,8 +22,8 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
     import pyarrow as pa
 
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DiffusionNAGError(f"{path}: examples come from a {' or '.join(SUFFIXES)} file")
+    if suffix not in TABLE_SUFFIXES:
+        raise DiffusionNAGError(f"{path}: examples come from a {' or '.join(TABLE_SUFFIXES)} file")
     if not path.is_file():
         raise DiffusionNAGError(f"no file {path}")
     try:

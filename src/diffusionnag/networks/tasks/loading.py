@@ -9,12 +9,14 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import task_of
 from diffusionnag.networks.tasks.corpus_data import read_corpus_data
 from diffusionnag.networks.tasks.image_data import read_image_data
+from diffusionnag.networks.tasks.node_data import read_node_data
 from diffusionnag.networks.tasks.own_fit import PREFIX, OwnFit, read_own_fit, split_own_fit
 from diffusionnag.networks.tasks.table_data import read_table_data
 from diffusionnag.networks.tasks.task_data import TaskData
 from diffusionnag.networks.tasks.text_data import read_text_data
 from diffusionnag.spaces import (
     LanguageModelling,
+    NodeClassification,
     OwnTask,
     SearchSpace,
     Task,
@@ -43,8 +45,9 @@ def load_data(
     Images are read as by `read_images`, to the task's resolution or another one; texts and rows come
     from CSV or Parquet files, `target` naming the column to be told, rows from `sklearn:NAME` too. A
     `.txt` file is a text to be modelled, by spaces of texts. `tokens` are `bytes`, or byte pairs
-    `bpe:SIZE`, at most `context` of them at a time. `fit:FILE.py:FUNCTION[:METRIC]` is the user's own
-    training, for any space. Metrics are measured on `test`, or else on a tenth that is held out.
+    `bpe:SIZE`, at most `context` of them at a time. A graph is a folder of its nodes and edges, or
+    `sbm:NODES` (see `read_graph`). `fit:FILE.py:FUNCTION[:METRIC]` is the user's own training, for any
+    space. Metrics are measured on `test`, or else on a tenth that is held out.
     `subset` limits how many examples, drawn at random, are used of either. Raises DiffusionNAGError
     for what is no such data, one class only, and a test set of other classes.
     """
@@ -63,6 +66,8 @@ def load_data(
         return read_text_data(
             data, task, test=test, target=target, tokens=tokens, subset=subset, seed=seed
         )
+    if isinstance(task, NodeClassification):
+        return read_node_data(data, task, test=test, target=target, subset=subset, seed=seed)
     if task.inputs == "images":
         return read_image_data(data, task, test=test, subset=subset, seed=seed, report=report)
     return read_table_data(data, task, test=test, target=target, subset=subset, seed=seed)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from diffusionnag.networks.augmentation import Augmentation
-from diffusionnag.spaces import Task
+from diffusionnag.spaces import Graph, Task
 
-Predict = Callable[[Tensor], Tensor]
+Predict = Callable[[Any], Tensor]
 """A network in evaluation mode: takes a batch of inputs, returns its outputs."""
 
 
@@ -54,7 +54,7 @@ class TaskData(Protocol):
 
     def batch(
         self, chosen: Tensor, augmentation: Augmentation, device: Any
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor | Graph, Tensor]:
         """Return inputs and targets of the examples of these numbers, changed at random if asked."""
         ...
 
