@@ -55,6 +55,8 @@ EXPERIMENTS = {
     "transfer-training": "transfer.transfer_training:transfer_training",
     "latency-here": "guidance.latency_here:latency_here",
     "dataset-aware": "transfer.dataset_aware:dataset_aware",
+    "one-shot": "supernets.one_shot:one_shot",
+    "supernet-ranking": "supernets.supernet_ranking:supernet_ranking",
 }
 """Module and function of each, loaded when it is asked for."""
 

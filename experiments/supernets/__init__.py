@@ -1,0 +1,1 @@
+"""Experiments with weights that all networks of a space share."""

@@ -1,0 +1,24 @@
+"""CIFAR-10 and networks as small as two CPU cores can bear."""
+
+from __future__ import annotations
+
+from diffusionnag.networks import OwnFit, TaskData, load_data
+from diffusionnag.spaces import SearchSpace
+from experiments.measured_data import CIFAR10_TRAINING, data_file
+
+RESOLUTION, WIDTH, CELLS = 16, 0.5, 1
+SIZE = f"{RESOLUTION} pixels, {round(16 * WIDTH)} channels and {CELLS} cell a stage"
+
+
+def small_cifar10(space: SearchSpace, images: int) -> TaskData:
+    """Return so many images, a tenth of them held out; raises DiffusionNAGError without CIFAR-10."""
+    data = load_data(
+        data_file(CIFAR10_TRAINING),
+        space,
+        resolution=RESOLUTION,
+        width=WIDTH,
+        cells=CELLS,
+        subset=images,
+    )
+    assert not isinstance(data, OwnFit)
+    return data

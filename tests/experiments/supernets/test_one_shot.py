@@ -1,0 +1,43 @@
+"""Experiments on shared weights: what they report, and that they are resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.supernets import one_shot, supernet_ranking
+
+
+def tiny(monkeypatch: pytest.MonkeyPatch, module: Any, kept: Path) -> None:
+    for name, value in {"KEPT": kept, "IMAGES": 200, "EPOCHS": 1, "SEEDS": (0, 1)}.items():
+        monkeypatch.setattr(module, name, value)
+
+
+def test_one_shot_reports_the_table_accuracy_of_the_cells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path
+) -> None:
+    tiny(monkeypatch, one_shot, tmp_path)
+    monkeypatch.setattr(one_shot, "ALGORITHMS", ("gdas",))
+    # A search that ended before is not repeated.
+    best = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    (tmp_path / "gdas-1").mkdir()
+    (tmp_path / "gdas-1" / "found.json").write_text(json.dumps({"cell": best, "seconds": 60.0}))
+    table = one_shot.one_shot(lambda text: None)
+    ((name, _, by_seed, skips, _, paper),) = table.rows
+    assert (name, paper) == ("gdas", "93.61 ± 0.09")
+    assert by_seed.split(" / ")[1] == "94.36"
+    assert skips.split(" / ")[1] == "1"
+
+
+def test_ranking_reports_what_shared_weights_say_of_random_cells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path
+) -> None:
+    tiny(monkeypatch, supernet_ranking, tmp_path)
+    monkeypatch.setattr(supernet_ranking, "SEEDS", (0,))
+    monkeypatch.setattr(supernet_ranking, "RANKED", 8)
+    first = supernet_ranking.supernet_ranking(lambda text: None)
+    assert -1 <= float(first.rows[0][1]) <= 1
+    assert supernet_ranking.supernet_ranking(lambda text: None).rows == first.rows
