@@ -131,6 +131,45 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path: Path) -> No
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+DECLARED = """
+name: shared-of-the-tests
+network: networks.py:build
+shared_names: networks.py:shared
+nodes:
+  first: [relu, tanh]
+  kernel: [1, 3]
+"""
+BUILDER = """
+from torch import nn
+
+def build(operations, task):
+    kernel = int(operations["kernel"])
+    act = {"relu": nn.ReLU, "tanh": nn.Tanh}[operations["first"]]
+    layers = nn.Conv2d(3, 4, kernel, padding=kernel // 2), act(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    return nn.Sequential(*layers, nn.Linear(4, task.outputs))
+
+def shared(operations, names):
+    return [f"{operations['kernel']}.{name}" if name[0] == "0" else name for name in names]
+"""
+
+
+def test_a_declared_space_says_what_its_networks_share(tmp_path: Path, run_main: RunCli) -> None:
+    (tmp_path / "space.yaml").write_text(DECLARED)
+    (tmp_path / "networks.py").write_text(BUILDER)
+    images = write_images(tmp_path / "images.parquet")
+    chosen = ["--resolution", "8", "--epochs", "1", "--out", "shared"]
+    result = run_main("supernet", "space.yaml", "--data", images, *chosen)
+    assert result.returncode == 0, result.stderr
+    space = get_search_space(str(tmp_path / "space.yaml"))
+    supernet = TrainedSupernet.load(tmp_path / "shared", space).supernet
+    one, other, third = (
+        supernet.extract(space.parse(text)).state_dict() for text in ("relu|3", "tanh|3", "relu|1")
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(one["4.weight"], third["4.weight"])
+    assert one["0.weight"].shape != third["0.weight"].shape
+
+
 def test_a_space_that_shares_no_weights_has_no_supernet() -> None:
     space = get_search_space("nasbench101")
     with pytest.raises(DiffusionNAGError, match="no supernet"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -94,22 +97,34 @@ class Supernet(nn.Module):
 
     def _parts(self, architecture: Architecture, network: nn.Module) -> dict[str, Tensor]:
         """Return each tensor of a network, by its name there, as a part of the shared ones."""
-        own = _tensors(network)
-        shared = self.tensors.by_name()
-        names = self.space.shared_names(architecture, list(own))
-        missing = [name for name in names if name not in shared]
-        if missing:
-            raise DiffusionNAGError(f"the supernet of {self.space.name} has no {missing[0]}")
-        return {
-            name: part_of(shared, shared_name, tensor.shape)
-            for (name, tensor), shared_name in zip(own.items(), names, strict=True)
-        }
+        own, shared = _tensors(network), self.tensors.by_name()
+        parts: dict[str, Tensor] = {}
+        for name, shared_name in self._names(architecture, own).items():
+            shape = own[name].shape
+            there = shared[shared_name].shape if shared_name in shared else torch.Size()
+            fits = len(there) == len(shape) and all(map(operator.ge, there, shape))
+            if shared_name not in shared or not fits:
+                raise DiffusionNAGError(
+                    f"the supernet of {self.space.name} has no {shared_name} of {list(shape)}, only "
+                    f"{list(there)}; `extremes` should return the largest network"
+                )
+            parts[name] = part_of(shared, shared_name, shape)
+        return parts
 
     def _shared(self, architecture: Architecture, network: nn.Module) -> dict[str, Tensor]:
         """Return the tensors of a network by the names under which they are shared."""
         own = _tensors(network)
+        return {shared: own[name] for name, shared in self._names(architecture, own).items()}
+
+    def _names(self, architecture: Architecture, own: Mapping[str, Tensor]) -> dict[str, str]:
+        """Return the name in the supernet of each tensor of a network."""
         names = self.space.shared_names(architecture, list(own))
-        return dict(zip(names, own.values(), strict=True))
+        if len(set(names)) != len(own):
+            raise DiffusionNAGError(
+                f"`shared_names` of {self.space.name} gave {len(set(names))} different names to "
+                f"{len(own)} tensors of {self.space.format(architecture)}"
+            )
+        return dict(zip(own, names, strict=True))
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -31,6 +31,12 @@ Predicate = Callable[[Mapping[str, str]], bool]
 NetworkBuilder = Callable[[Mapping[str, str], Any], "nn.Module"]
 """Takes the operations of all nodes by name, and the `Task` of the network; returns its module."""
 
+SharedNames = Callable[[Mapping[str, str], Sequence[str]], Sequence[str]]
+"""Takes the operations of all nodes, and the names of tensors of their network; returns others.
+
+Tensors of the same name are one in a supernet.
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -88,6 +94,8 @@ class Declaration:
     description: str = ""
     network: NetworkBuilder | None = None
     """Builds the module of an architecture, from the operation of every node by name."""
+    shared_names: SharedNames | None = None
+    """Says which tensors of its networks are one in a supernet."""
     task: Task = field(default_factory=ImageClassification)
     """What its networks are built for if nothing else is said."""
 

@@ -65,6 +65,18 @@ class DeclaredSpace(SearchSpace):
         names = self.operation_names(architecture)
         return self.declaration.network(dict(zip(self.nodes, names, strict=True)), task)
 
+    @property
+    def shares_weights(self) -> bool:
+        """Whether the declaration names a function that says which weights are shared."""
+        return self.declaration.shared_names is not None
+
+    def shared_names(self, architecture: Architecture, names: Sequence[str]) -> list[str]:
+        """Return what the declared function returns."""
+        assert self.declaration.shared_names is not None
+        operations = self.operation_names(architecture)
+        named = dict(zip(self.nodes, operations, strict=True))
+        return list(self.declaration.shared_names(named, names))
+
     # -- rules ------------------------------------------------------------------------------------
 
     def rule(self, operations: Sequence[str]) -> str | None:

@@ -20,7 +20,7 @@ from diffusionnag.spaces.declared.declaration import (
 )
 from diffusionnag.spaces.network_tasks import ImageClassification, task_from_json
 
-OPTIONAL = ("description", "edges", "rules", "network", "task")
+OPTIONAL = ("description", "edges", "rules", "network", "shared_names", "task")
 """What a file may have beside `name` and `nodes`."""
 
 
@@ -61,14 +61,18 @@ def _declaration(content: Any, path: Path) -> Declaration:
     entries = _mapping(content, "the file", ("name", "nodes"), OPTIONAL)
     nodes = _mapping(entries["nodes"], "`nodes`")
     rules = _texts(entries.get("rules", []), "`rules`")
-    network = _text(entries["network"], "`network`") if "network" in entries else None
+    functions = {
+        name: _function(_text(entries[name], f"`{name}`"), path.parent, name)
+        for name in ("network", "shared_names")
+        if name in entries
+    }
     task = _mapping(entries["task"], "`task`") if "task" in entries else None
     return Declaration(
         name=_text(entries["name"], "`name`"),
         nodes={name: _node(value, name) for name, value in nodes.items()},
         edges=_edges(entries["edges"]) if "edges" in entries else CHAIN,
         rules=[_function(rule, path.parent, "rule") for rule in rules],
-        network=None if network is None else _function(network, path.parent, "network"),
+        **functions,
         task=ImageClassification() if task is None else task_from_json(task),
         description=_text(entries.get("description", path.name), "`description`"),
     )
