@@ -201,6 +201,7 @@ def test_killed_it_goes_on_to_the_same_weights(
         (("--learning-rate", "nan"), "learning rate"),
         (("--label-smoothing", "1"), "label smoothing"),
         (("--randaugment", "31"), "RandAugment"),
+        (("--drop-path", "1"), "drop path in"),
         (("--resolution", "2"), "4 pixels at least"),
         (("--width", "1.2"), "of width 1.2"),
         (("--subset", "1"), "too few"),

@@ -10,9 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from test_cost import DATA_SETS, OFA_NETWORKS, OFFICIAL_CELLS
+from torch import nn
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
-from diffusionnag.networks import build_network, buildable, count_network, count_properties
+from diffusionnag.networks import (
+    Regularised,
+    build_network,
+    buildable,
+    count_network,
+    count_properties,
+)
 from diffusionnag.spaces import Cost, ImageClassification
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
@@ -135,6 +142,10 @@ def test_the_example_of_counting_holds() -> None:
 
 
 PUBLISHED_CELLS = {
+    # All that public programs and notebooks state which print records of the benchmark: three.
+    # A record that a converter of NASLib's quotes.
+    "maxpool3x3,conv3x3-bn-relu,maxpool3x3,conv1x1-bn-relu,maxpool3x3"
+    "|0>1,0>3,1>2,1>4,1>5,2>6,3>4,4>5,5>6": 3_468_426,
     # The cell of the benchmark's README, and the count that its program prints for it.
     "conv1x1-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,maxpool3x3"
     "|0>1,0>2,0>3,0>5,1>6,2>6,3>4,4>6,5>6": 2_694_282,
@@ -168,6 +179,49 @@ P_DARTS = (
     "reduce=[(avg_pool_3x3,0),(sep_conv_5x5,1),(sep_conv_3x3,0),(dil_conv_5x5,2),"
     "(max_pool_3x3,0),(dil_conv_3x3,1),(dil_conv_3x3,1),(dil_conv_5x5,3)]"
 )
+
+
+DARTS_V2 = (
+    "normal=[(sep_conv_3x3,0),(sep_conv_3x3,1),(sep_conv_3x3,0),(sep_conv_3x3,1),"
+    "(sep_conv_3x3,1),(skip_connect,0),(skip_connect,0),(dil_conv_3x3,2)] "
+    "reduce=[(max_pool_3x3,0),(max_pool_3x3,1),(skip_connect,2),(max_pool_3x3,1),"
+    "(max_pool_3x3,0),(skip_connect,2),(skip_connect,2),(max_pool_3x3,1)]"
+)
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_darts_has_the_parameters_of_the_paper() -> None:
+    space = get_search_space("darts")
+    with torch.device("meta"):
+        cifar, imagenet = (
+            build_network(space, space.parse(DARTS_V2), classes=classes, resolution=resolution)
+            for classes, resolution in ((10, 32), (1000, 224))
+        )
+    assert round(_parameters(cifar) / 1e6, 1) == 3.3
+    assert round(_parameters(imagenet) / 1e6, 1) == 4.7
+
+
+def test_darts_trains_with_a_second_head_and_dropped_paths() -> None:
+    space = get_search_space("darts")
+    network = build_network(space, space.parse(P_DARTS))
+    assert isinstance(network, Regularised)
+    alone = _parameters(network)
+    network.add_auxiliary_head()
+    # The authors of P-DARTS state 3,910,224 with the head (chenxin061/pdarts, issue 7).
+    assert _parameters(network) == 3_910_224
+    x = torch.randn(2, 3, 32, 32)
+    logits, auxiliary = network(x)
+    assert logits.shape == auxiliary.shape == (2, 10)
+    network.drop_paths(0.5)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        assert not torch.equal(network(x)[0], network(x)[0])
+        assert torch.equal(network.eval()(x), network(x)), "nothing is dropped when it is used"
+    network.remove_auxiliary_head()
+    assert _parameters(network) == alone
 
 
 def test_darts_has_the_parameters_that_the_authors_of_p_darts_count() -> None:

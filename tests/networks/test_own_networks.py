@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import RunCli, assert_fails
+from safetensors.torch import load_file
 from test_architecture_training import write_images
 
 from diffusionnag import DiffusionNAGError, get_search_space
@@ -85,6 +86,60 @@ def test_it_is_measured_exported_and_trained(
     assert trained.returncode == 0, trained.stderr
     exported = run_main("export", name, text, "--weights", "trained", "--to", "own.onnx")
     assert exported.returncode == 0, exported.stderr
+
+
+TWO_HEADS = """
+import torch
+from torch import nn
+from diffusionnag import SearchSpace
+from diffusionnag.networks import Regularised
+from diffusionnag.spaces import NetworkFamily, TabularClassification
+
+class Network(nn.Module):
+    def __init__(self, task):
+        super().__init__()
+        self.body, self.head = nn.Linear(task.features, 8), nn.Linear(8, task.classes)
+        self.second, self.dropped = None, []
+
+    def forward(self, x):
+        x = self.body(x).relu()
+        told = self.head(x)
+        return (told, self.second(x)) if self.training and self.second else told
+
+    def drop_paths(self, share):
+        self.dropped.append(share)
+
+    def add_auxiliary_head(self):
+        self.second = nn.Linear(8, self.head.out_features)
+
+    def remove_auxiliary_head(self):
+        assert self.second is not None
+        assert self.dropped == sorted(self.dropped) and 0.4 < self.dropped[-1] < 0.5
+        self.second = None
+
+class Two(SearchSpace):
+    name = "two-heads-of-the-tests"
+    nodes, operations, edges = ("left", "right"), ("relu", "tanh"), ((0, 1),)
+    networks = NetworkFamily(TabularClassification())
+
+    def build_network(self, architecture, task):
+        return Network(task)
+"""
+
+
+def test_a_second_head_serves_training_alone(tmp_path: Path, run_main: RunCli) -> None:
+    (tmp_path / "two.py").write_text(TWO_HEADS)
+    asked = ("--auxiliary-weight", 0.4, "--drop-path", 0.5, "--batch-size", 16, "--epochs", 3)
+    training = ("two.py:Two", "relu|tanh", "--data", "sklearn:iris", *asked)
+    trained = run_main("train", *training, "--out", "out")
+    assert trained.returncode == 0, trained.stderr
+    alone = run_main("train", *training, "--auxiliary-weight", 0.1, "--out", "other")
+    assert trained.stdout != alone.stdout, "the head's loss counts by its weight"
+    (tmp_path / "one.py").write_text(TWO_HEADS.replace("def drop_paths", "def ignored"))
+    one = run_main("train", "one.py:Two", *training[1:], "--out", "third")
+    assert_fails(one, 2, "the network has no auxiliary head and no paths to drop")
+    kept = load_file(tmp_path / "out" / "model.safetensors")
+    assert not any("second" in name for name in kept)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,12 @@ def train(
         str | None, typer.Option(help="sgd (images, if left out) or adamw (all others).")
     ] = None,
     label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
+    auxiliary_weight: Annotated[
+        float, typer.Option(help="Of the loss of a second head (darts: 0.4).")
+    ] = 0.0,
+    drop_path: Annotated[
+        float, typer.Option(help="Share of paths dropped in the end (darts: 0.2).")
+    ] = 0.0,
     cutout: Annotated[int, typer.Option(help="Side of a blanked square, in pixels.")] = 0,
     mixup: Annotated[float, typer.Option(help="Beta parameter of blending two images.")] = 0.0,
     randaugment: Annotated[int, typer.Option(help="Strength of random changes, up to 30.")] = 0,
@@ -107,6 +113,8 @@ def train(
         "learning_rate": learning_rate,
         "optimiser": optimiser,
         "label_smoothing": label_smoothing,
+        "auxiliary_weight": auxiliary_weight,
+        "drop_path": drop_path,
         "patience": patience,
         "augmentation": Augmentation(cutout, mixup, randaugment),
         "seed": check_seed(seed),

@@ -35,6 +35,7 @@ from diffusionnag.networks.latency import (
 from diffusionnag.networks.metric_words import metric_title, metric_unit, metrics_text
 from diffusionnag.networks.profile_plan import write_plan
 from diffusionnag.networks.profiling import ProfileSettings, latency_name, profile_space
+from diffusionnag.networks.regularisation import Regularised
 from diffusionnag.networks.tasks import ImageData, OwnFit, TaskData, load_data, metric_of
 from diffusionnag.networks.trained_network import TrainedNetwork
 from diffusionnag.networks.training_loop import (
@@ -58,6 +59,7 @@ __all__ = [
     "OwnFit",
     "ProfileSettings",
     "Progress",
+    "Regularised",
     "TaskData",
     "TrainedNetwork",
     "TrainingSettings",

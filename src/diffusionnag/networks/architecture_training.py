@@ -15,6 +15,7 @@ from diffusionnag.artifacts.training_state import remove_state
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks._history import EpochResult
 from diffusionnag.networks.building import build_network
+from diffusionnag.networks.regularisation import Regularised, prepare_regularised
 from diffusionnag.networks.tasks import OwnFit, TaskData
 from diffusionnag.networks.trained_network import TrainedNetwork
 from diffusionnag.networks.training_loop import Progress, TrainingSettings, train_network
@@ -51,7 +52,10 @@ def train_architecture(
             "task": task_as_json(data.task),
             "data": data.fingerprint(),
         } | ({"tuned": True} if tuned else {})
+        options |= prepare_regularised(network, data, settings)
         history = train_network(network, data, settings, folder, identity=identity, **options)
+        if isinstance(network, Regularised):
+            network.remove_auxiliary_head()
     trained = TrainedNetwork(space, architecture, network.eval(), data.task, data.preparation)
     return trained, history
 

@@ -42,7 +42,9 @@ class TrainingSettings:
 
     Stochastic gradient descent with Nesterov momentum, or AdamW, and a learning rate that falls to 0
     along a cosine. Training ends early where `patience` epochs brought no better metric on what is
-    held out; the augmentation is that of images. Source: Dong & Yang, "NAS-Bench-201", ICLR 2020,
+    held out; the augmentation is that of images. The `auxiliary_weight` of a second head's loss, and the
+    share of dropped paths at the end of training, are for networks that have these (DARTS: 0.4, 0.2).
+    Source: Dong & Yang, "NAS-Bench-201", ICLR 2020,
     table 1.
     """
 
@@ -52,6 +54,8 @@ class TrainingSettings:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.0
+    drop_path: float = 0.0
     patience: int | None = None
     optimiser: Literal["sgd", "adamw"] = "sgd"
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -69,6 +73,8 @@ class TrainingSettings:
             raise DiffusionNAGError(f"no optimiser {self.optimiser!r}; there are sgd and adamw")
         if not 0 <= self.label_smoothing < 1:
             raise DiffusionNAGError(f"label smoothing {self.label_smoothing} is not in [0, 1)")
+        if not 0 <= self.auxiliary_weight < math.inf or not 0 <= self.drop_path < 1:
+            raise DiffusionNAGError("the auxiliary weight is 0 or more, and drop path in [0, 1)")
         changes = self.augmentation
         mixup_fits = 0 <= changes.mixup < math.inf
         if changes.cutout < 0 or not mixup_fits or not 0 <= changes.randaugment <= 30:

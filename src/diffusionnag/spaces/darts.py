@@ -78,7 +78,7 @@ class DARTS(SearchSpace):
     networks = NetworkFamily(ImageClassification(10, 32), smallest=4)
 
     def build_network(self, architecture: Architecture, task: ImageClassification) -> nn.Module:
-        """Return the authors' network for CIFAR-10: twenty cells of 36 to 144 channels."""
+        """Return the authors' network for CIFAR-10, or from 128 pixels on that for ImageNet."""
         from diffusionnag.spaces.darts_networks import darts_network
 
         names = self.operation_names(architecture)
