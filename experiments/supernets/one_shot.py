@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +108,7 @@ def _found(space: SearchSpace, data: TaskData, algorithm: str, seed: int) -> Fou
     settings = supernet_settings(data.task, epochs=EPOCHS, batch_size=BATCH, seed=seed)
     started = time.process_time()
     search = search_cell(space, data, algorithm, settings, folder)
-    found = {"cell": space.format(search.cell), "seconds": time.process_time() - started}
+    run = Found(space.format(search.cell), time.process_time() - started)
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(found))
-    return Found(**found)
+        temporary.write_text(json.dumps(asdict(run)))
+    return run
