@@ -91,14 +91,14 @@ def supernet(
         "cells": cells,
         "context": context,
     }
-    supernet_settings(
-        task_of(search_space, **sizes),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        label_smoothing=label_smoothing,
-        seed=check_seed(seed),
-    ).check()
+    asked: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "label_smoothing": label_smoothing,
+        "seed": check_seed(seed),
+    }
+    supernet_settings(task_of(search_space, **sizes), **asked).check()
     check_device(device)
     prepare_folder(out)
     if any((out / name).exists() for name in (CONFIG_FILE, FOUND_FILE)):
@@ -133,14 +133,7 @@ def supernet(
             note = f"loss {last.loss:.3f}, {metrics_text(last.metrics)}" if last else ""
             bar.update(training, completed=progress.step, total=progress.steps, note=note)
 
-        settings = supernet_settings(
-            examples.task,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            label_smoothing=label_smoothing,
-            seed=seed,
-        )
+        settings = supernet_settings(examples.task, **asked)
         options: dict[str, Any] = {"device": device, "report": report}
         if algorithm is None:
             cell, measured = None, "a few networks with shared weights"
