@@ -10,7 +10,7 @@ from diffusionnag.networks import Augmentation, TaskData
 from diffusionnag.spaces import Architecture
 from diffusionnag.supernets.supernet import Supernet
 
-CALIBRATION_EXAMPLES, CALIBRATION_BATCH = 1_024, 256
+CALIBRATION_EXAMPLES, CALIBRATION_BATCH = 512, 256
 
 
 def evaluate_inherited(
@@ -29,7 +29,7 @@ def evaluate_inherited(
 def recalibrate(network: nn.Module, data: TaskData) -> None:
     """Give the batch norms of a network the mean and the variance of what goes through them.
 
-    That of 1,024 examples to train on, the same for each network: those that weights were shared
+    That of 512 examples to train on, the same for each network: those that weights were shared
     with left the statistics of others (Yu & Huang, ICCV 2019). The network is in evaluation mode
     afterwards.
     """
