@@ -104,7 +104,11 @@ def test_export_takes_the_weights_of_a_training(
 
 @pytest.mark.parametrize(
     ("backend", "name", "text"),
-    [("torch", "nasbench201", CELL), ("onnxruntime", "space.yaml", "4|3")],
+    [
+        ("torch", "nasbench201", CELL),
+        ("onnxruntime", "space.yaml", "4|3"),
+        ("openvino", "space.yaml", "4|3"),
+    ],
 )
 def test_latency_is_measured(
     own: SearchSpace, run_main: RunCli, backend: str, name: str, text: str
@@ -127,7 +131,7 @@ def test_latency_is_measured(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("export", "--to", "network.zip"), ".onnx or .pt2"),
+        (("export", "--to", "network.zip"), ".onnx, .pt2 or .xml"),
         (("export", "--to", "n.onnx", "--classes", "0"), "0 classes"),
         (("export", "--to", "n.onnx", "--weights", "missing"), "no checkpoint"),
         (("measure", "--backend", "tvm"), "no backend 'tvm'"),
@@ -158,11 +162,19 @@ def test_measuring_leaves_the_number_of_threads_alone() -> None:
 def test_an_exported_file_is_measured(own: SearchSpace, tmp_path: Path, run_main: RunCli) -> None:
     network = build_network(own, own.parse("4|3"), task=SMALL)
     export_network(network, SMALL, tmp_path / "network.onnx", opset=18)
+    for suffix, backend in ((".pt2", "torch"), (".xml", "openvino")):
+        error = export_network(network, SMALL, tmp_path / f"network{suffix}")
+        assert error < 1e-4
+        result = run_main("measure", f"network{suffix}", "--repeats", 2, "--batch", 3)
+        assert result.returncode == 0, result.stderr
+        assert f"ms ({backend}, 1 threads, batch 3, 2 runs)" in result.stdout
     result = run_main("measure", "network.onnx", "--repeats", 2, "--batch", 3)
     assert result.returncode == 0, result.stderr
     assert "ms (onnxruntime, 1 threads, batch 3, 2 runs)" in result.stdout
     (tmp_path / "empty.onnx").write_bytes(b"nothing")
-    assert_fails(run_main("measure", "empty.onnx"), 2, "no ONNX file")
+    assert_fails(run_main("measure", "empty.onnx"), 2, "is damaged, or no .onnx file")
+    (tmp_path / "empty.pt2").write_bytes(b"nothing")
+    assert_fails(run_main("measure", "empty.pt2"), 2, "is damaged, or no .pt2 file")
     assert_fails(run_main("measure", "missing.onnx"), 2, "no file missing.onnx")
     assert_fails(run_main("measure", "nasbench201"), 2, "an architecture is missing")
 

@@ -108,6 +108,9 @@ def test_every_kind_of_layer_is_exported(tmp_path: Path, run_main: RunCli) -> No
     assert exported.returncode == 0, exported.stderr
     program = torch.export.load(tmp_path / "graph.pt2").module()
     assert program(torch.randn(6, 1433), torch.tensor([[0, 1], [1, 5]])).shape == (6, 7)
+    measured = run_main("measure", "graph.pt2", "--batch", 50, "--repeats", 2)
+    assert measured.returncode == 0, measured.stderr
+    assert "batch 50" in measured.stdout
 
 
 def test_a_search_trains_on_a_graph(run_main: RunCli) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def export(
     space: Space,
     architecture: ArchitectureText,
-    to: Annotated[Path, typer.Option(help="File to write: .onnx or .pt2.")],
+    to: Annotated[Path, typer.Option(help="File to write: .onnx, .pt2 or (OpenVINO) .xml.")],
     weights: Annotated[
         Path | None,
         typer.Option(help="Folder of `train` or `supernet`; random weights if left out."),
@@ -31,7 +31,7 @@ def export(
         typer.Option(help="Version of ONNX's operators; the exporter's own if left out."),
     ] = None,
 ) -> None:
-    """Export a network to ONNX or to PyTorch's own format, and check what the file computes."""
+    """Export a network to ONNX, OpenVINO or PyTorch's own format, and check what the file computes."""
     from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import messages, results
 

@@ -27,7 +27,8 @@ def measure(
     space: Annotated[
         str,
         typer.Argument(
-            help="Search space, or your own: FILE.yaml, FILE.py:NAME; or a file: FILE.onnx."
+            help="Search space, or your own: FILE.yaml, FILE.py:NAME; or an exported file: "
+            ".onnx, .pt2, .xml."
         ),
     ],
     architecture: Annotated[
@@ -46,10 +47,11 @@ def measure(
     from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import results
 
-    if backend == "onnxruntime" or space.endswith(".onnx"):
+    if backend in ("onnxruntime", "openvino"):
         require_packages("export", "onnx", "onnxscript", "onnxruntime")
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (
+        BACKEND_OF,
         LatencySettings,
         build_network,
         count_network,
@@ -61,13 +63,13 @@ def measure(
     from diffusionnag.spaces import get_search_space
 
     settings = LatencySettings(backend, threads, batch, repeats)
-    if space.endswith(".onnx"):
-        settings = replace(settings, backend="onnxruntime")
+    if Path(space).suffix in BACKEND_OF and architecture is None:
+        settings = replace(settings, backend=BACKEND_OF[Path(space).suffix])
         _print_latency(measure_file(Path(space), settings, context), settings)
         return
     if architecture is None:
         raise DiffusionNAGError(
-            "an architecture is missing; a file alone is measured if it is .onnx"
+            f"an architecture is missing; a file alone is measured if it is {', '.join(BACKEND_OF)}"
         )
     search_space = get_search_space(space)
     task = task_of(

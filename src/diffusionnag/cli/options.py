@@ -130,7 +130,7 @@ Epochs = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(help="Examples in one step; 256, or 64 if not images.")
 ]
-Backend = Annotated[str, typer.Option(help="torch, torch-compile or onnxruntime.")]
+Backend = Annotated[str, typer.Option(help="torch, torch-compile, onnxruntime or openvino.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 Batch = Annotated[int, typer.Option(help="Inputs at a time.")]
 Repeats = Annotated[int, typer.Option(help="Times that each network is measured.")]

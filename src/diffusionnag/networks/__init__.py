@@ -24,6 +24,12 @@ from diffusionnag.networks.counting import (
     counted_names,
     flop_counter,
 )
+from diffusionnag.networks.exported_file import (
+    BACKEND_OF,
+    ExportedFile,
+    open_exported,
+    require_backend,
+)
 from diffusionnag.networks.exporting import check_export_path, export_network
 from diffusionnag.networks.latency import (
     Latency,
@@ -46,12 +52,14 @@ from diffusionnag.networks.training_loop import (
 )
 
 __all__ = [
+    "BACKEND_OF",
     "COMPARISON_FILE",
     "HISTORY_FILE",
     "Augmentation",
     "BuilderCheck",
     "Comparison",
     "EpochResult",
+    "ExportedFile",
     "Group",
     "ImageData",
     "Latency",
@@ -85,10 +93,12 @@ __all__ = [
     "metric_title",
     "metric_unit",
     "metrics_text",
+    "open_exported",
     "peak_memory",
     "profile_space",
     "read_comparison",
     "read_group",
+    "require_backend",
     "require_networks",
     "task_of",
     "train_architecture",

@@ -1,13 +1,15 @@
-"""Networks as files for other programs: ONNX, and PyTorch's own exported programs."""
+"""Networks as files for other programs: ONNX, PyTorch's own exported programs, and OpenVINO."""
 
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +19,11 @@ from diffusionnag._devices import torch_defaults
 from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import random_inputs
+from diffusionnag.networks.exported_file import SUFFIXES, open_exported, parts_of, require_backend
 from diffusionnag.spaces import Graph, NodeClassification, Task
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".onnx", ".pt2")
 TOLERANCE = 1e-4
 """Largest difference from PyTorch, relative to the largest output where that is above 1."""
 CHECKED_BATCHES = (1, 2, 5)
@@ -35,65 +34,80 @@ EXAMPLES = 3
 def check_export_path(path: Path) -> None:
     """Raise DiffusionNAGError for a file of another kind, or one that cannot be written."""
     if path.suffix not in SUFFIXES:
-        raise DiffusionNAGError(f"cannot export to {path}; name a file {' or '.join(SUFFIXES)}")
+        raise DiffusionNAGError(
+            f"cannot export to {path}; name a file {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        )
     check_writable(path)
 
 
 @torch_defaults()
 def export_network(network: nn.Module, task: Task, path: Path, opset: int | None = None) -> float:
-    """Write a network into an `.onnx` or `.pt2` file, and check what it computes.
+    """Write a network into an `.onnx`, `.pt2` or `.xml` file, and check what it computes.
 
     The file takes what the task says, called `images`, `tokens`, `features` or `inputs`, or of a graph
     `features` and `edges`, with any batch, and texts of any length up to the context where the network
     does; it gives `logits`. `opset` is the version of ONNX's operators, the exporter's own if left out.
-    Returns the largest difference from PyTorch on random inputs; raises DiffusionNAGError, and writes
+    OpenVINO's `.xml` has its weights in a `.bin` file beside it, and is made of the ONNX file. Returns the
+    largest difference from PyTorch on random inputs; raises DiffusionNAGError, and writes
     nothing, where it is above 1e-4, and where the network cannot be exported.
     """
     check_export_path(path)
+    require_backend(path.suffix)
     network = network.cpu().eval()
     program, lengths = _traced(network, task)
-    with write_atomically(path) as temporary, _quiet():
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        written = Path(folder) / f"network{path.suffix}"
         if path.suffix == ".pt2":
-            torch.export.save(program, temporary)
-            run = torch.export.load(temporary).module()
-            return _largest_error(
-                network, task, lengths, lambda x: run(*_parts(x)).detach().numpy()
-            )
-        names = list(Graph._fields) if isinstance(task, NodeClassification) else [task.inputs]
-        try:
-            torch.onnx.export(
-                program,
-                f=str(temporary),
-                input_names=names,
-                output_names=["logits"],
-                # By which the file names its dimensions.
-                dynamic_shapes=_dynamic_shapes(task, any_length=len(lengths) > 1),
-                opset_version=opset,
-                external_data=False,
-                verbose=False,
-            )
-            session = onnx_session(temporary)
-        except Exception as error:  # the exporter raises what it meets
-            raise _cannot_export(error) from error
-        return _largest_error(network, task, lengths, lambda x: run_session(session, x))
+            torch.export.save(program, written)
+        else:
+            onnx = written.with_suffix(".onnx")
+            _write_onnx(program, task, onnx, any_length=len(lengths) > 1, opset=opset)
+            if path.suffix == ".xml":
+                _convert_to_openvino(onnx, written)
+        error = _largest_error(network, task, lengths, open_exported(written).run)
+        if path.suffix == ".xml":
+            _copy(written.with_suffix(".bin"), path.with_suffix(".bin"))
+        _copy(written, path)
+    return error
 
 
-def onnx_session(path: Path, threads: int | None = None) -> InferenceSession:
-    """Return an onnxruntime session for an ONNX file on the CPU, with so many threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+def _copy(written: Path, path: Path) -> None:
+    with write_atomically(path) as temporary:
+        shutil.copyfile(written, temporary)
 
 
-def run_session(session: InferenceSession, inputs: torch.Tensor | Graph) -> np.ndarray:
-    """Return what an onnxruntime session of one output gives, `batch x ...`."""
-    names = (entry.name for entry in session.get_inputs())
-    named = zip(names, _parts(inputs), strict=True)
-    return np.asarray(session.run(None, {name: part.numpy() for name, part in named})[0])
+def _write_onnx(
+    program: torch.export.ExportedProgram,
+    task: Task,
+    path: Path,
+    *,
+    any_length: bool,
+    opset: int | None,
+) -> None:
+    names = list(Graph._fields) if isinstance(task, NodeClassification) else [task.inputs]
+    try:
+        torch.onnx.export(
+            program,
+            f=str(path),
+            input_names=names,
+            output_names=["logits"],
+            # By which the file names its dimensions.
+            dynamic_shapes=_dynamic_shapes(task, any_length=any_length),
+            opset_version=opset,
+            external_data=False,
+            verbose=False,
+        )
+    except Exception as error:  # the exporter raises what it meets
+        raise _cannot_export(error) from error
+
+
+def _convert_to_openvino(onnx: Path, path: Path) -> None:
+    import openvino
+
+    try:
+        openvino.save_model(openvino.Core().read_model(onnx), path, compress_to_fp16=False)
+    except Exception as error:  # the converter raises what it meets
+        raise _cannot_export(error) from error
 
 
 class _OfParts(nn.Module):
@@ -108,11 +122,6 @@ class _OfParts(nn.Module):
         return self.network(Graph(features, edges))
 
 
-def _parts(inputs: torch.Tensor | Graph) -> tuple[torch.Tensor, ...]:
-    """Return what a file takes one after the other."""
-    return tuple(inputs) if isinstance(inputs, Graph) else (inputs,)
-
-
 def _dynamic_shapes(task: Task, *, any_length: bool) -> tuple[Any, ...]:
     """Return which dimensions of what goes in may vary, as torch names them."""
     if isinstance(task, NodeClassification):
@@ -125,7 +134,7 @@ def _dynamic_shapes(task: Task, *, any_length: bool) -> tuple[Any, ...]:
 
 def _traced(network: nn.Module, task: Task) -> tuple[torch.export.ExportedProgram, list[int]]:
     """Return a network as a program, and the lengths of texts to check it on: several, or none."""
-    inputs = _parts(random_inputs(task, EXAMPLES, torch.Generator().manual_seed(0)))
+    inputs = parts_of(random_inputs(task, EXAMPLES, torch.Generator().manual_seed(0)))
     network = _OfParts(network) if len(inputs) > 1 else network
     if task.vocabulary and len(task.input_shape) == 1:
         try:

@@ -21,10 +21,13 @@ from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import random_inputs
-from diffusionnag.networks.exporting import export_network, onnx_session, run_session
-from diffusionnag.spaces import Graph, Task
+from diffusionnag.networks.exported_file import ExportedFile, open_exported
+from diffusionnag.networks.exporting import export_network
+from diffusionnag.spaces import Graph, NodeClassification, Task
 
-BACKENDS = ("torch", "torch-compile", "onnxruntime")
+SUFFIX_OF = {"onnxruntime": ".onnx", "openvino": ".xml"}
+"""Backends that run a file, and the file."""
+BACKENDS = ("torch", "torch-compile", *SUFFIX_OF)
 WARM_UP = 10
 MOST_THREADS = 1_024
 
@@ -85,35 +88,36 @@ def measure_latencies(
         return _timed(runs, x, settings.repeats)
 
 
+@torch_defaults()
 def measure_file(path: Path, settings: LatencySettings, length: int | None = None) -> Latency:
-    """Return the latency of an exported `.onnx` file on the CPU by onnxruntime, after ten runs.
+    """Return the latency of an exported file on the CPU, after ten runs: see `open_exported`.
 
-    Texts are of `length` tokens. Raises DiffusionNAGError for a file that is none, or takes more than
-    one input, and where the length is needed and missing.
+    Texts are of `length` tokens; a graph has as many nodes as the batch. Raises DiffusionNAGError as
+    `open_exported` does, and where the length is needed and missing.
     """
     settings.check()
-    if not path.is_file():
-        raise DiffusionNAGError(f"no file {path}")
-    try:
-        session = onnx_session(path, settings.threads)
-        (entry,) = session.get_inputs()
-    except Exception as error:  # onnxruntime raises classes of its own
-        raise DiffusionNAGError(f"{path} is no ONNX file of one input") from error
-    shape = []
-    for place, size in enumerate(entry.shape):
-        varied = settings.batch if place == 0 else length
-        if not isinstance(size, int) and varied is None:
-            raise DiffusionNAGError(f"{path} takes texts of any length; say which by --context")
-        shape.append(size if isinstance(size, int) else varied)
-    check_fits(f"a batch of {settings.batch:,} {entry.name}", 8 * math.prod(shape))
-    # Of tokens, 1 is one in whatever vocabulary.
-    x = (
-        torch.zeros(shape)
-        if entry.type == "tensor(float)"
-        else torch.ones(shape, dtype=torch.int64)
-    )
-    (latency,) = _timed([lambda inputs: run_session(session, inputs)], x, settings.repeats)
+    file = open_exported(path, settings.threads)
+    inputs = _inputs_of(file, path, settings.batch, length)
+    with torch_threads(settings.threads), torch.inference_mode():
+        (latency,) = _timed([file.run], inputs, settings.repeats)
     return latency
+
+
+def _inputs_of(
+    file: ExportedFile, path: Path, batch: int, length: int | None
+) -> torch.Tensor | Graph:
+    first = file.inputs[0]
+    shape: list[int] = []
+    for place, size in enumerate(first.shape):
+        varied = batch if place == 0 else length
+        if size is None and varied is None:
+            raise DiffusionNAGError(f"{path} takes texts of any length; say which by --context")
+        shape.append(size or varied or 0)
+    check_fits(f"a batch of {batch:,} {first.name}", 8 * math.prod(shape))
+    if len(file.inputs) > 1:
+        return random_inputs(NodeClassification(shape[-1]), batch)
+    # Of tokens, 1 is one in whatever vocabulary.
+    return torch.ones(shape, dtype=torch.int64) if first.whole else torch.zeros(shape)
 
 
 def _timed(
@@ -145,10 +149,9 @@ def _runner(
         yield compiled
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+        path = Path(folder) / f"network{SUFFIX_OF[settings.backend]}"
         export_network(network, task, path)
-        session = onnx_session(path, settings.threads)
-        yield lambda x: run_session(session, x)
+        yield open_exported(path, settings.threads).run
 
 
 def peak_memory() -> float:
