@@ -19,8 +19,10 @@ from diffusionnag.networks import (
     buildable,
     count_network,
     count_properties,
+    task_of,
 )
-from diffusionnag.spaces import Cost, ImageClassification
+from diffusionnag.spaces import Cost, ImageClassification, task_as_json, task_from_json
+from diffusionnag.spaces.layers import Cell
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
 NASBENCH201 = get_search_space("nasbench201")
@@ -232,3 +234,15 @@ def test_darts_has_the_parameters_that_the_authors_of_p_darts_count() -> None:
     (drawn,) = space.sample(1, 3)
     network = build_network(space, drawn, classes=3, resolution=8)
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)
+
+
+def test_smaller_networks_of_cells_have_fewer_of_them_and_fewer_channels() -> None:
+    (cell,) = NASBENCH201.sample(1, seed=0)
+    task = task_of(NASBENCH201, resolution=8, width=0.25, cells=2)
+    network = build_network(NASBENCH201, cell, task=task)
+    assert sum(isinstance(module, Cell) for module in network.modules()) == 3 * 2
+    assert network.get_parameter("0.0.weight").shape == (4, 3, 3, 3)
+    assert network(torch.randn(2, 3, 8, 8)).shape == (2, 10)
+    assert task_from_json(task_as_json(task)) == task
+    with pytest.raises(DiffusionNAGError, match="no cells to choose"):
+        task_of(get_search_space("mnasnet"), cells=2)

@@ -21,6 +21,7 @@ from diffusionnag.spaces import SearchSpace
 USES = {
     "property predictor": "use it: --guide {name} or --limit '{name}<=VALUE'",
     "generator": "use it: --generator {name}",
+    "supernet": "use it: --objective supernet:{name}",
     "dataset aware": "use it: diffusionnag transfer SPACE --data IMAGES --predictor {name}",
 }
 """What to do with a model, by its kind."""

@@ -43,6 +43,8 @@ OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
     "tokens": str,
     "context": int,
     "resolution": int,
+    "width": float,
+    "cells": int,
     "subset": int,
     "seed": int,
     "device": str,
@@ -134,7 +136,7 @@ def read_training(text: str, space: SearchSpace) -> TrainingObjective:
         except ValueError as error:
             raise DiffusionNAGError(f"the value in {pair!r} is no number") from error
     folder, device = given.pop("out", None), check_device(given.pop("device", "cpu"))
-    chosen = ("test", "target", "tokens", "context", "resolution", "subset")
+    chosen = ("test", "target", "tokens", "context", "resolution", "width", "cells", "subset")
     of_data = {name: given.pop(name) for name in chosen if name in given}
     TrainingSettings(**given).check()
     data = load_data(source, space, seed=check_seed(given.get("seed", 0)), **of_data)
