@@ -142,6 +142,62 @@ def test_a_second_head_serves_training_alone(tmp_path: Path, run_main: RunCli) -
     assert not any("second" in name for name in kept)
 
 
+LIGHTNING = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Network(nn.Linear):
+    def training_step(self, batch, number):
+        return {"loss": F.cross_entropy(self(batch[0]), batch[1])}
+
+    def validation_step(self, batch, number):
+        self.log("accuracy", 100 * (self(batch[0]).argmax(1) == batch[1]).float().mean(), on_epoch=True)
+
+    def configure_optimizers(self):
+        optimiser = torch.optim.Adam(self.parameters(), 0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 5)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler}}
+
+def build(operations, task):
+    return Network(4, 2) if operations["head"] == "trains" else nn.Linear(4, 2)
+
+class Data:
+    def setup(self, stage):
+        x = torch.randn(96, 4, generator=torch.Generator().manual_seed(0))
+        self.batches = list(zip(x.split(16), (x[:, 0] > 0).long().split(16)))
+
+    def train_dataloader(self):
+        return self.batches[:4]
+
+    def val_dataloader(self):
+        return self.batches[4:]
+
+def loaders():
+    data = Data()
+    data.setup("fit")
+    return data.train_dataloader(), data.val_dataloader()
+"""
+
+
+@pytest.mark.parametrize("data", ["Data", "loaders"])
+def test_a_module_may_train_itself_as_lightnings_do(
+    tmp_path: Path, run_main: RunCli, data: str
+) -> None:
+    (tmp_path / "networks.py").write_text(LIGHTNING)
+    (tmp_path / "space.yaml").write_text(
+        "name: lightning-of-the-tests\nnetwork: networks.py:build\n"
+        "task: {kind: own, input_shape: [4], output_shape: [2]}\n"
+        "nodes:\n  head: [trains, does_not]\n  end: [end]\n"
+    )
+    chosen = ("--data", f"lightning:networks.py:{data}", "--epochs", 5)
+    trained = run_main("train", "space.yaml", "trains|end", *chosen, "--out", "out")
+    assert trained.returncode == 0, trained.stderr
+    assert float(trained.stdout.split("accuracy ")[1].split()[0]) > 80
+    failed = run_main("train", "space.yaml", "does_not|end", *chosen, "--out", "other")
+    assert_fails(failed, 2, "the module has no method training_step")
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [("4|5", "returned str, no torch module, for 4.5"), ("8|5", "8.5 cannot")]
 )

@@ -10,7 +10,13 @@ from diffusionnag.networks.building import task_of
 from diffusionnag.networks.tasks.corpus_data import read_corpus_data
 from diffusionnag.networks.tasks.image_data import read_image_data
 from diffusionnag.networks.tasks.node_data import read_node_data
-from diffusionnag.networks.tasks.own_fit import PREFIX, OwnFit, read_own_fit, split_own_fit
+from diffusionnag.networks.tasks.own_fit import (
+    PREFIX,
+    PREFIXES,
+    OwnFit,
+    read_own_fit,
+    split_own_fit,
+)
 from diffusionnag.networks.tasks.table_data import read_table_data
 from diffusionnag.networks.tasks.task_data import TaskData
 from diffusionnag.networks.tasks.text_data import read_text_data
@@ -47,14 +53,15 @@ def load_data(
     `.txt` file is a text to be modelled, by spaces of texts. `tokens` are `bytes`, or byte pairs
     `bpe:SIZE`, at most `context` of them at a time. A graph is a folder of its nodes and edges, or
     `sbm:NODES` (see `read_graph`). `fit:FILE.py:FUNCTION[:METRIC]` is the user's own training, for any
-    space. Metrics are measured on `test`, or else on a tenth that is held out.
-    `subset` limits how many examples, drawn at random, are used of either. Raises DiffusionNAGError
+    space, and `lightning:FILE.py:DATA[:METRIC]` that of modules which train themselves
+    (`LightningFit`). Metrics are measured on `test`, or else on a tenth that is held out. `subset`
+    limits how many examples, drawn at random, are used of either. Raises DiffusionNAGError
     for what is no such data, one class only, and a test set of other classes.
     """
     task = _kind_of(
         data, task_of(space, resolution=resolution, width=width, cells=cells, context=context)
     )
-    if str(data).startswith(PREFIX):
+    if str(data).startswith(PREFIXES):
         return read_own_fit(str(data), task)
     if isinstance(task, OwnTask):
         raise DiffusionNAGError(
@@ -75,7 +82,7 @@ def load_data(
 
 def metric_of(data: str | Path, space: SearchSpace) -> str:
     """Return the name of the value that networks of a space are compared by on some data."""
-    if str(data).startswith(PREFIX):
+    if str(data).startswith(PREFIXES):
         return split_own_fit(str(data))[2]
     return _kind_of(data, space.networks.task).metric
 

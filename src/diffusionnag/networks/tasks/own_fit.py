@@ -11,9 +11,12 @@ from torch import nn
 
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.networks.tasks.lightning_fit import LightningFit
 from diffusionnag.spaces import Task
 
 PREFIX = "fit:"
+LIGHTNING_PREFIX = "lightning:"
+PREFIXES = (PREFIX, LIGHTNING_PREFIX)
 METRIC = "accuracy"
 """What the value is called that networks are compared by, unless it is named."""
 
@@ -78,18 +81,23 @@ class OwnFit:
 
 
 def read_own_fit(text: str, task: Task) -> OwnFit:
-    """Return what `fit:FILE.py:FUNCTION[:METRIC]` names; raises DiffusionNAGError if it is not there."""
+    """Return what `fit:FILE.py:FUNCTION[:METRIC]`, or `lightning:` in its place, names.
+
+    Raises DiffusionNAGError if it is not there.
+    """
     module, function, metric = split_own_fit(text)
     reference = f"{module}:{function}"
     fit = getattr(import_user_code(module, text), function, None)
     if not callable(fit):
         raise DiffusionNAGError(f"{module} defines no function {function!r}")
+    if text.startswith(LIGHTNING_PREFIX):
+        fit = LightningFit(fit)
     return OwnFit(task, reference, fit, metric)
 
 
 def split_own_fit(text: str) -> tuple[str, str, str]:
     """Return the file, the function and the metric of `fit:FILE.py:FUNCTION[:METRIC]`."""
-    file, end, rest = text.removeprefix(PREFIX).rpartition(".py:")
+    file, end, rest = text.partition(":")[2].rpartition(".py:")
     function, _, metric = rest.partition(":")
     if not end or not function:
         raise DiffusionNAGError(
