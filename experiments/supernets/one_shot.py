@@ -25,7 +25,7 @@ from experiments.supernets.small_cifar10 import SIZE, small_cifar10
 KEPT = Path("runs") / "one-shot"
 """The searches, so that the experiment can be stopped and resumed."""
 SEEDS = (0, 1, 2)
-IMAGES = 2_000
+IMAGES = 2_500
 EPOCHS, BATCH = 10, 64
 """All of it so small that one CPU core needs some quarter of an hour."""
 PUBLISHED = {
