@@ -55,6 +55,7 @@ EXPERIMENTS = {
     "suite-choosing": "search.suite:suite_choosing",
     "transfer-training": "transfer.transfer_training:transfer_training",
     "latency-here": "guidance.latency_here:latency_here",
+    "latency-here-transformer": "guidance.latency_here_transformer:latency_here_transformer",
     "dataset-aware": "transfer.dataset_aware:dataset_aware",
     "one-shot": "supernets.one_shot:one_shot",
     "supernet-ranking": "supernets.supernet_ranking:supernet_ranking",

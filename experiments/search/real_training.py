@@ -18,9 +18,7 @@ from PIL import Image
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_digits
 
-from diffusionnag.diffusion.denoiser_training import TrainingRun, train
-from diffusionnag.diffusion.recipes import get_recipe
-from diffusionnag.generation.generator import Generator, Origin
+from diffusionnag.generation.generator import Generator
 from diffusionnag.networks import OwnFit, kept_metrics, load_data, usual_settings
 from diffusionnag.search.objectives import optuna_objective
 from diffusionnag.search.searchers import new_searcher
@@ -28,6 +26,7 @@ from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import recorded_architecture
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from experiments.generation.declared_spaces import FOLDER
+from experiments.generation.kept_generator import kept_generator
 from experiments.result_table import ResultTable
 
 KEPT = Path("runs") / "real-training-search"
@@ -91,7 +90,8 @@ def real_training_search(report: Callable[[str], None]) -> ResultTable:
     for example in EXAMPLES:
         space = get_search_space(str(FOLDER / f"{example.space}.yaml"))
         trainings = Trainings(example, space)
-        generator = _generator(example, space, report)
+        folder = KEPT / f"generator-{example.space}"
+        generator = kept_generator(space, folder, GENERATOR_STEPS, report)
         best = {
             searcher: np.array(
                 [_best_of(searcher, seed, space, generator, trainings, report) for seed in SEEDS]
@@ -157,18 +157,6 @@ def _best_of(
     chosen = recorded_architecture(space, trials[int(values.argmax())])
     assert chosen is not None
     return values[:HALF].max(), values.max(), trainings.accuracy(chosen, seed=1)
-
-
-def _generator(example: Example, space: SearchSpace, report: Callable[[str], None]) -> Generator:
-    folder = KEPT / f"generator-{example.space}"
-    if not folder.exists():
-        report(f"training a generator of {example.space}")
-        run = TrainingRun.start(space, get_recipe("fast", space), seed=0)
-        with tempfile.TemporaryDirectory() as kept:
-            denoiser = train(run, Path(kept), steps=GENERATOR_STEPS)
-        origin = Origin("fast", GENERATOR_STEPS, run.seed)
-        Generator(space, denoiser, run.recipe.solver, origin).save_pretrained(folder)
-    return Generator.from_pretrained(folder, search_space=space)
 
 
 def _digits(example: Example) -> tuple[Path, Path]:
