@@ -24,16 +24,22 @@ def measure(path: Path, batch: int, length: int, threads: int, repeats: int) -> 
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options)
-    (entry,) = session.get_inputs()
-    sizes = {"batch": batch, "length": length}
-    shape = [sizes.get(size, 1) if isinstance(size, str) else size for size in entry.shape]
-    # The smallest token is 1 in whatever vocabulary.
-    floats = entry.type == "tensor(float)"
-    values = np.zeros(shape, np.float32) if floats else np.ones(shape, np.int64)
+    sizes = {"batch": batch, "length": length, "nodes": batch}
+    values = {}
+    for entry in session.get_inputs():
+        shape = [sizes.get(size, 1) if isinstance(size, str) else size for size in entry.shape]
+        if entry.name == "edges":
+            nodes = np.arange(batch)
+            values[entry.name] = np.stack([np.roll(nodes, 1), nodes])
+        elif entry.type == "tensor(float)":
+            values[entry.name] = np.zeros(shape, np.float32)
+        else:
+            # The smallest token is 1 in whatever vocabulary.
+            values[entry.name] = np.ones(shape, np.int64)
     times = []
     for _ in range(WARM_UP + repeats):
         started = time.perf_counter()
-        session.run(None, {entry.name: values})
+        session.run(None, values)
         times.append(1e3 * (time.perf_counter() - started))
     return float(np.median(times[WARM_UP:]))
 
@@ -41,7 +47,7 @@ def measure(path: Path, batch: int, length: int, threads: int, repeats: int) -> 
 def main() -> None:
     """Measure what `networks.csv` lists and `latencies.csv` does not have yet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=1, help="inputs at a time, or nodes")
     parser.add_argument("--length", type=int, default=128, help="tokens of a text")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=50)
