@@ -90,8 +90,9 @@ def latency_here_transformer(report: Callable[[str], None]) -> ResultTable:
             f"The limit is {at_most:.2f} ms, which a third of {PROFILED} random transformers keeps that "
             f"the predictor learnt from. 128 tokens, PyTorch, one thread; medians of {REPEATS} runs.",
             f"Each generated one is measured at {ROUNDS} moments, in turn with a reference network: its "
-            "latency is the median ratio to the reference, times the reference's usual latency; `as measured` is the "
-            "median without that. The random ones, measured once, are those that were learnt from.",
+            "latency is the median ratio to the reference, times the reference's usual latency; `as "
+            "measured` is the median without that. The random ones, measured once, are those that were "
+            "learnt from.",
             f"The machine was shared: the reference, usually {usual:.2f} ms, took {fastest:.2f} to "
             f"{slowest:.2f} ms.",
             f"The predictor: {quality}.",
