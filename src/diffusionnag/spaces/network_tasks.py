@@ -201,7 +201,7 @@ class NodeClassification(Task):
     @property
     def example(self) -> str:
         """One input in words."""
-        return f"a graph whose nodes have {self.features} features"
+        return f"a node of a graph, with {self.features} features"
 
 
 @dataclass(frozen=True)
