@@ -98,7 +98,7 @@ def real_training_search(report: Callable[[str], None]) -> ResultTable:
             )
             for searcher in SEARCHERS
         }
-        rows += _rows(example.space, best)
+        rows += paired_rows(example.space, best)
     return ResultTable(
         title=f"Searches that train every network: best accuracy on held-out digits, {TRIALS} trials",
         columns=(
@@ -118,7 +118,8 @@ def real_training_search(report: Callable[[str], None]) -> ResultTable:
     )
 
 
-def _rows(space: str, best: dict[str, np.ndarray]) -> list[tuple[str, ...]]:
+def paired_rows(space: str, best: dict[str, np.ndarray]) -> list[tuple[str, ...]]:
+    """Return a row for half and all trials, and the best retrained, `seeds x 3` by searcher."""
     rows = []
     own, random = (best[searcher] for searcher in SEARCHERS)
     for column, label in enumerate((str(HALF), str(TRIALS), f"{TRIALS}, retrained")):
