@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -42,54 +43,60 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
     column = NASBENCH201_DATASETS["CIFAR-10"]
     truth = Truth.of(required_table("nasbench201", "nasbench201_accuracy"), column)
     data = small_cifar10(space, IMAGES)
-    rows = []
+    columns = []
     for seed in SEEDS:
         report(f"seed {seed}")
-        measured = _measured(space, data, seed, report)
-        cells = [space.parse(text) for text in measured["cells"]]
-        inherited, true = np.array(measured["accuracies"]), truth.values(space, cells)
-        predictor = PropertyPredictor(space, "accuracy").fit(cells, inherited)
-        others = sorted(set(space.enumerate()) - set(cells), key=space.format)
-        predicted, true_others = predictor.predict(others)[0], truth.values(space, others)
-        good = true > GOOD
-        rows.append(
-            (
-                str(seed),
-                f"{kendalltau(inherited, true)[0]:.3f}",
-                f"{kendalltau(inherited[good], true[good])[0]:.3f}",
-                f"{true[inherited.argmax()]:.2f}",
-                f"{kendalltau(predicted, true_others)[0]:.3f}",
-                f"{true_others[predicted.argmax()]:.2f}",
-                f"{measured['training_seconds'] / 60:.1f}",
-                f"{measured['evaluation_seconds'] / 60:.1f}",
-            )
-        )
+        columns.append(_figures(space, truth, _measured(space, data, seed, report)))
     return ResultTable(
         title="How shared weights rank NAS-Bench-201 cells on CIFAR-10",
-        columns=(
-            "seed",
-            "Kendall's tau",
-            f"tau above {GOOD:g} %",
-            "its best cell (%)",
-            "tau of a predictor",
-            "its best cell (%) ",
-            "training, CPU minutes",
-            f"{RANKED} evaluations, CPU minutes",
-        ),
-        rows=tuple(rows),
+        columns=("", *(f"seed {seed}" for seed in SEEDS)),
+        rows=tuple((name, *(column[name] for column in columns)) for name in columns[0]),
         notes=(
             f"Accuracy with shared weights of {RANKED} random cells against the table's test accuracy "
-            "after 200 epochs, and what the table has for the cell that they rank first.",
-            f"The predictor is fitted on these {RANKED} evaluations, and judged on all other cells; no "
-            "network was trained on its own.",
+            "after 200 epochs. No network was trained on its own.",
             f"Single-path training on {IMAGES:,} images, a tenth of them held out, at {SIZE}, "
-            f"for {EPOCHS} epochs in batches of {BATCH}, "
-            f"learning rate {LEARNING_RATE}.",
+            f"for {EPOCHS} epochs in batches of {BATCH}, learning rate {LEARNING_RATE}.",
         ),
     )
 
 
-def _measured(space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]) -> dict:
+def _figures(space: SearchSpace, truth: Truth, measured: dict[str, Any]) -> dict[str, str]:
+    """Return what is reported of one seed, by what it is called."""
+    cells = [space.parse(text) for text in measured["cells"]]
+    shared, true = np.array(measured["accuracies"]), truth.values(space, cells)
+    good = true > GOOD
+    predictor = PropertyPredictor(space, "accuracy").fit(cells, shared)
+    others = sorted(set(space.enumerate()) - set(cells), key=space.format)
+    predicted, true_others = predictor.predict(others)[0], truth.values(space, others)
+
+    def tau(one_order: np.ndarray, other: np.ndarray) -> str:
+        return f"{kendalltau(one_order, other)[0]:.3f}"
+
+    def both(operation: str) -> str:
+        counts = np.array([space.operation_names(cell).count(operation) for cell in cells])
+        return f"{tau(counts, shared)} / {tau(counts, true)}"
+
+    return {
+        f"Kendall's tau, {RANKED} cells": tau(shared, true),
+        f"Kendall's tau, those above {GOOD:g} %": tau(shared[good], true[good]),
+        "table accuracy of the cell ranked first (%)": f"{true[shared.argmax()]:.2f}",
+        "a predictor fitted on these, all other cells: Kendall's tau": tau(predicted, true_others),
+        "table accuracy of the cell that it ranks first (%)": f"{true_others[predicted.argmax()]:.2f}",
+        "accuracy with shared weights, quartiles (%)": " / ".join(
+            f"{value:.1f}" for value in np.percentile(shared, (25, 50, 75))
+        ),
+        "tau of the number of skip connections with shared weights / the table": both(
+            "skip_connect"
+        ),
+        "the same of 3x3 convolutions": both("nor_conv_3x3"),
+        "training, CPU minutes": f"{measured['training_seconds'] / 60:.1f}",
+        f"{RANKED} evaluations, CPU minutes": f"{measured['evaluation_seconds'] / 60:.1f}",
+    }
+
+
+def _measured(
+    space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]
+) -> dict[str, Any]:
     """Return cells, their accuracies with shared weights, and the CPU seconds that both took."""
     folder = KEPT / str(seed)
     path = folder / "measured.json"
