@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_digits
 
+from diffusionnag._files import write_atomically
 from diffusionnag.generation.generator import Generator
 from diffusionnag.networks import OwnFit, kept_metrics, load_data, usual_settings
 from diffusionnag.search.objectives import optuna_objective
@@ -30,8 +31,8 @@ from experiments.generation.kept_generator import kept_generator
 from experiments.result_table import ResultTable
 
 KEPT = Path("runs") / "real-training-search"
-"""Data, generators and every training, so that the experiment can be stopped and go on."""
-SEEDS, TRIALS, HALF = range(20), 20, 10
+"""Data, generators, trainings and searches, so that the experiment can be stopped and go on."""
+TRIALS, HALF = 20, 10
 SEARCHERS = ("diffusionnag", "random")
 GENERATOR_STEPS = 1_000
 
@@ -44,12 +45,13 @@ class Example:
     images: bool
     trained_on: int
     """Of the 1,797 digits; the others tell how good a network is."""
+    seeds: int
     settings: dict[str, Any]
 
 
 EXAMPLES = (
-    Example("tabular_mlp", False, 600, {"epochs": 2}),
-    Example("staged_cnn", True, 300, {"epochs": 2, "batch_size": 32, "learning_rate": 0.05}),
+    Example("tabular_mlp", False, 600, 20, {"epochs": 2}),
+    Example("staged_cnn", True, 300, 8, {"epochs": 2, "batch_size": 32, "learning_rate": 0.05}),
 )
 
 
@@ -87,27 +89,33 @@ def real_training_search(report: Callable[[str], None]) -> ResultTable:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     KEPT.mkdir(parents=True, exist_ok=True)
     rows = []
+    path = KEPT / "searches.json"
+    kept: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
     for example in EXAMPLES:
         space = get_search_space(str(FOLDER / f"{example.space}.yaml"))
         trainings = Trainings(example, space)
         folder = KEPT / f"generator-{example.space}"
         generator = kept_generator(space, folder, GENERATOR_STEPS, report)
-        best = {
-            searcher: np.array(
-                [_best_of(searcher, seed, space, generator, trainings, report) for seed in SEEDS]
-            )
-            for searcher in SEARCHERS
-        }
-        rows += paired_rows(example.space, best)
+        best: dict[str, list[list[float]]] = {searcher: [] for searcher in SEARCHERS}
+        for seed in range(example.seeds):
+            for searcher, outcomes in best.items():
+                name = f"{example.space} {searcher} {seed}"
+                if name not in kept:
+                    report(name)
+                    kept[name] = _best_of(searcher, seed, space, generator, trainings)
+                    with write_atomically(path) as temporary:
+                        temporary.write_text(json.dumps(kept))
+                outcomes.append(kept[name])
+        rows += paired_rows(example.space, {name: np.array(each) for name, each in best.items()})
     return ResultTable(
         title=f"Searches that train every network: best accuracy on held-out digits, {TRIALS} trials",
         columns=(
-            *("space", "trials", "searcher, %", "random search, %", "difference"),
+            *("space", "seeds", "trials", "searcher, %", "random search, %", "difference"),
             *("won, tied, lost", "p (Wilcoxon, two-sided)"),
         ),
         rows=tuple(rows),
         notes=(
-            f"Means over {len(SEEDS)} seeds; searches of one seed are a pair. Of scikit-learn's 1,797 "
+            "Means over seeds; searches of one seed are a pair. Of scikit-learn's 1,797 "
             f"digits {', '.join(f'{each.trained_on} ({each.space})' for each in EXAMPLES)} are trained on "
             "for two epochs, the others are told. Each search trains with seed 0.",
             "Retrained: the best of each search, trained once more with another seed. What was chosen for "
@@ -129,7 +137,13 @@ def paired_rows(space: str, best: dict[str, np.ndarray]) -> list[tuple[str, ...]
         p_value = 1.0 if tested is None else float(tested.pvalue)
         rows.append(
             (
-                *(space, label, f"{own[:, column].mean():.2f}", f"{random[:, column].mean():.2f}"),
+                *(
+                    space,
+                    str(len(own)),
+                    label,
+                    f"{own[:, column].mean():.2f}",
+                    f"{random[:, column].mean():.2f}",
+                ),
                 *(f"{gains.mean():+.2f}", outcome, f"{p_value:.2g}"),
             )
         )
@@ -142,22 +156,19 @@ def _best_of(
     space: SearchSpace,
     generator: Generator,
     trainings: Trainings,
-    report: Callable[[str], None],
-) -> tuple[float, float, float]:
+) -> list[float]:
     """Return the best accuracy after half and all trials of a search, and that of it retrained."""
     sampler = new_searcher(
         name, space, seed=seed, generator=generator if name == "diffusionnag" else None
     )
     study = optuna.create_study(sampler=sampler, direction="maximize")
     objective = optuna_objective(space, trainings.accuracy)
-    study.optimize(
-        objective, TRIALS, callbacks=[lambda _, trial: report(f"{name}, {seed}, {trial.number}")]
-    )
+    study.optimize(objective, TRIALS)
     trials = measured_trials(study)
     values = np.array(list(map(value_of, trials)))
     chosen = recorded_architecture(space, trials[int(values.argmax())])
     assert chosen is not None
-    return values[:HALF].max(), values.max(), trainings.accuracy(chosen, seed=1)
+    return [values[:HALF].max(), values.max(), trainings.accuracy(chosen, seed=1)]
 
 
 def _digits(example: Example) -> tuple[Path, Path]:

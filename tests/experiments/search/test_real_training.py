@@ -12,6 +12,6 @@ def test_searches_of_a_seed_are_a_pair() -> None:
     own = random + np.array([1.0, 0.0, -1.0])
     own[0] = (-1.0, 0.0, 1.0)
     ten, twenty, retrained = paired_rows("space", {"diffusionnag": own, "random": random})
-    assert ten[2:6] == ("0.75", "0.00", "+0.75", "7, 0, 1")
-    assert twenty[4:] == ("+0.00", "0, 8, 0", "1")
-    assert retrained[5] == "1, 0, 7"
+    assert ten[3:7] == ("0.75", "0.00", "+0.75", "7, 0, 1")
+    assert twenty[5:] == ("+0.00", "0, 8, 0", "1")
+    assert retrained[6] == "1, 0, 7"
