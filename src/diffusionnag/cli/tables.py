@@ -10,7 +10,8 @@ import typer
 
 def tables(
     space: Annotated[
-        str | None, typer.Argument(help="Search space; those of all spaces if left out.")
+        str | None,
+        typer.Argument(help="Search space, whose tables are opened; those of all if left out."),
     ] = None,
 ) -> None:
     """List the measured tables of the search spaces, and how to get those that are missing."""
@@ -27,28 +28,28 @@ def tables(
     if not wanted:
         messages.print(f"no measured table of {name} is known", markup=False)
         return
-    # A name that does not fit goes on in the next line; cut short, it could not be copied.
-    name_column = Column("table", overflow="fold")
-    listing = Table(name_column, "space", "rows", "columns", "source", "installed")
     columns: dict[str, list[str]] = {}
+    # A name that does not fit goes on in the next line; cut short, it could not be copied.
+    listing = Table(Column("table", overflow="fold"), "space", "source", "installed")
+    missing = False
     for known in wanted:
-        rows, width, installed = "-", "-", f"no; {known.how_to_get}"
-        if (read := known.reader()) is not None:
+        installed = "yes"
+        if (read := known.reader()) is None:
+            missing, installed = True, f"no; {known.how_to_get}"
+        # Reading all tables takes seconds: only those of one space are opened.
+        elif name is not None:
             try:
                 table = read()
+                installed = f"{len(table.architectures):,} rows, {len(table.columns)} columns"
+                columns[known.name] = list(table.columns)
             except DiffusionNAGError as error:
                 installed = "damaged"
                 messages.print(f"{known.name}: {error}", markup=False)
-            else:
-                rows, width = f"{len(table.architectures):,}", str(len(table.columns))
-                installed = "yes"
-                columns[known.name] = list(table.columns)
-        listing.add_row(known.name, known.space, rows, width, known.source, escape(installed))
+        listing.add_row(known.name, known.space, known.source, escape(installed))
     results.print(listing)
-    if name is not None:
-        for table_name, names in columns.items():
-            results.print(f"{table_name}: {', '.join(names)}", markup=False)
-    if len(columns) < len(wanted):
+    for table_name, names in columns.items():
+        results.print(f"{table_name}: {', '.join(names)}", markup=False)
+    if missing:
         folder = os.environ.get(DATA_FOLDER_VARIABLE) or "not set"
         messages.print(
             f"files are looked for in the folder named by {DATA_FOLDER_VARIABLE} ({folder})",
