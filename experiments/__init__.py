@@ -21,6 +21,7 @@ EXPERIMENTS = {
     "table3": "guidance.table3:table3",
     "robustness": "guidance.robustness:robustness",
     "table4": "generation.table4:table4",
+    "solver-steps": "generation.solver_steps:solver_steps",
     "paper-recipe": "generation.paper_recipe:paper_recipe_ablation",
     "best": "guidance.best:best",
     "best-true": "guidance.best_true:best_true",

@@ -57,7 +57,17 @@ def test_solvers_draw_from_a_known_distribution_of_operations(solver: str, sde: 
     assert chisquare(counts, PROBABILITIES * counts.sum()).pvalue > 1e-4
 
 
-@each_solver
+def test_eight_categorical_steps_favour_no_operation() -> None:
+    sde = VESDE(0.02, 5.0)
+    shares = {}
+    for solver in ("categorical", "ancestral"):
+        drawn = solve(solver, sde, exact_operations, (4000, 4, 4), steps=8)
+        shares[solver] = (drawn > 0.5).float().mean((0, 1))
+    torch.testing.assert_close(shares["categorical"], PROBABILITIES, atol=0.015, rtol=0)
+    assert shares["ancestral"][0] > PROBABILITIES[0] + 0.03
+
+
+@pytest.mark.parametrize("solver", sorted(set(SOLVERS) - {"categorical"}))
 @each_wide_process
 def test_solvers_draw_from_a_known_gaussian(solver: str, sde: SDE) -> None:
     drawn = solve(solver, sde, exact_gaussian, (2000, 5, 2), steps=400)
@@ -76,7 +86,7 @@ def test_any_number_of_steps_ends_at_operations(solver: str, sde: SDE, steps: in
 
 
 @each_process
-@pytest.mark.parametrize("spacing", ["uniform", "karras"])
+@pytest.mark.parametrize("spacing", ["uniform", "karras", "decisions"])
 def test_times_descend_from_one_to_the_end(sde: SDE, spacing: str) -> None:
     times = time_grid(sde, 50, spacing)
     assert len(times) == 51

@@ -55,8 +55,9 @@ GeneratorName = Annotated[
 Solver = Annotated[
     str | None,
     typer.Option(
-        help="ancestral (if left out; 16 steps), heun (12), dpm_solver (16), or as the paper has them, "
-        "euler_maruyama, reverse_diffusion or predictor_corrector (1,000)."
+        help="categorical (if left out; 8 steps), ancestral (16; where wiring is generated), heun (12), "
+        "dpm_solver (16), or as in the paper, euler_maruyama, reverse_diffusion or "
+        "predictor_corrector (1,000)."
     ),
 ]
 Steps = Annotated[

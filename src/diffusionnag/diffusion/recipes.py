@@ -41,7 +41,8 @@ def fast_recipe(space: SearchSpace) -> Recipe:
         steps=4_000 if space.has_rule else without_rule,
         learning_rate=2e-3,
         ema_decay=0.999,
-        solver="ancestral",
+        # Which node feeds which must fit together as a whole, which takes more and smaller steps.
+        solver="ancestral" if space.wiring.nodes else "categorical",
         decay_learning_rate=True,
         broken_share=0.1,
     )

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from diffusionnag.diffusion.sde import SDE
 from diffusionnag.errors import DiffusionNAGError
@@ -22,6 +23,11 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 Randn = Callable[[Tensor], Tensor]
 SolverFunction = Callable[[Denoise, Tensor, SDE, Tensor, Randn], Tensor]
 
+MIDDLE_SIGMA = 0.5
+"""Noise about which most operations are decided."""
+DECIDED_SIGMA = 0.4
+"""Noise below which the operation of a node is all but decided, one-hot vectors being sqrt(2) apart."""
+SMALLEST_PROBABILITY = 1e-7
 LANGEVIN_SNR = 0.16
 """Signal-to-noise ratio of the corrector's steps, as published for NAS-Bench-201."""
 
@@ -84,6 +90,33 @@ def ancestral(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn
     return denoise(x, sigmas[-1])
 
 
+def categorical(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
+    """Draw each step from the posterior given operations that are drawn from the estimate.
+
+    For x_0 is an operation, not a mean of operations: long steps to the mean favour what is
+    likelier already. Once little noise is left the operations are decided, and the mean serves.
+    """
+    sigmas = sde.sigma(times)
+    x = x / sde.scale(times[0])
+    for sigma, target in pairwise(sigmas):
+        kept = (target / sigma) ** 2
+        estimate = denoise(x, sigma)
+        if sigma > DECIDED_SIGMA:
+            # What guidance adds to the probabilities moves the draw as it moves the mean.
+            estimate = estimate + _drawn(estimate, randn) - estimate.clamp(min=0)
+        x = estimate + kept * (x - estimate) + target * torch.sqrt(1 - kept) * randn(x)
+    return denoise(x, sigmas[-1])
+
+
+def _drawn(estimate: Tensor, randn: Randn) -> Tensor:
+    """Return one operation a node, one-hot, drawn by the probabilities in an estimate of x_0."""
+    probabilities = estimate.clamp(min=SMALLEST_PROBABILITY)
+    uniform = torch.special.ndtr(randn(estimate)).clamp(SMALLEST_PROBABILITY, 1 - 1e-6)
+    # The smallest of exponential waiting times belongs to each with its probability.
+    waiting = -torch.log(uniform) / probabilities
+    return functional.one_hot(waiting.argmin(-1), estimate.shape[-1]).to(estimate)
+
+
 def heun(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Randn) -> Tensor:
     """Solve the probability-flow ODE by Heun's second-order rule (Karras et al. 2022, alg. 1)."""
     sigmas = sde.sigma(times)
@@ -127,6 +160,7 @@ SOLVERS: dict[str, Solver] = {
     "reverse_diffusion": Solver(reverse_diffusion, 1000, "uniform"),
     "predictor_corrector": Solver(predictor_corrector, 1000, "uniform"),
     "ancestral": Solver(ancestral, 16, "karras"),
+    "categorical": Solver(categorical, 8, "decisions"),
     "heun": Solver(heun, 12, "karras"),
     "dpm_solver": Solver(dpm_solver, 16, "karras"),
 }
@@ -144,13 +178,19 @@ def time_grid(sde: SDE, steps: int, spacing: str, device: torch.device | str = "
     """Return steps + 1 descending times from 1 to the final time, on `device`.
 
     `uniform` spaces the times evenly (paper); `karras` spaces sigma^(1/7) evenly, which puts more
-    steps where the operations are decided (Karras et al. 2022, Eq. 5).
+    steps where the operations are decided (Karras et al. 2022, Eq. 5); `decisions` puts still more
+    there: sigma^2 / (sigma^2 + 1/4) is spaced evenly, so that half of the steps lie below 1/2.
     """
     ends = torch.tensor([1.0, sde.final_time], dtype=torch.float64)
     ramp = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     if spacing == "uniform":
         times = ends[0] + ramp * (ends[1] - ends[0])
-    else:
+    elif spacing == "karras":
         high, low = sde.sigma(ends) ** (1 / 7)
         times = sde.time((high + ramp * (low - high)) ** 7)
+    else:
+        variance = sde.sigma(ends) ** 2
+        high, low = variance / (variance + MIDDLE_SIGMA**2)
+        share = high + ramp * (low - high)
+        times = sde.time(MIDDLE_SIGMA * torch.sqrt(share / (1 - share)))
     return times.float().to(device)
