@@ -89,7 +89,8 @@ def one_shot(report: Callable[[str], None]) -> ResultTable:
         rows=tuple(rows),
         notes=(
             "Test accuracy after 200 epochs that NAS-Bench-201's table has for the found cell, mean and "
-            f"standard deviation of {len(SEEDS)} seeds, of {ONE_SEED[0]} one; a random cell has {truth.random:.2f} on average.",
+            f"standard deviation of {len(SEEDS)} seeds, of {ONE_SEED[0]} one; a random cell has "
+            f"{truth.random:.2f} on average.",
             f"Searched on {IMAGES:,} images, a tenth of them held out, at {SIZE}, "
             f"for {EPOCHS} epochs in batches of {BATCH}: "
             "far less than the 25,000 images of 32 pixels, 16 channels, 5 cells and 50 to 250 epochs of "
