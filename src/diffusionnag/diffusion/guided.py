@@ -24,12 +24,14 @@ class Strength:
 
     `schedule` maps a noise level sigma (a scalar tensor) to a factor k_t. The pull, by which the
     estimate of x_0 moves, is sigma^2 times the gradient; with `normalised` its norm over each
-    architecture is set to that many times min(sigma, 1), and none is longer than `clip`.
+    architecture is set to that many times min(sigma, 1), and none is longer than `clip`. The gradient
+    by x goes through the network; without `through_network` it is that of `independent_gradient`.
     """
 
     schedule: Callable[[Tensor], Tensor] = constant
     normalised: float | None = None
     clip: float = math.inf
+    through_network: bool = True
 
     def pull(self, gradient: Tensor, sigma: Tensor) -> Tensor:
         """Return by how much the estimate of x_0 moves, `batch x N x F`."""
@@ -49,9 +51,10 @@ def guided(denoise: Denoise, guidance: Guidance, strength: Strength | None = Non
     Adding a gradient to the score moves the estimate of x_0 by sigma^2 times that gradient.
     """
     strength = strength or Strength()
+    gradient_of = guidance_gradient if strength.through_network else independent_gradient
 
     def denoise_guided(x: Tensor, sigma: Tensor) -> Tensor:
-        clean, gradient, _ = guidance_gradient(denoise, guidance, x, sigma)
+        clean, gradient, _ = gradient_of(denoise, guidance, x, sigma)
         return clean + strength.pull(gradient, sigma)
 
     return denoise_guided
@@ -70,3 +73,25 @@ def guidance_gradient(
         log_likelihood = guidance.log_likelihood(x, sigma.expand(len(x)), clean)
         (gradient,) = torch.autograd.grad(log_likelihood.sum(), x)
     return clean.detach(), gradient, log_likelihood.detach()
+
+
+def independent_gradient(
+    denoise: Denoise, guidance: Guidance, x: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `guidance_gradient` does, as if nodes were independent given x; at half the cost.
+
+    The Jacobian of D is the covariance of x_0 given x over sigma^2 (Efron 2011, "Tweedie's formula
+    and selection bias"). That of one operation, drawn by the probabilities D, is diag(D) - D D^T, so
+    that nothing goes backwards through the network. D must be probabilities.
+    """
+    with torch.no_grad():
+        clean = denoise(x, sigma)
+    with torch.inference_mode(False), torch.enable_grad():
+        x, estimate = x.clone().requires_grad_(), clean.clone().requires_grad_()
+        log_likelihood = guidance.log_likelihood(x, sigma.expand(len(x)), estimate)
+        by_x, by_estimate = torch.autograd.grad(
+            log_likelihood.sum(), (x, estimate), materialize_grads=True
+        )
+    mean = (clean * by_estimate).sum(-1, keepdim=True)
+    gradient = by_x + clean * (by_estimate - mean) / sigma**2
+    return clean, gradient, log_likelihood.detach()

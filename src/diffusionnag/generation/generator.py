@@ -28,7 +28,7 @@ from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.diffusion import restart_undecided
 from diffusionnag.diffusion.denoiser import Denoiser
-from diffusionnag.diffusion.guided import guided
+from diffusionnag.diffusion.guided import Strength, guided
 from diffusionnag.diffusion.inpainting import inpainting
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import sde_from_config
@@ -200,20 +200,23 @@ class Generator(ModelHubMixin):
         The first batch has `batch` architectures, at most 512, and so has every other. Raises
         DiffusionNAGError for an unknown solver, a number of steps below 1, and a seed out of range.
         """
-        solver = get_solver(sampling.solver or self.solver)
+        solver, space = get_solver(sampling.solver or self.solver), self.search_space
         steps = sampling.steps
         if steps is not None and steps < 1:
             raise DiffusionNAGError(f"{steps} solver steps are too few; ask for at least 1")
+        # Where wiring is generated, what one node may be hangs on all others.
+        independent = self.denoiser.parameterisation == "probabilities" and space.wiring.is_fixed
+        strength = sampling.strength or Strength(through_network=not independent)
         device = next(self.denoiser.parameters()).device
         rng = torch.Generator(device).manual_seed(check_seed(sampling.seed))
-        sde, space = self.denoiser.sde, self.search_space
+        sde = self.denoiser.sde
         times = time_grid(sde, steps or solver.steps, solver.spacing, device)
         shape = (min(batch, BATCH), len(space.nodes), len(space.operations))
 
         def denoise_rows(rows: Tensor) -> Denoise:
             if guide is None:
                 return self.denoise
-            denoise = guided(self.denoise, guide.of_rows(rows), sampling.strength)
+            denoise = guided(self.denoise, guide.of_rows(rows), strength)
             return self._inpainting(denoise)
 
         denoise = denoise_rows(torch.ones(shape[0], dtype=torch.bool))
