@@ -1,4 +1,4 @@
-"""The same seeds give the same architectures as before the house was rebuilt (November 2026)."""
+"""The same seeds give the same architectures as ever, or as since guidance was made quicker."""
 
 from __future__ import annotations
 
