@@ -55,7 +55,7 @@ GeneratorName = Annotated[
 Solver = Annotated[
     str | None,
     typer.Option(
-        help="categorical (if left out; 8 steps), ancestral (16; where wiring is generated), heun (12), "
+        help="categorical (8 steps; the usual one without a guide), ancestral (16; with one), heun (12), "
         "dpm_solver (16), or as in the paper, euler_maruyama, reverse_diffusion or "
         "predictor_corrector (1,000)."
     ),
