@@ -26,7 +26,9 @@ def test_with_the_data_every_table_has_its_size(
     run_main: RunCli, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATA_FOLDER_VARIABLE, str(data_folder))
-    listed = rows(run_main("tables").stdout)
+    result = run_main("tables")
+    assert result.returncode == 0, result.stderr
+    listed = rows(result.stdout)
     assert list(listed) == [table.name for table in TABLES]
     for space in ("nasbench201", "mobilenetv3", "transnas", "gpt2", "mnasnet"):
         result = run_main("tables", space)

@@ -21,7 +21,7 @@ from diffusionnag.generation.sampling import Sampling
 SPACE = get_search_space("nasbench201")
 MIRRORED = ((1, 6), (2, 5), (3, 4))
 
-SEEDED = Sampling(solver="ancestral", seed=1)
+SEEDED = Sampling(seed=1)
 
 
 def convolutions(architectures: Sequence[Architecture]) -> list[float]:

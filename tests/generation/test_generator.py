@@ -241,7 +241,7 @@ def test_opposite_guides_cancel(
     generator: Generator, shipped: PropertyPredictor, unguided: list[Architecture]
 ) -> None:
     both = shipped + minimize(shipped)
-    same = generator.sample(256, guide=both, sampling=Sampling("categorical", seed=1)).architectures
+    same = generator.sample(256, guide=both, sampling=Sampling(seed=1)).architectures
     assert np.mean([a == b for a, b in zip(same, unguided, strict=True)]) > 0.99
 
 

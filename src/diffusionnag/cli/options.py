@@ -55,7 +55,7 @@ GeneratorName = Annotated[
 Solver = Annotated[
     str | None,
     typer.Option(
-        help="categorical (8 steps; the usual one without a guide), ancestral (16; with one), heun (12), "
+        help="ancestral (if left out; 16 steps), categorical (8; without a tight limit), heun (12), "
         "dpm_solver (16), or as in the paper, euler_maruyama, reverse_diffusion or "
         "predictor_corrector (1,000)."
     ),

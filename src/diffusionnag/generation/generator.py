@@ -69,7 +69,7 @@ class Generator(ModelHubMixin):
         self.search_space = search_space
         self.denoiser = denoiser.eval().requires_grad_(False)
         self.solver = solver
-        """The solver used unless another is asked for; guided, `ancestral` in place of `categorical`."""
+        """The solver used unless another is asked for."""
         self.origin = origin
         self.about = About()
 
@@ -200,9 +200,7 @@ class Generator(ModelHubMixin):
         The first batch has `batch` architectures, at most 512, and so has every other. Raises
         DiffusionNAGError for an unknown solver, a number of steps below 1, and a seed out of range.
         """
-        # A drawn operation takes in a strong pull whole, and a limit is overshot; a mean does not.
-        usual = "ancestral" if guide is not None and self.solver == "categorical" else self.solver
-        solver, space = get_solver(sampling.solver or usual), self.search_space
+        solver, space = get_solver(sampling.solver or self.solver), self.search_space
         steps = sampling.steps
         if steps is not None and steps < 1:
             raise DiffusionNAGError(f"{steps} solver steps are too few; ask for at least 1")

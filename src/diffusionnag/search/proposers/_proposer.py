@@ -30,8 +30,8 @@ STRATEGIES = ("guided", "mutation", "mutation+random", "random")
 """Ways to find candidates (paper, section 3.2): ours, and those it is compared with."""
 CANDIDATES = 128
 """Architectures that a strategy finds for each proposal, of which one is chosen."""
-SOLVER, STEPS = "ancestral", 8
-"""Steps to means keep nearer to what is likeliest; the candidates that end invalid are left out."""
+STEPS = 8
+"""Half of the usual steps generate candidates as good, of which the invalid ones are left out."""
 WEIGHTS = (0.25, 8.0)
 """Each candidate is guided by a weight of its own: weak guidance explores, strong guidance refines."""
 PARENTS = 10
@@ -143,7 +143,7 @@ class Proposer:
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide: Guidance = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
         drawn = self.generator.within(self.space).draw(
-            self.candidates, guide=guide, sampling=Sampling(SOLVER, STEPS, seed, Strength())
+            self.candidates, guide=guide, sampling=Sampling(None, STEPS, seed, Strength())
         )
         return [architecture for architecture in drawn if self.space.is_valid(architecture)]
 
