@@ -36,7 +36,6 @@ DISTINCT = 50
 """Guided cells whose true accuracies are averaged, so that all cases show as many."""
 LABELLED = 500
 SPACES = ("nasbench201", "mobilenetv3")
-SMALL = {"blocks": 3, "readout_width": 64, "dropout": 0.0, "feed_forward": 128, "heads": 4}
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,12 @@ def cases(space: SearchSpace) -> list[Case]:
         decay_learning_rate=True,
     )
     published = Case("published network, objective, noise, sampler, guidance", recipe, seeds=(0,))
-    small = replace(recipe, network=replace(recipe.network, **SMALL))
+    network = replace(
+        fast.network,
+        position_embedding=recipe.network.position_embedding,
+        attention=recipe.network.attention,
+    )
+    small = replace(recipe, network=network)
     wide_noise = replace(small, sde=VESDE(sigma_min=0.02, sigma_max=5.0))
     graph = replace(wide_noise, network=fast.network)
     entropy = replace(graph, parameterisation="probabilities")
