@@ -75,8 +75,8 @@ def supernet(
     from diffusionnag.networks import OwnFit, Progress, load_data, metrics_text, task_of
     from diffusionnag.spaces import get_search_space
     from diffusionnag.supernets import (
-        ALGORITHMS,
         TrainedSupernet,
+        check_algorithm,
         search_cell,
         supernet_settings,
         train_supernet,
@@ -103,8 +103,8 @@ def supernet(
     prepare_folder(out)
     if any((out / name).exists() for name in (CONFIG_FILE, FOUND_FILE)):
         raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
-    if algorithm is not None and algorithm not in ALGORITHMS:
-        raise DiffusionNAGError(f"no algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+    if algorithm is not None:
+        check_algorithm(algorithm)
     source: dict[str, Any] = {
         "data": str(Path(data).resolve()) if Path(data).exists() else data,
         "test": str(Path(test).resolve()) if test and Path(test).exists() else test,

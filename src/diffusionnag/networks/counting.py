@@ -120,17 +120,16 @@ def can_be_built(space: SearchSpace, architectures: Sequence[Architecture]) -> n
     """
     if not space.has_own_builder:
         return np.ones(len(architectures), dtype=bool)
-    return np.array([not _fault(space, each) for each in architectures], dtype=bool)
+    return np.array([_builds(space, each) for each in architectures], dtype=bool)
 
 
 @functools.lru_cache(maxsize=100_000)
-def _fault(space: SearchSpace, architecture: Architecture) -> str:
-    """Return why an architecture's network cannot be built, nothing if it can."""
+def _builds(space: SearchSpace, architecture: Architecture) -> bool:
     try:
         _parameters_of(space, architecture)
-    except DiffusionNAGError as error:
-        return str(error)
-    return ""
+    except DiffusionNAGError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -1,6 +1,6 @@
 """Weights that all networks of a space share: trained once, they evaluate thousands of networks."""
 
-from diffusionnag.supernets.cell_search import ALGORITHMS, CellSearch, search_cell
+from diffusionnag.supernets.cell_search import ALGORITHMS, CellSearch, check_algorithm, search_cell
 from diffusionnag.supernets.inheritance import inherited, tuned_for
 from diffusionnag.supernets.inherited_metrics import evaluate_inherited, recalibrate
 from diffusionnag.supernets.ofa_weights import import_ofa_weights
@@ -13,6 +13,7 @@ __all__ = [
     "CellSearch",
     "Supernet",
     "TrainedSupernet",
+    "check_algorithm",
     "evaluate_inherited",
     "import_ofa_weights",
     "inherited",

@@ -44,6 +44,12 @@ class CellSearch:
     history: list[EpochResult]
 
 
+def check_algorithm(name: str) -> None:
+    """Raise DiffusionNAGError for a name that is none of `ALGORITHMS`."""
+    if name not in ALGORITHMS:
+        raise DiffusionNAGError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+
+
 @torch_defaults()
 def search_cell(
     space: SearchSpace,
@@ -61,8 +67,7 @@ def search_cell(
     cells with shared weights are compared on what is held out. `folder` is that of `train_network`:
     a search that was killed is resumed. Raises DiffusionNAGError for another algorithm or space.
     """
-    if algorithm not in ALGORITHMS:
-        raise DiffusionNAGError(f"no algorithm {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+    check_algorithm(algorithm)
     if space.name != "nasbench201" or not isinstance(data, ImageData):
         raise DiffusionNAGError(f"{algorithm} searches for cells of nasbench201, by images")
     if algorithm == RSPS:
