@@ -102,7 +102,7 @@ def categorical(denoise: Denoise, x: Tensor, sde: SDE, times: Tensor, randn: Ran
         kept = (target / sigma) ** 2
         estimate = denoise(x, sigma)
         if sigma > DECIDED_SIGMA:
-            # What guidance adds to the probabilities moves the draw as it moves the mean.
+            # What is positive, the probabilities where nothing guides, gives way to a draw by it.
             estimate = estimate + _drawn(estimate, randn) - estimate.clamp(min=0)
         x = estimate + kept * (x - estimate) + target * torch.sqrt(1 - kept) * randn(x)
     return denoise(x, sigmas[-1])
