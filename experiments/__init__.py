@@ -49,6 +49,7 @@ EXPERIMENTS = {
     "table2-transfer": "transfer.table2_transfer:table2_transfer",
     "figure3": "search.search_curves:figure3",
     "figure4": "search.search_curves:figure4",
+    "mobilenetv3-search": "search.mobilenetv3_search:mobilenetv3_search",
     "start-from": "search.start_from:start_from",
     "language-model-search": "search.language_model_search:language_model_search",
     "real-training-search": "search.real_training:real_training_search",

@@ -40,7 +40,7 @@ def figure3(report: Callable[[str], None]) -> ResultTable:
         *(short_training(dataset) for dataset in DATASETS),
         big_space(),
     ]
-    curves = {benchmark.name: _curves(benchmark, SEARCHERS, report) for benchmark in benchmarks}
+    curves = {benchmark.name: curves_of(benchmark, SEARCHERS, report) for benchmark in benchmarks}
     return ResultTable(
         title="Best so far by number of measured architectures (paper, Figure 3)",
         columns=("benchmark", "searcher", *_headings(), "p"),
@@ -51,7 +51,7 @@ def figure3(report: Callable[[str], None]) -> ResultTable:
             f"of the surrogate (results/surrogate.md). Mean and 95 % interval of {len(SEEDS)} seeds.",
             *_notes(),
         ),
-        picture=_picture(curves, "Search: best so far"),
+        picture=picture_of(curves, "Search: best so far"),
     )
 
 
@@ -60,7 +60,7 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
     curves = {}
     for acquisition in ACQUISITIONS:
         searchers = [replace(searcher, acquisition=acquisition) for searcher in STRATEGY_SEARCHERS]
-        curves[acquisition] = _curves(big_space(), searchers, report)
+        curves[acquisition] = curves_of(big_space(), searchers, report)
     return ResultTable(
         title="Strategies and acquisition functions in the big space (paper, Figure 4)",
         columns=("acquisition", "searcher", *_headings(), "p"),
@@ -70,7 +70,7 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
             f"(results/surrogate.md). Mean and 95 % interval of {len(SEEDS)} seeds.",
             *_notes(),
         ),
-        picture=_picture(curves, "Strategies by acquisition function"),
+        picture=picture_of(curves, "Strategies by acquisition function"),
     )
 
 
@@ -87,13 +87,18 @@ def p_above_zero(differences: np.ndarray) -> float:
     return float(p)  # type: ignore[arg-type]
 
 
-def _curves(
-    benchmark: Benchmark, searchers: Sequence[Searcher], report: Callable[[str], None]
+def curves_of(
+    benchmark: Benchmark,
+    searchers: Sequence[Searcher],
+    report: Callable[[str], None],
+    trials: int = TRIALS,
+    seeds: Sequence[int] = SEEDS,
 ) -> dict[Searcher, np.ndarray]:
-    runs = {searcher: runs_of(benchmark, searcher) for searcher in searchers}
+    """Return the best so far after each of so many trials, `seeds x trials`, of each searcher."""
+    runs = {searcher: runs_of(benchmark, searcher, seeds) for searcher in searchers}
     outcomes = run_searches([run for group in runs.values() for run in group], report)
     return {
-        searcher: np.array([outcomes[run].best_so_far(TRIALS) for run in group])
+        searcher: np.array([outcomes[run].best_so_far(trials) for run in group])
         for searcher, group in runs.items()
     }
 
@@ -106,7 +111,7 @@ def _rows(curves: Mapping[str, Curves]) -> tuple[tuple[str, ...], ...]:
         for searcher, runs in of_searchers.items():
             compared = searcher.strategy is not None and runs is not guided
             p = better(guided, runs) if compared else "-"
-            rows.append((group, searcher.label, *_figures(runs), p))
+            rows.append((group, searcher.label, *figures(runs), p))
     return tuple(rows)
 
 
@@ -114,11 +119,12 @@ def _headings() -> tuple[str, ...]:
     return (*(f"after {trials}" for trials in SHOWN), "area")
 
 
-def _figures(runs: np.ndarray) -> tuple[str, ...]:
+def figures(runs: np.ndarray, shown: Sequence[int] = SHOWN) -> tuple[str, ...]:
+    """Return mean and 95 % interval after each of the `shown` numbers of trials, and of the area."""
     mean, half = runs.mean(0), interval(runs)
     area = runs.mean(1)
-    shown = [f"{mean[at - 1]:.2f} ± {half[at - 1]:.2f}" for at in SHOWN]
-    return (*shown, f"{area.mean():.3f} ± {interval(area[:, None])[0]:.3f}")
+    after = [f"{mean[at - 1]:.2f} ± {half[at - 1]:.2f}" for at in shown]
+    return (*after, f"{area.mean():.3f} ± {interval(area[:, None])[0]:.3f}")
 
 
 def _notes() -> tuple[str, ...]:
@@ -129,7 +135,8 @@ def _notes() -> tuple[str, ...]:
     )
 
 
-def _picture(curves: Mapping[str, Curves], title: str) -> Callable[[Path], None]:
+def picture_of(curves: Mapping[str, Curves], title: str) -> Callable[[Path], None]:
+    """Return what draws the curves of each group into a file."""
     panels = {
         name: {
             searcher.label: (runs.mean(0), interval(runs))
@@ -137,11 +144,12 @@ def _picture(curves: Mapping[str, Curves], title: str) -> Callable[[Path], None]
         }
         for name, of_searchers in curves.items()
     }
+    (seeds,) = {len(runs) for of_searchers in curves.values() for runs in of_searchers.values()}
     return functools.partial(
         plot_curves,
         panels,
         xlabel="measured architectures",
         ylabel="best so far, %",
         title=title,
-        caption=f"mean and 95 % interval over {len(SEEDS)} seeds",
+        caption=f"mean and 95 % interval over {seeds} seeds",
     )
