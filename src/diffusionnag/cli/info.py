@@ -27,7 +27,8 @@ def info(
 
     Of an architecture that is named, the network is counted and what was measured is looked up.
     """
-    from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
+    from diffusionnag.artifacts.checkpoints import own_names, predicted_property
+    from diffusionnag.artifacts.shipped_properties import shipped_properties
     from diffusionnag.cli.console import messages, results
     from diffusionnag.report import draw_picture, draw_text
     from diffusionnag.spaces import get_search_space, unit
@@ -36,13 +37,13 @@ def info(
     if architecture is None:
         description = (search_space.__doc__ or "").strip()
         results.print(f"{search_space.name}: {description}\n", markup=False)
-        for origin, predictors in {
-            "shipped predictors": shipped_names("predictors", search_space.name),
-            "predictors about this machine": own_names("predictors", search_space.name),
+        own = map(predicted_property, own_names("predictors", search_space.name))
+        for origin, properties in {
+            "shipped predictors": shipped_properties(search_space),
+            "predictors about this machine": list(own),
         }.items():
-            if predictors:
-                names = ", ".join(map(predicted_property, predictors))
-                results.print(f"{origin}: {names}\n", markup=False)
+            if properties:
+                results.print(f"{origin}: {', '.join(properties)}\n", markup=False)
         chosen = search_space.sample(1, seed)[0]
     else:
         chosen = search_space.parse(architecture)

@@ -9,7 +9,8 @@ def spaces() -> None:
     """List the search spaces, with their sizes and shipped models."""
     from rich.table import Table
 
-    from diffusionnag.artifacts.checkpoints import predicted_property, shipped_names
+    from diffusionnag.artifacts.checkpoints import shipped_names
+    from diffusionnag.artifacts.shipped_properties import shipped_properties
     from diffusionnag.cli.console import results
     from diffusionnag.spaces import get_search_space, search_space_names
 
@@ -18,7 +19,7 @@ def spaces() -> None:
         space = get_search_space(name)
         size = f"{space.size:,}" if space.size < 1e6 else f"{space.size:.1e}"
         generator = "shipped" if name in shipped_names("generators", name) else "-"
-        predictors = list(map(predicted_property, shipped_names("predictors", name)))
+        predictors = shipped_properties(space)
         row = (str(len(space.nodes)), str(len(space.operations)), generator)
         shown = ", ".join(predictors[:NAMED_PREDICTORS]) or "-"
         if len(predictors) > NAMED_PREDICTORS:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from diffusionnag.artifacts.checkpoints import own_names, predicted_property, shipped_names
+from diffusionnag.artifacts.shipped_properties import properties_under, shipped_properties
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation.bounds import parse_quantile, parse_value, split_bound
 from diffusionnag.guidance import (
@@ -26,8 +27,13 @@ from diffusionnag.guidance import (
 )
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.networks import counted_names
-from diffusionnag.predictors import CountedProperty, PropertyPredictor, checkpoint_name
-from diffusionnag.spaces import SearchSpace, get_search_space
+from diffusionnag.predictors import (
+    CountedProperty,
+    PredictorUnderNode,
+    PropertyPredictor,
+    checkpoint_name,
+)
+from diffusionnag.spaces import ConditionedSpace, SearchSpace, get_search_space
 from diffusionnag.tables import RESOLUTION, Table, measured_table
 
 SURVEYED = 1_000
@@ -186,6 +192,9 @@ def read_property(name: str, space: SearchSpace) -> Property:
         return AnalyticProperty(space, name)
     if name in counted_names(space) and not shipped:
         return CountedProperty(space, name)
+    if isinstance(space, ConditionedSpace) and name in properties_under(space):
+        predictor = PropertyPredictor.from_pretrained(name, search_space=space.inner)
+        return PredictorUnderNode(space, predictor)
     if not shipped and "/" not in name and not Path(name).is_dir():
         _check_known(name, space, analytic)
     predictor = PropertyPredictor.from_pretrained(name, search_space=space)
@@ -200,12 +209,8 @@ def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:
     every = shipped_names("predictors") + own_names("predictors", space.name)
     if name in every or checkpoint_name(space.name, name) in every:
         return
-    predicted = [
-        predicted_property(model)
-        for kind in (shipped_names, own_names)
-        for model in kind("predictors", space.name)
-    ]
-    known = [*analytic, *counted_names(space), *predicted]
+    own = map(predicted_property, own_names("predictors", space.name))
+    known = [*analytic, *counted_names(space), *shipped_properties(space), *own]
     others = [model for model in every if model.endswith(checkpoint_name("", name))]
     if others:
         hint = f"; {others[0].split('-')[0]} has one of that name"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -151,3 +151,43 @@ class NodeMaximum:
             above = above + reached * rise
             so_far = so_far + rise
         return above + self._levels[0].to(x), (square - above**2).clamp(min=SMALLEST_VARIANCE)
+
+
+class UnderEachValue:
+    """What depends on a condition that the first node holds: a relaxation under each of its values.
+
+    The others see the other nodes, and the operations before those of the condition. Each is put
+    on a common scale by its `shifts` and `scales`, `values`.
+    """
+
+    def __init__(
+        self, relaxations: Sequence[Relaxation], shifts: np.ndarray, scales: np.ndarray
+    ) -> None:
+        self._parts = list(zip(relaxations, shifts.tolist(), scales.tolist(), strict=True))
+
+    def _under_each(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield, for each value, the rows it may have, and its probability and the rest of these."""
+        within = x.shape[2] - len(self._parts)
+        for place in range(len(self._parts)):
+            probability = x[:, 0, within + place]
+            rows = torch.nonzero(probability.detach())[:, 0]
+            yield rows, probability[rows], x[rows, 1:, :within]
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the expected value, `batch`."""
+        mean = x.new_zeros(len(x))
+        each = zip(self._parts, self._under_each(x), strict=True)
+        for (part, shift, scale), (rows, probability, rest) in each:
+            mean = mean.index_add(0, rows, probability * (shift + scale * part.mean(rest)))
+        return mean
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the expected value and the variance, each `batch`."""
+        mean, square = x.new_zeros(len(x)), x.new_zeros(len(x))
+        each = zip(self._parts, self._under_each(x), strict=True)
+        for (part, shift, scale), (rows, probability, rest) in each:
+            centre, variance = part.moments(rest)
+            centre, variance = shift + scale * centre, scale**2 * variance
+            mean = mean.index_add(0, rows, probability * centre)
+            square = square.index_add(0, rows, probability * (variance + centre**2))
+        return mean, (square - mean**2).clamp(min=SMALLEST_VARIANCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.guidance._relaxations import GroupSum, NodeMaximum, Relaxation
+from diffusionnag.guidance._relaxations import GroupSum, NodeMaximum, Relaxation, UnderEachValue
 from diffusionnag.guidance.properties import Property
-from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.spaces import Architecture, ConditionedSpace, SearchSpace
 
 CHECKED = 256
 """Architectures, other than those it was made from, on which a relaxation is checked."""
@@ -30,8 +31,8 @@ class AnalyticProperty(Property):
     It must be a sum over the space's `interactions` (groups of nodes), such as the parameters, or the
     maximum of one number a node, such as the peak memory. The relaxation is its expected value:
     multilinear, and exact at one-hot input. The numbers are found from random architectures, and
-    checked on others. Raises DiffusionNAGError where the space has no such property, or it is
-    neither.
+    checked on others; where a node holds a condition, such as the resolution, under each of its
+    values. Raises DiffusionNAGError where the space has no such property, or it is neither.
     """
 
     def __init__(self, search_space: SearchSpace, property_name: str) -> None:
@@ -43,14 +44,20 @@ class AnalyticProperty(Property):
             raise DiffusionNAGError(
                 f"{search_space.name} has no analytic property {property_name!r}; it has {has}"
             )
-        grouped = GroupSum(search_space)
-        drawn = search_space.sample(4 * grouped.combinations + CHECKED, 1)
+        if isinstance(search_space, ConditionedSpace):
+            self._fit_under_each_value(search_space)
+        else:
+            self._fit(search_space)
+
+    def _fit(self, space: SearchSpace) -> None:
+        grouped, name = GroupSum(space), self.property_name
+        drawn = space.sample(4 * grouped.combinations + CHECKED, 1)
         values, _ = self.predict(drawn)
-        x = torch.from_numpy(search_space.encode(drawn)).double()
+        x = torch.from_numpy(space.encode(drawn)).double()
         self._mean, self._spread = float(values.mean()), float(values.std())
         if self._spread == 0:
             raise DiffusionNAGError(
-                f"{property_name} is {self._mean:g} all over {search_space.name}: nothing to guide"
+                f"{name} is {self._mean:g} all over {space.name}: nothing to guide"
             )
         standard = (values - self._mean) / self._spread
         seen, checked = slice(CHECKED, None), slice(CHECKED)
@@ -62,9 +69,20 @@ class AnalyticProperty(Property):
             if errors[-1] <= TOLERANCE:
                 return
         raise DiffusionNAGError(
-            f"{property_name} of {search_space.name} is no sum over its groups of nodes (off by "
+            f"{name} of {space.name} is no sum over its groups of nodes (off by "
             f"{errors[0] * self._spread:.2g}), and no maximum over its nodes; declare which nodes act "
             "together by `interactions`, or fit a PropertyPredictor on computed values"
+        )
+
+    def _fit_under_each_value(self, space: ConditionedSpace) -> None:
+        parts = _under_each_value(space, self.property_name)
+        means, spreads = np.array([(part._mean, part._spread) for part in parts]).T
+        self._mean = float(means.mean())
+        self._spread = float(np.sqrt(means.var() + np.square(spreads).mean()))
+        self._relaxation = UnderEachValue(
+            [part._relaxation for part in parts],
+            (means - self._mean) / self._spread,
+            spreads / self._spread,
         )
 
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
@@ -88,3 +106,9 @@ class AnalyticProperty(Property):
         space, name = self.search_space, self.property_name
         values = [space.analytic_properties(architecture)[name] for architecture in architectures]
         return np.array(values, dtype=np.float64), np.zeros(len(values))
+
+
+# It takes seconds, and the same property is often asked for again.
+@functools.lru_cache(maxsize=16)
+def _under_each_value(space: ConditionedSpace, name: str) -> tuple[AnalyticProperty, ...]:
+    return tuple(AnalyticProperty(space.under_value(value), name) for value in space.values)

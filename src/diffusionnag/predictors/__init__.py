@@ -40,6 +40,7 @@ from diffusionnag.predictors.property_predictor import (
 )
 from diffusionnag.predictors.quality import kendall, prediction_quality, spearman
 from diffusionnag.predictors.rank_gaussian import RankGaussian
+from diffusionnag.predictors.under_node import PredictorUnderNode
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "PathFeatures",
     "PathsAndOrder",
     "PathsAndPairs",
+    "PredictorUnderNode",
     "ProcessOn",
     "PropertyPredictor",
     "RankGaussian",

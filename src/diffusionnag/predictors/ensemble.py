@@ -100,18 +100,22 @@ class Ensemble(Model):
         hidden = functional.gelu(self.first(features.expand(self.config.members, -1, -1)))
         return hidden + functional.gelu(self.hidden(hidden))
 
-    def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def distribution(
+        self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, each `batch`, for `batch x N x F`.
 
         The deviation joins the disagreement of the members and their error on held-out data.
         """
-        members = self(x, sigma)
+        members = self(x, sigma, conditions)
         variance = members.var(0, correction=0) + self.held_out_error**2
         return members.mean(0), variance.sqrt()
 
-    def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+    def standardised(
+        self, x: Tensor, sigma: Tensor | None = None, conditions: Tensor | None = None
+    ) -> Tensor:
         """Return the members' mean, `batch`."""
-        return self(x, sigma).mean(0)
+        return self(x, sigma, conditions).mean(0)
 
     def only(self, output: int) -> Ensemble:
         """Return the ensemble of one of its outputs, which shares the hidden layers with the others.

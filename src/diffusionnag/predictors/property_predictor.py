@@ -190,8 +190,12 @@ class PropertyPredictor(Property, ModelHubMixin):
         """Return mean and standard deviation in the property's unit, each `batch` float64."""
         with torch.no_grad():
             x = torch.from_numpy(self.search_space.encode(architectures))
-            centre, spread = (values.double().numpy() for values in self.distribution(x))
+            return self.in_unit(*self.distribution(x))
+
+    def in_unit(self, mean: Tensor, std: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Return standard normal scores and their deviations, `batch`, in the property's unit."""
         assert self._target is not None
+        centre, spread = mean.double().numpy(), std.double().numpy()
         return self._target.to_value(centre), self._target.to_value_spread(centre, spread)
 
     # -- saving and loading -----------------------------------------------------------------------

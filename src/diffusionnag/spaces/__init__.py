@@ -11,6 +11,7 @@ from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces._checking import check_parts
 from diffusionnag.spaces.architecture import UNDECIDED, Architecture, Edge, Validity
+from diffusionnag.spaces.conditioned import ConditionedSpace
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 from diffusionnag.spaces.cost import Cost, Counter
 from diffusionnag.spaces.darts import DARTS
@@ -20,6 +21,7 @@ from diffusionnag.spaces.gpt2 import GPT2, GPT2Large, GPT2Medium, GPT2Scale, GPT
 from diffusionnag.spaces.graph_inputs import Graph
 from diffusionnag.spaces.mnasnet import MnasNet
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3
+from diffusionnag.spaces.mobilenetv3_resolution import MobileNetV3Resolution
 from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
@@ -47,6 +49,7 @@ __all__ = [
     "UNDECIDED",
     "Architecture",
     "Condition",
+    "ConditionedSpace",
     "Cost",
     "Counter",
     "Declaration",
@@ -91,6 +94,7 @@ _registry: dict[str, type[SearchSpace]] = {
     for space in (
         NASBench201,
         MobileNetV3,
+        MobileNetV3Resolution,
         MnasNet,
         NASBenchGraph,
         NASBench101,

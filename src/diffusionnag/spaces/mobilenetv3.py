@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -297,6 +297,7 @@ def _blocks(stages: Sequence[Layers], width: float) -> Iterator[tuple[InvertedRe
             channels, stride = outputs, 1
 
 
+@cache
 def divisible(channels: float) -> int:
     """Round to a multiple of eight without losing more than a tenth, as MobileNets do."""
     rounded = max(DIVISOR, int(channels + DIVISOR / 2) // DIVISOR * DIVISOR)
