@@ -25,6 +25,8 @@ class Evolved:
 
     scores: np.ndarray
     """`architectures x properties`, standardised, more being better."""
+    operations: np.ndarray
+    """Of the same architectures, `architectures x N` indices."""
     predicted: int
 
 
@@ -69,7 +71,7 @@ def nsga2(
         rank, crowding = _ranked(scores, broken)
         best = np.lexsort((-crowding, rank))[:POPULATION]
         population, scores, broken = population[best], scores[best], broken[best]
-    return Evolved(scores[broken == 0], predicted)
+    return Evolved(scores[broken == 0], population[broken == 0], predicted)
 
 
 def _judge(
