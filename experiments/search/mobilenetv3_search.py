@@ -18,7 +18,7 @@ from experiments.search.search_benchmarks import (
 )
 from experiments.search.search_curves import Curves, better, curves_of, figures, picture_of
 
-SEEDS = tuple(range(20))
+SEEDS = tuple(range(10))
 SHOWN = (10, 20, FEWER_TRIALS)
 EARLY = 20
 """After so many guided candidates should have what the baselines have after twice as many."""
