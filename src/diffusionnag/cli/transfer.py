@@ -153,17 +153,9 @@ def transfer(
             )
         dataset = result.dataset
         assert dataset is not None
-        note = f"; {dataset.skipped} could not be read" if dataset.skipped else ""
-        messages.print(
-            f"{data}: {dataset.classes} classes, described by {dataset.images} images{note}",
-            markup=False,
-        )
-        messages.print(
-            "accuracies are on the scale of what the predictor learnt from "
-            f"({dataset.learnt_from}): they rank architectures for these images, and say little of "
-            "the accuracy on them",
-            markup=False,
-        )
+        looked_at, scale = dataset.describe()
+        messages.print(f"{data}: {looked_at}", markup=False)
+        messages.print(scale, markup=False)
     show_generation(result, top, out)
     if plot is not None:
         draw_generation(result, plot)

@@ -32,6 +32,7 @@ from diffusionnag.predictors import (
     PredictorUnderNode,
     PropertyPredictor,
     checkpoint_name,
+    predictor_under,
 )
 from diffusionnag.spaces import ConditionedSpace, SearchSpace, get_search_space
 from diffusionnag.tables import RESOLUTION, Table, measured_table
@@ -197,11 +198,7 @@ def read_property(name: str, space: SearchSpace) -> Property:
         return PredictorUnderNode(space, predictor)
     if not shipped and "/" not in name and not Path(name).is_dir():
         _check_known(name, space, analytic)
-    predictor = PropertyPredictor.from_pretrained(name, search_space=space)
-    given = {
-        name: space.conditions.get(name, value) for name, value in predictor.conditions.items()
-    }
-    return predictor.under(**given) if given else predictor
+    return predictor_under(name, space)
 
 
 def _check_known(name: str, space: SearchSpace, analytic: list[str]) -> None:

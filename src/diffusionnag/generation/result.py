@@ -28,10 +28,26 @@ class DatasetDescription:
 
     classes: int
     images: int
-    """Those that were looked at."""
+    """Those that were looked at; 0 where images decide nothing."""
     skipped: int
     """Those that could not be read."""
     learnt_from: str
+
+    def describe(self) -> tuple[str, str]:
+        """Return in lines for the user what was looked at, and what predicted accuracies mean."""
+        if not self.images:
+            return (
+                f"{self.classes} classes; the images are not looked at: too few data sets are known to "
+                "learn what images tell",
+                f"values are normal scores, of the mean over known data sets ({self.learnt_from})",
+            )
+        skipped = f"; {self.skipped} could not be read" if self.skipped else ""
+        return (
+            f"{self.classes} classes, described by {self.images} images{skipped}",
+            "accuracies are on the scale of what the predictor learnt from "
+            f"({self.learnt_from}): they rank architectures for these images, and say little of "
+            "the accuracy on them",
+        )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
 from diffusionnag.spaces import SearchSpace, fix_nodes
 from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.known_datasets import known_datasets, mean_over_datasets
 from diffusionnag.transfer.predictor import DatasetAwarePredictor
 
 METHODS = ("best", "sample", "resample", "pareto")
@@ -140,16 +141,29 @@ def transfer(
     `images` is a folder with one folder a class, or a Parquet file. The accuracy that the
     dataset-aware `predictor` predicts for them is the first guide: the shipped one of the space
     unless a folder of `meta-train` is named; `encoder` is where its image encoder lies, if it has
-    moved. `report` is told how many images have been read, of how many. The rest is as `generate`
-    has it. Raises DiffusionNAGError for images or a predictor that cannot be read.
+    moved. Where the space has predictors of some data sets in its place, their mean guides, whatever
+    the images (see `MeanOverDatasets`). `report` is told how many images have been read, of how many.
+    The rest is as `generate` has it. Raises DiffusionNAGError for images or a predictor that cannot be read.
     """
     space = space_under(search_space, conditions)
-    aware = DatasetAwarePredictor.from_pretrained(
-        predictor or space.name, search_space=space, image_encoder=encoder
-    )
-    dataset = read_images(Path(images))
-    encoding = encode_dataset(dataset, aware.image_encoder, seed=sampling.seed, report=report)
-    accuracy = aware.for_dataset(encoding)
+    accuracy: Property
+    if predictor is None and (known := known_datasets(space)):
+        accuracy = mean_over_datasets(space)
+        classes = len(read_images(Path(images)).classes)
+        description = DatasetDescription(classes, 0, 0, " and ".join(known))
+    else:
+        aware = DatasetAwarePredictor.from_pretrained(
+            predictor or space.name, search_space=space, image_encoder=encoder
+        )
+        dataset = read_images(Path(images))
+        encoding = encode_dataset(dataset, aware.image_encoder, seed=sampling.seed, report=report)
+        accuracy = aware.for_dataset(encoding)
+        description = DatasetDescription(
+            len(dataset.classes),
+            int(encoding.present.sum()),
+            encoding.skipped,
+            aware.about.data or "triplets of its user",
+        )
     result = generate(
         space,
         count,
@@ -166,11 +180,6 @@ def transfer(
         sampling=sampling,
         generator=generator,
         compare_unguided=compare_unguided,
-    )
-    images_read = int(encoding.present.sum())
-    learnt_from = aware.about.data or "triplets of its user"
-    description = DatasetDescription(
-        len(dataset.classes), images_read, encoding.skipped, learnt_from
     )
     return replace(result, dataset=description)
 

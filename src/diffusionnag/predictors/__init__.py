@@ -37,6 +37,7 @@ from diffusionnag.predictors.property_predictor import (
     KIND,
     ModelKind,
     PropertyPredictor,
+    predictor_under,
 )
 from diffusionnag.predictors.quality import kendall, prediction_quality, spearman
 from diffusionnag.predictors.rank_gaussian import RankGaussian
@@ -79,6 +80,7 @@ __all__ = [
     "kendall",
     "predict_held_out",
     "prediction_quality",
+    "predictor_under",
     "spearman",
     "through_operations",
     "weights_of",

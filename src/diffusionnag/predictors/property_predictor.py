@@ -282,6 +282,16 @@ class PropertyPredictor(Property, ModelHubMixin):
         return predictor
 
 
+def predictor_under(name: str, space: SearchSpace) -> PropertyPredictor:
+    """Return a predictor as `from_pretrained` does, asked for under the space's conditions."""
+    predictor = PropertyPredictor.from_pretrained(name, search_space=space)
+    given = {
+        condition: space.conditions.get(condition, value)
+        for condition, value in predictor.conditions.items()
+    }
+    return predictor.under(**given) if given else predictor
+
+
 def _check_measured(
     space: SearchSpace, architectures: Sequence[Architecture], values: np.ndarray
 ) -> None:

@@ -31,6 +31,7 @@ from diffusionnag.search.storages import shared_storage
 from diffusionnag.search.study import Search, check_trials, note_origin, open_study
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.transfer.dataset_encoding import encode_dataset
+from diffusionnag.transfer.known_datasets import known_datasets, mean_over_datasets
 from diffusionnag.transfer.predictor import DatasetAwarePredictor, is_dataset_aware
 
 
@@ -185,6 +186,8 @@ class SearchTask:
         aware = [prior for prior in given if isinstance(prior, str) and is_dataset_aware(prior)]
         others = [_read(prior, space) for prior in given if prior not in aware]
         images, predicted = read_images(Path(self.data)), list[Property]()
+        if not aware and known_datasets(space):
+            return (mean_over_datasets(space), *others)
         for name in aware or [space.name]:
             predictor = DatasetAwarePredictor.from_pretrained(name, search_space=space)
             encoding = encode_dataset(images, predictor.image_encoder)

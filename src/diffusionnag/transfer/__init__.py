@@ -10,6 +10,7 @@ from diffusionnag._lazy_names import lazy_names
 if TYPE_CHECKING:
     from diffusionnag.transfer.dataset_encoding import DatasetEncoding, encode_dataset
     from diffusionnag.transfer.image_encoder import ImageEncoder, load_image_encoder
+    from diffusionnag.transfer.known_datasets import MeanOverDatasets, mean_over_datasets
     from diffusionnag.transfer.meta_training import meta_train, predict_triplets
     from diffusionnag.transfer.predictor import DatasetAwarePredictor, TransferredPredictor
     from diffusionnag.transfer.tasks import TaskTransfer
@@ -21,12 +22,14 @@ __all__ = [
     "DatasetEncoding",
     "ImageEncoder",
     "LearntTasks",
+    "MeanOverDatasets",
     "TaskTransfer",
     "TransferredPredictor",
     "Triplets",
     "encode_dataset",
     "learn_tasks",
     "load_image_encoder",
+    "mean_over_datasets",
     "meta_train",
     "predict_triplets",
     "read_triplets",
@@ -41,6 +44,10 @@ _HOMES = {
     "image_encoder": (
         "ImageEncoder",
         "load_image_encoder",
+    ),
+    "known_datasets": (
+        "MeanOverDatasets",
+        "mean_over_datasets",
     ),
     "meta_training": (
         "meta_train",
