@@ -47,6 +47,8 @@ EXPERIMENTS = {
     "surrogate": "predictors.mnasnet_surrogate:surrogate",
     "task-transfer": "transfer.task_transfer:task_transfer",
     "table2-search": "search.table2_search:table2_search",
+    "dataset-transfer": "transfer.dataset_transfer:dataset_transfer",
+    "table1": "transfer.table1:table1",
     "table2-transfer": "transfer.table2_transfer:table2_transfer",
     "figure3": "search.search_curves:figure3",
     "figure4": "search.search_curves:figure4",

@@ -14,7 +14,8 @@ from diffusionnag._confidence import interval
 from diffusionnag.generation.derivative_free import sample_derivative_free
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.guidance import Property
+from diffusionnag.guidance import Bound, Property
+from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
     FeaturesAnd,
@@ -65,7 +66,8 @@ class TransferSearch:
     (Shala et al. 2023); the first five measured are those predicted to be best.
     """
 
-    accuracy: TransferredPredictor
+    accuracy: Property
+    limits: tuple[Bound, ...] = ()
 
     def propose(
         self,
@@ -78,7 +80,7 @@ class TransferSearch:
         if len(measured) < FEWEST_ARCHITECTURES:
             drawn = [
                 architecture
-                for architecture in space.sample(DRAWN, rng)
+                for architecture in within_limits(self.limits, space.sample(DRAWN, rng))
                 if architecture not in taken
             ]
             return drawn[int(self.accuracy.normal_score(drawn).argmax())]
@@ -88,6 +90,7 @@ class TransferSearch:
             strategy="random",
             candidates=DRAWN,
             surrogate=lambda space: ProcessOn(space, lambda architectures: features),
+            limits=self.limits,
         )
         return proposer.propose(measured, taken, rng)
 
