@@ -29,13 +29,17 @@ WEIGHT_DECAY = 0.02
 
 
 class Ranker(Protocol):
-    """What can be compared: it learns from values in any unit, and scores architectures."""
+    """What can be compared: it learns from values in any unit."""
 
     def fit(
         self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
-    ) -> object:
-        """Fit on measured values, one an architecture."""
+    ) -> Scores:
+        """Return what measured values, one an architecture, teach."""
         ...
+
+
+class Scores(Protocol):
+    """What was learnt."""
 
     def standardised(self, x: Tensor) -> Tensor:
         """Return scores on the scale of standard normal ranks, `batch`, of one-hot `batch x N x F`."""

@@ -141,13 +141,13 @@ def _rank(model: Ranker, cells: Cells, labels: int, seed: int) -> Ranking:
     architectures, values = [cells.architectures[row] for row in chosen], cells.values[chosen]
     start = time.process_time()
     if isinstance(model, PropertyPredictor):
-        model.fit(architectures, values, seed=seed, steps=ENSEMBLE_STEPS[labels])
+        fitted = model.fit(architectures, values, seed=seed, steps=ENSEMBLE_STEPS[labels])
     else:
-        model.fit(architectures, values, seed=seed)
+        fitted = model.fit(architectures, values, seed=seed)
     seconds = time.process_time() - start
     with torch.no_grad():
         if not isinstance(model, PropertyPredictor):
-            score = model.standardised(cells.x).double().numpy()
+            score = fitted.standardised(cells.x).double().numpy()
             return Ranking(spearman(score, cells.values), (), seconds)
         score, spread = (part.double().numpy() for part in model.distribution(cells.x))
     target = RankGaussian.fit(values)

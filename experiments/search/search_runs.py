@@ -17,9 +17,9 @@ from optuna.trial import FrozenTrial
 
 from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.execution import new_executor
+from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.objectives import Measure, optuna_objective, read_objective
 from diffusionnag.search.proposers import Proposes
-from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import Measured, recorded_architecture

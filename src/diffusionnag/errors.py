@@ -15,3 +15,7 @@ class EnvironmentFailureError(DiffusionNAGError):
 
 class SpaceExhaustedError(DiffusionNAGError):
     """Every architecture of a space that can be found within the limits has been proposed."""
+
+
+class ImprobableError(SpaceExhaustedError):
+    """It is improbable that what has not been proposed is better than what was measured."""

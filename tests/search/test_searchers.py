@@ -274,8 +274,7 @@ def test_the_path_encoding_is_the_set_of_open_paths(seed: int, change: int) -> N
 def test_bananas_is_unsure_where_it_has_not_looked() -> None:
     cells = list(dict.fromkeys(SPACE.sample(60, seed=0)))
     values = np.array([convolutions(cell) for cell in cells])
-    ensemble = bananas(SPACE).surrogate(SPACE)
-    ensemble.fit(cells[:20], values[:20], seed=0)
+    ensemble = bananas(SPACE).surrogate(SPACE).fit(cells[:20], values[:20], seed=0)
     x = torch.from_numpy(SPACE.encode(cells))
     with torch.no_grad():
         mean, std = ensemble.distribution(x)
@@ -292,8 +291,8 @@ def test_nas_bowl_judges_isomorphic_cells_alike_and_gp_ucb_does_not() -> None:
     x = torch.from_numpy(SPACE.encode(alike)).double()
     spread = {}
     for proposer in (nas_bowl, gp_ucb):
-        surrogate = proposer(SPACE).surrogate(SPACE)
-        surrogate.fit(cells, np.array([convolutions(cell) for cell in cells]), seed=0)
+        values = np.array([convolutions(cell) for cell in cells])
+        surrogate = proposer(SPACE).surrogate(SPACE).fit(cells, values, seed=0)
         with torch.no_grad():
             mean, std = surrogate.distribution(x)
         spread[proposer] = float((mean[0] - mean[1]).abs() + (std[0] - std[1]).abs())

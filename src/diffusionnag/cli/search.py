@@ -114,6 +114,14 @@ def search(
         int | None,
         typer.Option(help="Measurements before the first proposal; 5 if left out."),
     ] = None,
+    until_improbable: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop when the chance that something better is left, by what has been learnt, is "
+            "below this: 0.01.",
+            metavar="CHANCE",
+        ),
+    ] = None,
     start_from: Annotated[
         list[str] | None,
         typer.Option(
@@ -217,7 +225,7 @@ def search(
             bar.update(line, completed=finished, note=note_of(result))
 
         result = task.run(show, origin())
-    show_search(result, top, limited=bool(task.limits))
+    show_search(result, top, task)
     if out is not None:
         result.save(out)
         messages.print(f"written to {out}", markup=False)

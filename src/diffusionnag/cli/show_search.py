@@ -12,7 +12,7 @@ from diffusionnag.cli.show_ranking import Column, print_ranking
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import analytic_names
 from diffusionnag.report import plot_best_so_far, plot_pareto
-from diffusionnag.search import METRICS, SearchResult
+from diffusionnag.search import METRICS, Outlook, SearchResult, SearchTask
 from diffusionnag.spaces.units import unit
 
 
@@ -28,14 +28,17 @@ def note_of(result: SearchResult) -> str:
     return f"best so far {result.values[result.best[0], 0]:.6g}{cost}"
 
 
-def show_search(result: SearchResult, top: int, limited: bool) -> None:
+def show_search(result: SearchResult, top: int, task: SearchTask) -> None:
     """Print how a search went and its `top` best, of several objectives those on the front.
 
     Raises DiffusionNAGError where no trial gave a value.
     """
     if result.exhausted:
-        kept = " within the limits" if limited else ""
-        messages.print(f"after {len(result.finished)} trials nothing was left to propose{kept}")
+        kept = " within the limits" if task.limits else ""
+        left = f"nothing was left to propose{kept}"
+        if task.until_improbable is not None:
+            left = f"it is improbable that something better is left{kept}"
+        messages.print(f"after {len(result.finished)} trials {left}")
     if result.pruned:
         messages.print(f"{result.pruned} trials were pruned")
     if result.unbuildable:
@@ -60,6 +63,8 @@ def show_search(result: SearchResult, top: int, limited: bool) -> None:
         first = result.best[0]
         value = result.values[first, 0]
         results.print(f"best: {value:.6g}, found by measurement {first + 1} of {measured}")
+        if result.outlook is not None:
+            _show_outlook(result, result.outlook)
         return
     results.print(f"on the front: {len(result.best)} of {measured} measured")
     worst = zip(problem.objectives, result.worst, strict=True)
@@ -67,6 +72,17 @@ def show_search(result: SearchResult, top: int, limited: bool) -> None:
     results.print(
         f"hypervolume: {result.hypervolume:.6g}, from the worst measured: {escape(corner)}"
     )
+
+
+def _show_outlook(result: SearchResult, outlook: Outlook) -> None:
+    same = outlook.architecture == result.architectures[result.best[0]]
+    name = "the same" if same else result.space.format(outlook.architecture)
+    results.print(
+        f"best by what all measurements tell: {name}, {outlook.mean:.6g} give or take "
+        f"{outlook.deviation:.2g}",
+        markup=False,
+    )
+    results.print(f"chance that a better one is left: {100 * outlook.chance_of_better:.2g} %")
 
 
 def _cost(result: SearchResult) -> str:

@@ -19,7 +19,7 @@ from diffusionnag.predictors.gaussian_process import (
 )
 from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
-from diffusionnag.predictors.model import Model, Surrogate
+from diffusionnag.predictors.model import Learner, Model, Surrogate
 from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.path_features import (
     FeatureGroups,
@@ -55,6 +55,7 @@ __all__ = [
     "GaussianProcessConfig",
     "HeldOut",
     "JointPredictor",
+    "Learner",
     "MemberLinear",
     "Model",
     "ModelKind",

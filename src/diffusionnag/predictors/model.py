@@ -14,13 +14,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 
 
 class Surrogate(Protocol):
-    """Learns one property from measured architectures, on a scale on which it is standard normal."""
-
-    def fit(
-        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
-    ) -> object:
-        """Fit on measured values, `count`, one an architecture, in any unit."""
-        ...
+    """What was learnt of one property, on a scale on which it is standard normal."""
 
     def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return standardised mean and deviation, each `batch`, of one-hot x `batch x N x F`."""
@@ -28,6 +22,16 @@ class Surrogate(Protocol):
 
     def to_standard(self, value: float) -> float:
         """Return a value as a standard normal score."""
+        ...
+
+
+class Learner(Protocol):
+    """Learns one property from measured architectures."""
+
+    def fit(
+        self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
+    ) -> Surrogate:
+        """Return what measured values, `count`, one an architecture, in any unit, teach."""
         ...
 
 

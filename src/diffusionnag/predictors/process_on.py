@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from diffusionnag.predictors.gaussian_process import (
     GaussianProcess,
@@ -14,6 +13,7 @@ from diffusionnag.predictors.gaussian_process import (
     fit_gaussian_process,
 )
 from diffusionnag.predictors.path_features import FeatureGroups
+from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -40,28 +40,16 @@ class ProcessOn:
 
     def fit(
         self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
-    ) -> ProcessOn:
-        """Fit on measured values, one an architecture, in any unit; return itself.
+    ) -> PropertyPredictor:
+        """Return a predictor fitted on measured values, one an architecture, in any unit.
 
         The seed chooses on which of more than 400 the kernel is fitted.
         """
         order = np.random.default_rng(seed).permutation(len(values))
-        self.target = RankGaussian.fit(values, magnitude=self.magnitude)
-        normal = torch.from_numpy(self.target.to_normal(values[order])).float()
+        target = RankGaussian.fit(values, magnitude=self.magnitude)
+        normal = torch.from_numpy(target.to_normal(values[order])).float()
         x = torch.from_numpy(self.space.encode([architectures[row] for row in order]))
         config = GaussianProcessConfig(len(architectures))
-        self.process = self.process_type(self.space, config, self.features(architectures))
-        fit_gaussian_process(self.process, x, normal, lambda step, steps: None)
-        return self
-
-    def distribution(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return standardised mean and deviation, each `batch`, of one-hot `batch x N x F`."""
-        return self.process.distribution(x)
-
-    def standardised(self, x: Tensor) -> Tensor:
-        """Return the posterior mean, `batch`."""
-        return self.process.standardised(x)
-
-    def to_standard(self, value: float) -> float:
-        """Return a value as a standard normal score."""
-        return float(self.target.to_normal(np.array(value)))
+        process = self.process_type(self.space, config, self.features(architectures))
+        fit_gaussian_process(process, x, normal, lambda step, steps: None)
+        return PropertyPredictor.from_fitted(self.space, "measured", process, target)

@@ -1,8 +1,10 @@
 """Search: the best architecture for the fewest measurements, as one call or as an Optuna sampler."""
 
 from diffusionnag._callable_module import make_callable
+from diffusionnag.predictors import Learner, Surrogate
 from diffusionnag.search._pruners import PRUNERS, new_pruner
 from diffusionnag.search._workers import run_workers
+from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.objectives import (
     CommandObjective,
     Constraint,
@@ -13,8 +15,8 @@ from diffusionnag.search.objectives import (
     read_objective,
     read_problem,
 )
-from diffusionnag.search.proposers import ACQUISITIONS, STRATEGIES, Proposer, Proposes, Surrogate
-from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
+from diffusionnag.search.proposers import ACQUISITIONS, STRATEGIES, Outlook, Proposer, Proposes
+from diffusionnag.search.sampler import DiffusionNAGSampler
 from diffusionnag.search.search_result import SearchResult
 from diffusionnag.search.search_task import SearchTask, search
 from diffusionnag.search.searchers import SEARCHERS, new_searcher
@@ -48,9 +50,11 @@ __all__ = [
     "CommandObjective",
     "Constraint",
     "DiffusionNAGSampler",
+    "Learner",
     "Measure",
     "Measured",
     "MeasurementError",
+    "Outlook",
     "Problem",
     "Proposer",
     "Proposes",

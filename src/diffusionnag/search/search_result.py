@@ -19,6 +19,7 @@ from diffusionnag.artifacts.record_files import table_row, write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import Problem
+from diffusionnag.search.proposers import Outlook
 from diffusionnag.search.study import Search, is_feasible
 from diffusionnag.search.trials import (
     FAILURE,
@@ -38,6 +39,7 @@ class SearchResult:
     """What the trials of a study have measured, as far as they have got.
 
     `finished` are those that count: measured, failed or pruned; `asked` is how many were asked for.
+    The `outlook` is known at the end, of the library's own search for one objective.
     """
 
     space: SearchSpace
@@ -46,6 +48,7 @@ class SearchResult:
     asked: int
     warm_up: int
     about: About
+    outlook: Outlook | None = None
 
     @classmethod
     def of(cls, search: Search, about: About) -> SearchResult:

@@ -23,8 +23,8 @@ from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
 from diffusionnag.search._pruners import new_pruner
 from diffusionnag.search._workers import run_workers
+from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.objectives import CommandObjective, Measure, Problem, read_problem
-from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.search_result import SearchResult
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.storages import shared_storage
@@ -67,6 +67,8 @@ class SearchTask:
     strategy: str | None = None
     warm_up: int | None = None
     """Measurements before the first proposal."""
+    until_improbable: float | None = None
+    """The search ends when the chance that something better is left, by its surrogate, is below this."""
     start_from: str | Path | Property | Sequence[str | Path | Property] | None = None
     """Properties whose best are measured first; with `data`, a folder of `meta-train` too."""
     data: str | Path | None = None
@@ -127,7 +129,7 @@ class SearchTask:
             search.run(show)
         else:
             run_workers(search, self.open, executor, self.workers, show)
-        return result()
+        return replace(result(), outlook=search.sampler.outlook(search.study))
 
     def _check_picklable(self) -> None:
         try:
@@ -172,6 +174,7 @@ class SearchTask:
             acquisition=self.acquisition,
             strategy=self.strategy,
             warm_up=self.warm_up,
+            until_improbable=self.until_improbable,
             start_from=priors or None,
             generator=generator,
         )

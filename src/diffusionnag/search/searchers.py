@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search._choices import check_choice
+from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.baselines._bananas import bananas
 from diffusionnag.search.baselines._gp_ucb import gp_ucb
 from diffusionnag.search.baselines._local_search import STARTS, LocalSearch
@@ -15,7 +16,7 @@ from diffusionnag.search.baselines._random_search import RandomSearch
 from diffusionnag.search.baselines._regularised_evolution import POPULATION, RegularisedEvolution
 from diffusionnag.search.baselines._reinforce import Reinforce
 from diffusionnag.search.proposers import Proposes
-from diffusionnag.search.sampler import ArchitectureSampler, DiffusionNAGSampler
+from diffusionnag.search.sampler import DiffusionNAGSampler
 from diffusionnag.spaces import SearchSpace
 
 WARM_UP = 10

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from diffusionnag.artifacts.run_records import RunRecord
 from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
+from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.objectives import MeasurementError, Problem, optuna_objective
-from diffusionnag.search.sampler import ArchitectureSampler
 from diffusionnag.search.storages import (
     open_existing_storage,
     open_storage,

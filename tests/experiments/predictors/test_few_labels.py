@@ -113,8 +113,7 @@ def make_ranker(name: str) -> Ranker:
 def test_a_baseline_ranks_by_a_property_that_it_learnt(name: str) -> None:
     cells = SPACE.sample(560, 0)
     sizes = np.array([SPACE.analytic_properties(architecture)["params"] for architecture in cells])
-    ranker = make_ranker(name)
-    ranker.fit(cells[:60], sizes[:60], seed=0)
+    ranker = make_ranker(name).fit(cells[:60], sizes[:60], seed=0)
     x = torch.from_numpy(SPACE.encode(cells[60:]))
     with torch.no_grad():
         score = ranker.standardised(x).double().numpy()

@@ -2,7 +2,8 @@
 
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
 from diffusionnag.search.proposers._draws import Unseen, draw_apart, draw_untaken
-from diffusionnag.search.proposers._learned import MAGNITUDE, Surrogate, informed_process
+from diffusionnag.search.proposers._learned import MAGNITUDE, informed_process
+from diffusionnag.search.proposers._outlook import Outlook
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
 __all__ = [
@@ -10,9 +11,9 @@ __all__ = [
     "CANDIDATES",
     "MAGNITUDE",
     "STRATEGIES",
+    "Outlook",
     "Proposer",
     "Proposes",
-    "Surrogate",
     "Unseen",
     "acquire",
     "draw_apart",

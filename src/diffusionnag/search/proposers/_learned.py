@@ -18,6 +18,7 @@ from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
     FeatureGroups,
     FeaturesAnd,
+    Learner,
     PairsProcess,
     PathsAndPairs,
     ProcessOn,
@@ -116,7 +117,7 @@ class Learned:
         long as nothing measured keeps them, the chance to keep them.
         """
         kept = np.array([trial.violation == 0 for trial in self.measured])
-        chance = self._log_feasibility(candidates)
+        chance = self.log_feasibility(candidates)
         if not kept.any():
             return chance
         standard = np.array(
@@ -146,7 +147,7 @@ class Learned:
             int(rng.integers(2**31)),
         )
 
-    def _log_feasibility(self, architectures: Sequence[Architecture]) -> np.ndarray:
+    def log_feasibility(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the log-probability of keeping all constraints at once, `batch` float64."""
         with torch.no_grad():
             x = torch.from_numpy(self.space.encode(architectures))
@@ -173,7 +174,7 @@ def _representative(measured: Sequence[Measured]) -> Sequence[Measured]:
 def learn(
     space: SearchSpace,
     measured: Sequence[Measured],
-    surrogate: Callable[[SearchSpace], Surrogate],
+    surrogate: Callable[[SearchSpace], Learner],
     rng: np.random.Generator,
 ) -> Learned | None:
     """Return what measurements teach, None where that is nothing.
@@ -191,9 +192,7 @@ def learn(
         return None
     seed = int(rng.integers(2**31))
     architectures = [trial.architecture for trial in measured]
-    objectives = [surrogate(space) for _ in values.T]
-    for objective, column in zip(objectives, values.T, strict=True):
-        objective.fit(architectures, column, seed=seed)
+    objectives = [surrogate(space).fit(architectures, column, seed=seed) for column in values.T]
     constraints = []
     for name in sorted({name for trial in measured for name in trial.constraints}):
         having = [trial for trial in measured if name in trial.constraints]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.diffusion import Strength
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.errors import DiffusionNAGError, ImprobableError
 from diffusionnag.generation.dominance import simplex
 from diffusionnag.generation.generator import BATCH, Generator
 from diffusionnag.generation.sampling import Sampling
@@ -19,10 +19,12 @@ from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import check_limits, within_limits
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.guidance.terms import RowWeights, Sum
+from diffusionnag.predictors import Learner, Surrogate
 from diffusionnag.search._choices import check_choice
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS
 from diffusionnag.search.proposers._draws import draw_untaken, generate_promising
-from diffusionnag.search.proposers._learned import Learned, Surrogate, gaussian_process, learn
+from diffusionnag.search.proposers._learned import Learned, gaussian_process, learn
+from diffusionnag.search.proposers._outlook import Outlook, outlook_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -59,9 +61,11 @@ class Proposes(Protocol):
 class Proposer:
     """How architectures are proposed: a strategy that finds candidates, and what chooses among them.
 
-    Every proposal keeps the `limits`. Only the strategy `guided` needs the generator. Raises
-    DiffusionNAGError for an unknown strategy or acquisition function, for fewer than 1 candidate, a
-    generator that is missing or of another space, or limits that nothing keeps.
+    Every proposal keeps the `limits`. Only the strategy `guided` needs the generator. It ends a
+    search of one objective where the chance that a candidate is better than what was measured is
+    below `until_improbable`. Raises DiffusionNAGError for an unknown strategy or acquisition
+    function, for fewer than 1 candidate, a generator that is missing or of another space, limits
+    that nothing keeps, or a chance that is not between 0 and 1.
     """
 
     space: SearchSpace
@@ -69,8 +73,9 @@ class Proposer:
     strategy: str = "guided"
     acquisition: str = "EI"
     candidates: int = CANDIDATES
-    surrogate: Callable[[SearchSpace], Surrogate] = gaussian_process
+    surrogate: Callable[[SearchSpace], Learner] = gaussian_process
     limits: tuple[Bound, ...] = ()
+    until_improbable: float | None = None
 
     def __post_init__(self) -> None:
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -84,6 +89,11 @@ class Proposer:
                 f"the generator is of {self.generator.search_space.name}, not of {self.space.name}"
             )
         check_limits(self.limits, self.space)
+        if self.until_improbable is not None and not 0 < self.until_improbable < 1:
+            raise DiffusionNAGError(
+                f"a chance of {self.until_improbable:g} cannot be waited for; take one between 0 and "
+                "1, such as 0.01"
+            )
 
     def propose(
         self,
@@ -94,18 +104,41 @@ class Proposer:
         """Return the candidate with most to gain that is not `taken`, and keeps the limits.
 
         A uniform draw as long as there is nothing to learn from: fewer than 5 measured, or all of
-        one value. Raises SpaceExhaustedError when all that keeps the limits is taken.
+        one value. Raises SpaceExhaustedError when all that keeps the limits is taken, ImprobableError
+        when it is improbable that a candidate is better.
         """
         # What was measured before may have other operations at nodes that are fixed now.
         learned = learn(self.space.whole, measured, self.surrogate, rng)
         if learned is None:
             return self.draw(taken, rng)
-        candidates = dict.fromkeys(self.find_candidates(learned, rng))
-        candidates = within_limits(self.limits, [new for new in candidates if new not in taken])
+        candidates = self._new_candidates(learned, taken, rng)
         if not candidates:
             return self.draw(taken, rng)
+        if self.until_improbable is not None:
+            outlook = outlook_of(learned, candidates)
+            if outlook is not None and outlook.chance_of_better < self.until_improbable:
+                raise ImprobableError(
+                    f"the chance that something better is left is {outlook.chance_of_better:.2%}"
+                )
         scores = learned.scores(self.acquisition, candidates, rng)
         return candidates[int(scores.argmax())]
+
+    def outlook(
+        self,
+        measured: Sequence[Measured],
+        taken: Collection[Architecture],
+        rng: np.random.Generator,
+    ) -> Outlook | None:
+        """Return what the surrogate says of a search, None where there is too little to say it."""
+        learned = learn(self.space.whole, measured, self.surrogate, rng)
+        return learned and outlook_of(learned, self._new_candidates(learned, taken, rng))
+
+    def _new_candidates(
+        self, learned: Learned, taken: Collection[Architecture], rng: np.random.Generator
+    ) -> list[Architecture]:
+        """Return the candidates that are not taken and keep the limits, each once."""
+        candidates = dict.fromkeys(self.find_candidates(learned, rng))
+        return within_limits(self.limits, [new for new in candidates if new not in taken])
 
     def draw(self, taken: Collection[Architecture], rng: np.random.Generator) -> Architecture:
         """Return a draw that is not `taken` and keeps the limits, uniform where that is possible.
