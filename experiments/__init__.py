@@ -27,6 +27,7 @@ EXPERIMENTS = {
     "best-true": "guidance.best_true:best_true",
     "best-variants": "guidance.best_variants:best_variants",
     "fronts": "guidance.fronts:fronts",
+    "chosen-resolution": "guidance.chosen_resolution:chosen_resolution",
     "mobilenetv3-fronts": "guidance.mobilenetv3_fronts:mobilenetv3_fronts",
     "imagenet": "guidance.imagenet:imagenet",
     "language-models": "guidance.language_models:language_models",
