@@ -152,7 +152,7 @@ def _groups(judged: Judged, limit: Bound | None) -> Iterator[tuple[str, ...]]:
     seconds = time.process_time() - start
     assert isinstance(best.details, Best)
     yield judged.row("best", limit, best.details.predicted, best.architectures, seconds)
-    if limit is None:
+    if limit is None and space.name == OFA:
         start = time.process_time()
         unguided = generator.draw(UNGUIDED)
         kept = _best_share(unguided, guide)
