@@ -72,14 +72,14 @@ def _accuracy(
     wanted = maximize(guide)
     for bound in bounds:
         wanted = wanted + bound
-    found = [
+    groups = [
         find_best(space, OF, guide=wanted, seconds=seconds, seed=seed).architectures
         for seed in SEEDS
     ]
-    mean = np.mean([guide.predict(architectures)[0] for architectures in found])
+    mean = np.mean([guide.predict(architectures)[0] for architectures in groups])
     if not isinstance(space, ConditionedSpace):
         return f"{mean:.2f}", ""
-    at = [space.split(each)[1] for architectures in found for each in architectures]
+    at = [space.split(each)[1] for architectures in groups for each in architectures]
     return f"{mean:.2f}", f"{min(at)} to {max(at)}"
 
 
