@@ -21,7 +21,12 @@ from diffusionnag import (
     get_search_space,
     maximize,
 )
-from diffusionnag.generation import sample_derivative_free, sample_resampled, stream_samples
+from diffusionnag.generation import (
+    Stream,
+    sample_derivative_free,
+    sample_resampled,
+    stream_samples,
+)
 from diffusionnag.search import parameters_of
 from diffusionnag.spaces import fix_nodes
 
@@ -105,7 +110,7 @@ def test_wirings_that_vary_go_with_what_is_fixed(name: str) -> None:
 
 
 def test_streams_keep_what_is_fixed(tmp_path: Path) -> None:
-    stream_samples("nasbench201", 20, tmp_path / "many.jsonl", fixed=FIXED)
+    stream_samples(Stream("nasbench201", fixed=FIXED), 20, tmp_path / "many.jsonl")
     lines = (tmp_path / "many.jsonl").read_text().splitlines()
     assert len(lines) == 20
     for line in lines:

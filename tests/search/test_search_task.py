@@ -112,7 +112,7 @@ def test_progress_is_reported_after_each_trial() -> None:
 
 
 def test_what_cannot_be_pickled_is_refused_for_several_workers() -> None:
-    with pytest.raises(DiffusionNAGError, match="can be pickled"):
+    with pytest.raises(DiffusionNAGError, match="must be picklable"):
         search(SPACE, evaluate=lambda architecture: 1.0, trials=4, workers=2)
 
 

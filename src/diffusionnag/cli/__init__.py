@@ -113,7 +113,7 @@ def run(app: typer.Typer) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail(
             "interrupted; run again, train-generator, train and supernet resume from their last checkpoint, "
-            "search from its --storage, compare and profile after what is finished",
+            "search from its --storage, compare, profile and samples in a file after what is finished",
             1,
         )
     except BrokenPipeError:

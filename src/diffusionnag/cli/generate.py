@@ -13,6 +13,7 @@ from diffusionnag.cli.options import (
     Device,
     Distinct,
     Diverse,
+    ExecutorName,
     Fixed,
     GeneratorName,
     LimitProbability,
@@ -69,6 +70,10 @@ def generate(
     plot: Plot = None,
     generator: GeneratorName = None,
     device: Device = "cpu",
+    workers: Annotated[
+        int, typer.Option(help="Processes that sample into a file side by side.")
+    ] = 1,
+    executor: ExecutorName = None,
 ) -> None:
     """Generate valid architectures with the properties asked for, and show the best.
 
@@ -81,7 +86,8 @@ def generate(
     from diffusionnag.cli.output import check_output
     from diffusionnag.cli.show_generation import draw_generation, show_generation, show_streamed
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generation import Sampling, generate, stream_samples
+    from diffusionnag.execution import new_executor
+    from diffusionnag.generation import Sampling, Stream, generate, stream_samples
     from diffusionnag.generation.streamed import MOST_AT_ONCE
     from diffusionnag.spaces.fixed_nodes import read_fixed
 
@@ -95,24 +101,34 @@ def generate(
         both = " and ".join(f"--{method}" for method in methods)
         raise DiffusionNAGError(f"{both} exclude each other; leave one out")
     streams = not distinct and (methods == ["sample"] or not (methods or guide))
-    if count > MOST_AT_ONCE and streams and out is not None:
+    several = workers != 1 or executor is not None
+    if several and not (streams and out is not None):
+        raise DiffusionNAGError(
+            "--workers and --executor are for samples that may repeat, written into a file: --sample "
+            "--out FILE"
+        )
+    if (count > MOST_AT_ONCE or several) and streams and out is not None:
+        stream = Stream(
+            space,
+            guides=guide or (),
+            limits=limit or (),
+            limit_probability=limit_probability,
+            fixed=read_fixed(fixed or ()),
+            conditions=condition or (),
+            sampling=Sampling(solver, steps, seed),
+            generator=generator,
+            device=device,
+        )
         with progress_bar() as bar:
             task = bar.add_task("generating", total=count, note="")
             streamed = stream_samples(
-                space,
+                stream,
                 count,
                 out,
-                guides=guide or (),
-                limits=limit or (),
-                limit_probability=limit_probability,
-                fixed=read_fixed(fixed or ()),
-                conditions=condition or (),
-                sampling=Sampling(solver, steps, seed),
-                generator=generator,
-                device=device,
-                report=lambda written: bar.update(task, completed=written),
+                executor=new_executor(executor, workers),
+                report=lambda drawn: bar.update(task, completed=drawn),
             )
-        show_streamed(streamed, count, out)
+        show_streamed(streamed, bool(limit), count, out)
         return
     with messages.status("generating"):
         result = generate(

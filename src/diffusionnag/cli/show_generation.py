@@ -89,10 +89,10 @@ def _doubts(result: GenerationResult) -> Iterator[str]:
                 )
 
 
-def show_streamed(summary: Streamed, count: int, out: Path) -> None:
+def show_streamed(summary: Streamed, limited: bool, count: int, out: Path) -> None:
     """Print how good the network was that wrote so many samples into a file."""
     results.print(f"validity of the network itself: {100 * summary.valid / summary.drawn:.2f} %")
-    if summary.limits:
+    if limited:
         share = 100 * summary.rejected / summary.drawn
         results.print(f"rejected for a limit, of all drawn: {share:.2f} %")
     if summary.unbuildable:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from diffusionnag._memory import PROCESS, check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution.executor import Executor, LocalExecutor
-from diffusionnag.execution.processes import ProcessExecutor
+from diffusionnag.execution.processes import ProcessExecutor, check_picklable
 
-__all__ = ["EXECUTORS", "Executor", "LocalExecutor", "ProcessExecutor", "new_executor"]
+__all__ = [
+    "EXECUTORS",
+    "Executor",
+    "LocalExecutor",
+    "ProcessExecutor",
+    "check_picklable",
+    "new_executor",
+]
 
 EXECUTORS = ("local", "process", "ray")
 """Names of executors: this process, several of this machine, a Ray cluster."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -38,6 +39,17 @@ class Outcome:
 
     result: Any = None
     error: Exception | None = None
+
+
+def check_picklable(task: object, name: str) -> None:
+    """Raise DiffusionNAGError where a task, called by that name, cannot be sent to other processes."""
+    try:
+        pickle.dumps(task)
+    except Exception as error:  # whatever the user's own objects raise
+        raise DiffusionNAGError(
+            f"with several workers {name} must be picklable ({error}); put functions and classes of "
+            "your own into a module"
+        ) from error
 
 
 class ProcessExecutor:

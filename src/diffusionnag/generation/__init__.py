@@ -14,7 +14,7 @@ from diffusionnag.generation.result import GenerationResult
 from diffusionnag.generation.run import METHODS, generate, transfer
 from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
-from diffusionnag.generation.streamed import Streamed, stream_samples
+from diffusionnag.generation.streamed import Stream, Streamed, stream_samples
 
 __all__ = [
     "METHODS",
@@ -31,6 +31,7 @@ __all__ = [
     "Resampled",
     "Samples",
     "Sampling",
+    "Stream",
     "Streamed",
     "Strength",
     "choose",

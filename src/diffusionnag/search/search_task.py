@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -15,7 +14,13 @@ from optuna.study import Study
 
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.execution import Executor, LocalExecutor, ProcessExecutor, new_executor
+from diffusionnag.execution import (
+    Executor,
+    LocalExecutor,
+    ProcessExecutor,
+    check_picklable,
+    new_executor,
+)
 from diffusionnag.generation.bounds import parse_bound
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.request import parse_request, read_property, space_under
@@ -116,7 +121,7 @@ class SearchTask:
         self, executor: Executor, report: Callable[[SearchResult], None], about: About
     ) -> SearchResult:
         if not isinstance(executor, LocalExecutor):
-            self._check_picklable()
+            check_picklable(self, "a search")
         search = self.open()
         result = partial(SearchResult.of, search, about)
         note_origin(search.study, result().run_record())
@@ -130,15 +135,6 @@ class SearchTask:
         else:
             run_workers(search, self.open, executor, self.workers, show)
         return replace(result(), outlook=search.sampler.outlook(search.study))
-
-    def _check_picklable(self) -> None:
-        try:
-            pickle.dumps(self)
-        except Exception as error:  # whatever the user's own objects raise
-            raise DiffusionNAGError(
-                f"several workers need a search that can be pickled ({error}); put functions and "
-                "classes of your own into a module"
-            ) from error
 
     def open(self, storage: str | None = None) -> Search:
         """Return the search, its study opened in that storage, or else in its own.
