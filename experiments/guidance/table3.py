@@ -23,7 +23,7 @@ from experiments.measured_data import (
     required_table,
 )
 from experiments.result_table import ResultTable
-from experiments.transfer.transfer_to_cifar10 import transfer_to_cifar10
+from experiments.transfer.known_by_images import transfer_to
 
 LABELLED = {"0.1 %": 16, "50 cells": 50, "1 %": 156, "10 %": 1_562}
 IMAGES_ALONE = "none, images alone"
@@ -37,7 +37,7 @@ def _predictors(space: SearchSpace, dataset: str, truth: Truth) -> dict[str, Pre
     """Return, by what is labelled, how the predictor of a seed is made."""
     predictors: dict[str, PredictorOfSeed] = {}
     if dataset == "CIFAR-10":
-        transferred, _ = transfer_to_cifar10()
+        transferred, _ = transfer_to("CIFAR-10")
         predictors[IMAGES_ALONE] = lambda seed: transferred
     for share, count in LABELLED.items():
         predictors[share] = functools.partial(labelled_predictor, space, truth, count)

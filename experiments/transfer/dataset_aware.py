@@ -32,7 +32,7 @@ def dataset_aware(report: Callable[[str], None]) -> ResultTable:
     encoding = encode_dataset(images, predictor.image_encoder, most_classes=None)
     aware = predict_triplets(predictor, triplets, triplets.held_out, encoding)
     report("without")
-    blind = TransferredPredictor(predictor.architectures, predictor.target, level=0.0)
+    blind = TransferredPredictor(predictor.architectures, predictor.target, 0.0, predictor.scale)
     alone, _ = blind.predict([triplets.architectures[row] for row in triplets.held_out])
     true = triplets.accuracies[triplets.held_out]
     groups = {"architecture and data set": aware, "architecture alone": alone}

@@ -20,7 +20,7 @@ from diffusionnag.transfer import MeanOverDatasets
 from experiments.result_table import ResultTable
 from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Benchmark, propose_until_goal, search_until_goal
-from experiments.transfer.table2_transfer import TransferSearch
+from experiments.transfer.fed_back import TransferSearch
 from experiments.transfer.tuned_datasets import TunedDataset, others_than, tuned_datasets
 
 SEEDS = range(10)
@@ -77,7 +77,7 @@ class New:
             measured.append(architecture)
             return float(self.judge([architecture])[0])
 
-        search = TransferSearch(self.accuracy, (self.limit,))
+        search = TransferSearch((self.accuracy,), (self.limit,))
         propose_until_goal(search, measure, lambda value: False, COUNT, seed=seed)
         return measured
 

@@ -20,7 +20,7 @@ from diffusionnag.networks import (
 from diffusionnag.spaces import Architecture
 from experiments.measured_data import CIFAR10_TEST, CIFAR10_TRAINING, data_file, required_table
 from experiments.result_table import ResultTable
-from experiments.transfer.transfer_to_cifar10 import transfer_to_cifar10
+from experiments.transfer.known_by_images import transfer_to
 
 KEPT = Path("runs") / "transfer-training"
 """The trainings, so that the experiment can be stopped and go on."""
@@ -42,7 +42,7 @@ def transfer_training(report: Callable[[str], None]) -> ResultTable:
     space = generator.search_space
     truth = required_table("nasbench201", "nasbench201_accuracy")
     report("looking at CIFAR-10")
-    accuracy, encoding = transfer_to_cifar10()
+    accuracy, encoding = transfer_to("CIFAR-10")
     cells = generator.sample(GENERATED, guide=maximize(accuracy), distinct=True).architectures
     order = np.argsort(-accuracy.predict(cells)[0], kind="stable")
     groups = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 from conftest import RunCli, assert_fails
 from PIL import Image
 
-from diffusionnag import DiffusionNAGError, get_search_space
+from diffusionnag import DiffusionNAGError, get_search_space, transfer
 from diffusionnag.images import read_images
 from diffusionnag.predictors import (
     GaussianProcess,
@@ -19,6 +21,8 @@ from diffusionnag.predictors import (
     PropertyPredictor,
     spearman,
 )
+from diffusionnag.proxies import shipped_proxies
+from diffusionnag.spaces import Architecture
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.effects import separate_effects
 from diffusionnag.transfer.image_encoder import ImageEncoder
@@ -27,6 +31,11 @@ from diffusionnag.transfer.predictor import DatasetAwarePredictor
 from diffusionnag.transfer.triplets import read_triplets, write_triplets
 
 CLASSES = ("ants", "bees", "cats")
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Return what a command wrote of each architecture."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -100,15 +109,59 @@ def test_transfer_prints_and_writes(
     run_main: RunCli, tmp_path: Path, classes: tuple[str, ...], each: int
 ) -> None:
     folder = draw_images(tmp_path / "images", classes, each)
-    options = ("-n", 32, "--top", 3, "--limit", "params<=0.5M", "--out", "cells.jsonl")
+    options = ("-n", 32, "--limit", "params<=0.5M", "--no-proxies", "--out", "cells.jsonl")
     result = run_main("transfer", "nasbench201", "--data", folder, *options)
     assert result.returncode == 0, result.stderr
     assert f"{len(classes)} classes" in result.stderr
-    records = [json.loads(line) for line in (tmp_path / "cells.jsonl").read_text().splitlines()]
+    records = read_records(tmp_path / "cells.jsonl")
     assert len(records) == 32
     assert all(record["properties"]["params"] <= 0.5 for record in records)
     predicted = [record["properties"]["accuracy"] for record in records]
     assert predicted == sorted(predicted, reverse=True)
+
+
+def test_proxies_count_as_much_as_the_images(run_main: RunCli, tmp_path: Path) -> None:
+    folder = draw_images(tmp_path / "images")
+    command = ("transfer", "nasbench201", "--data", folder, "-n", 32, "--out", "cells.jsonl")
+    assert run_main(*command).returncode == 0
+    space = get_search_space("nasbench201")
+    (proxies,) = shipped_proxies(space)
+    aware = DatasetAwarePredictor.from_pretrained("nasbench201")
+    encoding = encode_dataset(read_images(folder), aware.image_encoder)
+    accuracy = aware.for_dataset(encoding)
+    drawn = space.sample(2_000, 1)
+    for known in (accuracy, proxies):
+        assert 0.8 < known.normal_score(drawn).std() < 1.2
+    records = read_records(tmp_path / "cells.jsonl")
+    cells = [space.parse(record["architecture"]) for record in records]
+    together = accuracy.normal_score(cells) + proxies.normal_score(cells)
+    assert (np.diff(together) < 1e-4).all()
+    every = list(dict.fromkeys(drawn))
+    best = accuracy.normal_score(every) + proxies.normal_score(every)
+    assert together.min() >= np.sort(best)[-3]
+    names = {name for record in records for name in record["properties"]}
+    assert {"accuracy", "proxies"} <= names
+    assert run_main(*command, "--guide", "proxies=0.1").returncode == 0
+    assert run_main(*command, "--no-proxies").returncode == 0
+    assert "proxies" not in read_records(tmp_path / "cells.jsonl")[0]["properties"]
+
+
+def test_images_matter_where_a_limit_is_an_accuracy(tmp_path: Path) -> None:
+    folders = [
+        draw_images(tmp_path / str(count), tuple(map(str, range(count)))) for count in (3, 9)
+    ]
+
+    def proposed(folder: Path, limits: Sequence[str]) -> tuple[list[Architecture], list[float]]:
+        result = transfer("nasbench201", folder, 32, limits=limits, proxies=False)
+        predicted = [record.properties["accuracy"] for record in result.records()]
+        return result.samples.architectures, predicted
+
+    (first, high), (second, low) = (proposed(folder, ()) for folder in folders)
+    assert first == second
+    assert min(high) > max(low) + 1
+    within = [proposed(folder, [f"accuracy<={np.mean([high, low])}"])[0] for folder in folders]
+    assert within[0] != within[1]
+    assert within[1] == second
 
 
 def test_search_starts_from_the_images_of_a_data_set(run_main: RunCli, tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ def transfer(
             metavar="NAME_OR_FOLDER",
         ),
     ] = None,
+    proxies: Annotated[
+        bool,
+        typer.Option(
+            help="Whether training-free proxies count as much as the images, where some ship."
+        ),
+    ] = True,
 ) -> None:
     """Generate for a new data set, known by its images, or a new task, known by others' tables."""
     from diffusionnag.cli.console import messages, progress_bar
@@ -106,9 +112,9 @@ def transfer(
         raise DiffusionNAGError(
             "say what is known of the data set or task: --data IMAGES, or --from TABLE:COLUMN"
         )
-    if (tasks and (predictor or encoder)) or (measured and not tasks):
+    if (tasks and (predictor or encoder or not proxies)) or (measured and not tasks):
         raise DiffusionNAGError(
-            "--measured belongs to --from, --predictor and --encoder belong to --data"
+            "--measured belongs to --from, --predictor, --encoder and --no-proxies belong to --data"
         )
     options: dict[str, Any] = {
         "limits": limit or (),
@@ -148,6 +154,7 @@ def transfer(
                 guides=guide or (),
                 predictor=predictor,
                 encoder=encoder,
+                proxies=proxies,
                 report=lambda done, of: bar.update(task, completed=done, total=of),
                 **options,
             )

@@ -22,6 +22,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.generation.streamed import check_count
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
+from diffusionnag.proxies import shipped_proxies
 from diffusionnag.spaces import SearchSpace, fix_nodes
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.known_datasets import known_datasets, mean_over_datasets
@@ -133,6 +134,7 @@ def transfer(
     generator: str | Path | Generator | None = None,
     predictor: str | Path | None = None,
     encoder: str | None = None,
+    proxies: bool = True,
     compare_unguided: bool = False,
     report: Callable[[int, int], None] = lambda done, of: None,
 ) -> GenerationResult:
@@ -142,8 +144,10 @@ def transfer(
     dataset-aware `predictor` predicts for them is the first guide: the shipped one of the space
     unless a folder of `meta-train` is named; `encoder` is where its image encoder lies, if it has
     moved. Where the space has predictors of some data sets in its place, their mean guides, whatever
-    the images (see `MeanOverDatasets`). `report` is told how many images have been read, of how many.
-    The rest is as `generate` has it. Raises DiffusionNAGError for images or a predictor that cannot be read.
+    the images (see `MeanOverDatasets`). With `proxies` the training-free ones that ship for the space
+    are the second guide, of the same weight, unless they are among the `guides`. `report` is told how
+    many images have been read, of how many. The rest is as `generate` has it. Raises
+    DiffusionNAGError for images or a predictor that cannot be read.
     """
     space = space_under(search_space, conditions)
     accuracy: Property
@@ -164,10 +168,16 @@ def transfer(
             encoding.skipped,
             aware.about.data or "triplets of its user",
         )
+    asked = parse_request(guides, (), limit_probability, space.whole).judged()
+    untrained = shipped_proxies(space.whole) if proxies else []
     result = generate(
         space,
         count,
-        guides=[accuracy, *guides],
+        guides=[
+            accuracy,
+            *(each for each in untrained if each.property_name not in asked),
+            *guides,
+        ],
         limits=limits,
         limit_probability=limit_probability,
         fixed=fixed,

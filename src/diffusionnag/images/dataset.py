@@ -44,19 +44,33 @@ class ImageSet:
 
 def join_image_sets(parts: Sequence[ImageSet]) -> ImageSet:
     """Return several image data sets as one, with the classes of each after those of the former."""
-    starts = np.cumsum([0, *map(len, parts)])
     firsts = np.cumsum([0, *(len(part.classes) for part in parts)])
+    names = tuple(name for part in parts for name in part.classes)
+    labels = [part.labels + first for part, first in zip(parts, firsts, strict=False)]
+    return _one_after_another(parts, names, labels)
+
+
+def merge_image_sets(parts: Sequence[ImageSet]) -> ImageSet:
+    """Return several image data sets as one, in which classes of the same name are one class."""
+    number: dict[str, int] = {}
+    labels = []
+    for part in parts:
+        places = [number.setdefault(name, len(number)) for name in part.classes]
+        labels.append(np.array(places, dtype=np.int64)[part.labels])
+    return _one_after_another(parts, tuple(number), labels)
+
+
+def _one_after_another(
+    parts: Sequence[ImageSet], classes: tuple[str, ...], labels: Sequence[np.ndarray]
+) -> ImageSet:
+    starts = np.cumsum([0, *map(len, parts)])
 
     def encoded(index: int) -> bytes:
         part = int(np.searchsorted(starts, index, side="right")) - 1
         return parts[part].encoded(index - int(starts[part]))
 
-    return ImageSet(
-        " and ".join(part.name for part in parts),
-        tuple(name for part in parts for name in part.classes),
-        np.concatenate([part.labels + first for part, first in zip(parts, firsts, strict=False)]),
-        encoded,
-    )
+    name = " and ".join(part.name for part in parts)
+    return ImageSet(name, classes, np.concatenate(labels), encoded)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from diffusionnag.proxies.scoring import (
     score_architecture,
     score_space,
 )
+from diffusionnag.proxies.shipped import shipped_proxies
 
 __all__ = [
     "COMBINED",
@@ -19,4 +20,5 @@ __all__ = [
     "combined_ranks",
     "score_architecture",
     "score_space",
+    "shipped_proxies",
 ]

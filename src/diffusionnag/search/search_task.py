@@ -26,6 +26,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.request import parse_request, read_property, space_under
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.images import read_images
+from diffusionnag.proxies import shipped_proxies
 from diffusionnag.search._pruners import new_pruner
 from diffusionnag.search._workers import run_workers
 from diffusionnag.search.architecture_sampler import ArchitectureSampler
@@ -176,14 +177,19 @@ class SearchTask:
         )
 
     def _priors(self, space: SearchSpace) -> tuple[Property, ...]:
-        """Return what the search starts from, the accuracy predicted for the images at first."""
+        """Return what the search starts from, the accuracy predicted for the images at first.
+
+        Where no more is named, proxies that ship for the space count besides.
+        """
         start = self.start_from
         given = (start,) if isinstance(start, (str, Path, Property)) else tuple(start or ())
         given = [str(prior) if isinstance(prior, Path) else prior for prior in given]
         if self.data is None:
             return tuple(_read(prior, space) for prior in given)
         aware = [prior for prior in given if isinstance(prior, str) and is_dataset_aware(prior)]
-        others = [_read(prior, space) for prior in given if prior not in aware]
+        others: list[Property] = [_read(prior, space) for prior in given if prior not in aware]
+        if not given:
+            others += shipped_proxies(space)
         images, predicted = read_images(Path(self.data)), list[Property]()
         if not aware and known_datasets(space):
             return (mean_over_datasets(space), *others)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,8 @@ CHECKPOINT_KIND = "dataset_aware_predictor"
 ARCHITECTURES = "architectures"
 """The subfolder that holds the part that judges architectures."""
 PROPERTY = "accuracy"
+SURVEYED = 1_000
+"""Uniform draws, the same in every run, over which predictions have mean 0 and deviation 1."""
 
 
 def is_dataset_aware(name: str) -> bool:
@@ -72,11 +75,17 @@ class DatasetAwarePredictor:
         self.target = target
         self.about = About()
 
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Mean and deviation over the space of what architectures are predicted to add."""
+        score = self.architectures.normal_score(self.search_space.whole.sample(SURVEYED, 0))
+        return float(score.mean()), float(score.std()) or 1.0
+
     def for_dataset(self, dataset: DatasetEncoding) -> TransferredPredictor:
         """Return the predictor for one data set: a property to guide, limit and search by."""
         with torch.no_grad():
             level = self.set_encoder(dataset.codes[None], dataset.present[None])
-        return TransferredPredictor(self.architectures, self.target, float(level))
+        return TransferredPredictor(self.architectures, self.target, float(level), self.scale)
 
     # -- saving and loading -----------------------------------------------------------------------
 
@@ -154,17 +163,26 @@ class DatasetAwarePredictor:
 
 
 class TransferredPredictor(Property):
-    """Accuracy in % on one data set, whose `level` (a standard normal score) is known."""
+    """Accuracy in % on one data set, whose `level` (a standard normal score) is known.
+
+    `scale` is mean and deviation over the space of what architectures add: good ones prevail among
+    triplets, and where predictions spread less than other properties they would count for less.
+    """
 
     property_name = PROPERTY
 
     def __init__(
-        self, architectures: PropertyPredictor, target: RankGaussian, level: float
+        self,
+        architectures: PropertyPredictor,
+        target: RankGaussian,
+        level: float,
+        scale: tuple[float, float],
     ) -> None:
         self.search_space = architectures.search_space
         self.architectures = architectures
         self.target = target
         self.level = level
+        self.centre, self.spread = scale
 
     @property
     def noise_aware(self) -> bool:
@@ -173,16 +191,18 @@ class TransferredPredictor(Property):
 
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, standardised, each `batch`, of `batch x N x F`."""
-        return self.architectures.distribution(x, sigma)
+        mean, std = self.architectures.distribution(x, sigma)
+        return (mean - self.centre) / self.spread, std / self.spread
 
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the mean alone, `batch`, which takes less work."""
-        return self.architectures.standardised(x, sigma)
+        return (self.architectures.standardised(x, sigma) - self.centre) / self.spread
 
     def to_standard(self, value: float) -> float:
         """Return an accuracy in % as a standard normal score among architectures."""
         normal = float(self.target.to_normal(np.array(value)))
-        return self.architectures.to_standard(normal - self.level)
+        added = self.architectures.to_standard(normal - self.level)
+        return (added - self.centre) / self.spread
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the accuracy in %, each `batch` float64."""
