@@ -64,6 +64,7 @@ EXPERIMENTS = {
     "latency-here": "guidance.latency_here:latency_here",
     "latency-here-transformer": "guidance.latency_here_transformer:latency_here_transformer",
     "dataset-aware": "transfer.dataset_aware:dataset_aware",
+    "interaction": "transfer.interaction:interaction",
     "one-shot": "supernets.one_shot:one_shot",
     "supernet-ranking": "supernets.supernet_ranking:supernet_ranking",
 }

@@ -55,7 +55,7 @@ def separate_effects(
     )
     distinct = list(number)
     x = torch.from_numpy(space.encode(distinct)).double()
-    known = [*(group[rows] for group in PathsAndOrder(space)(x)), _memberships(classes)]
+    known = [*(group[rows] for group in PathsAndOrder(space)(x)), memberships(classes)]
     target = torch.from_numpy(normal)
     few = torch.from_numpy(numpy_generator(seed).permutation(len(normal))[:FITTED_ON])
     kernel = fit_kernel([group[few] for group in known], target[few], report)
@@ -73,7 +73,7 @@ def separate_effects(
     return Effects(distinct, process, levels.numpy())
 
 
-def _memberships(classes: Sequence[Sequence[int]]) -> Tensor:
+def memberships(classes: Sequence[Sequence[int]]) -> Tensor:
     """Return which classes each data set has, `triplets x classes`, scaled to length 1."""
     members = torch.zeros(len(classes), 1 + max(map(max, classes)), dtype=torch.float64)
     for row, of_one in enumerate(classes):
