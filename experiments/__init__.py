@@ -65,6 +65,7 @@ EXPERIMENTS = {
     "latency-here-transformer": "guidance.latency_here_transformer:latency_here_transformer",
     "dataset-aware": "transfer.dataset_aware:dataset_aware",
     "interaction": "transfer.interaction:interaction",
+    "several-images": "transfer.several_images:several_images",
     "one-shot": "supernets.one_shot:one_shot",
     "supernet-ranking": "supernets.supernet_ranking:supernet_ranking",
 }

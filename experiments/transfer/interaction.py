@@ -78,6 +78,11 @@ class Model:
             telling = telling + alike * of(self.architectures, other.architectures, few + 1)
         return telling, of(self.datasets, other.datasets, few)
 
+    def whole(self, kernel: Tensor, other: Model) -> Tensor:
+        """Return the covariance of these triplets with others, `these x others`, without noise."""
+        telling, of_datasets = self.covariance(kernel, other)
+        return telling + of_datasets
+
     def of(self, rows: Tensor) -> Model:
         """Return the same of some of the triplets."""
         parts = (self.architectures, self.datasets, self.product)
@@ -196,7 +201,7 @@ def _fit(model: Model, target: Tensor, rows: Tensor) -> tuple[Tensor, float]:
     kernel, evidence = start.clone().requires_grad_(), 0.0
     optimiser = Adam(kernel, LEARNING_RATE)
     for _ in range(ITERATIONS):
-        covariance = sum(few.covariance(kernel, few)) + _noise(kernel) * torch.eye(len(rows))
+        covariance = few.whole(kernel, few) + _noise(kernel) * torch.eye(len(rows))
         factor = torch.linalg.cholesky(covariance)
         solved = torch.linalg.solve_triangular(factor, wanted[:, None], upper=False)
         loss = 0.5 * solved.square().sum() + factor.diagonal().log().sum()
@@ -222,14 +227,15 @@ def _left_out(
             torch.from_numpy(np.flatnonzero(rows)) for rows in (fold == part, fold != part)
         )
         known, new = model.of(seen), model.of(held)
-        covariance = sum(known.covariance(kernel, known))
+        covariance = known.whole(kernel, known)
         covariance.diagonal().add_(_noise(kernel))
         factor = torch.linalg.cholesky(covariance)
-        cross = sum(known.covariance(kernel, new))
+        cross = known.whole(kernel, new)
         explained = torch.linalg.solve_triangular(factor, cross, upper=False)
         solved = torch.linalg.solve_triangular(factor, target[seen][:, None], upper=False)
         predicted = (explained.T @ solved)[:, 0]
-        prior = sum(new.of(torch.arange(1)).covariance(kernel, new.of(torch.arange(1))))[0, 0]
+        single = new.of(torch.arange(1))
+        prior = single.whole(kernel, single)[0, 0]
         variance = prior + _noise(kernel) - explained.square().sum(0)
         error = (target[held] - predicted).square() / variance
         mean[held] = predicted
@@ -270,7 +276,7 @@ def _tested(
     """Return rank correlation with, and gap closed in, the true accuracies on each data set."""
     table = required_table(SPACE, "nasbench201_accuracy")
     x = torch.from_numpy(space.encode([space.parse(name) for name in table.architectures]))
-    covariance = sum(model.covariance(kernel, model))
+    covariance = model.whole(kernel, model)
     covariance.diagonal().add_(_noise(kernel))
     weights = torch.cholesky_solve(target[:, None], torch.linalg.cholesky(covariance))[:, 0]
     features, tested = PathsAndOrder(space), []

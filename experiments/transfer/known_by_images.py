@@ -55,12 +55,12 @@ def transfer_to(dataset: str) -> tuple[TransferredPredictor, DatasetEncoding]:
 def _first_classes(images: ImageSet, count: int) -> ImageSet:
     """Return the images of the classes numbered 1 to `count`."""
     kept = [str(number) for number in range(1, count + 1)]
-    place = {images.classes.index(name): number for number, name in enumerate(kept)}
-    rows = np.array([row for row, label in enumerate(images.labels.tolist()) if label in place])
-    labels = np.array([place[images.labels[row]] for row in rows])
+    number = {name: place for place, name in enumerate(kept)}
+    numbers = np.array([number.get(name, count) for name in images.classes])[images.labels]
+    rows = np.flatnonzero(numbers < count)
     return ImageSet(
         f"the first {count} classes of ImageNet",
         tuple(kept),
-        labels,
+        numbers[rows],
         lambda index: images.encoded(int(rows[index])),
     )
