@@ -122,6 +122,14 @@ def search(
             metavar="CHANCE",
         ),
     ] = None,
+    noisy: Annotated[
+        bool,
+        typer.Option(
+            "--noisy",
+            help="Measuring gives another value each time: measure promising ones again, and rank by "
+            "what all measurements tell.",
+        ),
+    ] = False,
     start_from: Annotated[
         list[str] | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,9 @@ def show_search(result: SearchResult, top: int, task: SearchTask) -> None:
     if not len(result.best):
         messages.print("none is allowed; measure more, or loosen a constraint")
         return
+    if task.noisy and result.outlook is not None:
+        _show_noisy(result, result.outlook, top)
+        return
     shown = [result.space.format(result.architectures[row]) for row in result.best[:top]]
     print_ranking(shown, _columns(result, top))
     if len(problem.objectives) == 1:
@@ -75,14 +79,42 @@ def show_search(result: SearchResult, top: int, task: SearchTask) -> None:
 
 
 def _show_outlook(result: SearchResult, outlook: Outlook) -> None:
-    same = outlook.architecture == result.architectures[result.best[0]]
-    name = "the same" if same else result.space.format(outlook.architecture)
+    best = outlook.architectures[0]
+    same = best == result.architectures[result.best[0]]
+    name = "the same" if same else result.space.format(best)
     results.print(
-        f"best by what all measurements tell: {name}, {outlook.mean:.6g} give or take "
-        f"{outlook.deviation:.2g}",
+        f"best by what all measurements tell: {name}, {outlook.means[0]:.6g} give or take "
+        f"{outlook.deviations[0]:.2g}",
         markup=False,
     )
+    _show_chance(outlook)
+
+
+def _show_chance(outlook: Outlook) -> None:
     results.print(f"chance that a better one is left: {100 * outlook.chance_of_better:.2g} %")
+
+
+def _show_noisy(result: SearchResult, outlook: Outlook, top: int) -> None:
+    """Print what all measurements tell of the best, each architecture once."""
+    name = result.problem.objectives[0]
+    shown, times = outlook.architectures[:top], Counter(result.architectures)
+    means, deviations = outlook.means[:top], outlook.deviations[:top]
+    exact = [result.space.analytic_properties(architecture) for architecture in shown]
+    columns: list[Column] = [
+        (f"{name}{unit(name, means)} by all", [f"{value:.6g}" for value in means]),
+        ("give or take", [f"{value:.2g}" for value in deviations]),
+        ("times", [str(times[architecture]) for architecture in shown]),
+        *(
+            (f"{known}{unit(known)}", [f"{values[known]:.3f}" for values in exact])
+            for known in analytic_names(result.space)
+        ),
+    ]
+    print_ranking(list(map(result.space.format, shown)), columns)
+    results.print(
+        f"best: {means[0]:.6g} give or take {deviations[0]:.2g}, by all {len(result.measured)} "
+        f"measurements of {len(times)} architectures"
+    )
+    _show_chance(outlook)
 
 
 def _cost(result: SearchResult) -> str:

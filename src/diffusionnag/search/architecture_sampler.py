@@ -52,9 +52,12 @@ class ArchitectureSampler(BaseSampler):
     What is proposed follows from the seed, the trial's number and the trials before it. Operations
     that are `fixed` at nodes, by name, queued with a trial, or fixed by Optuna's
     PartialFixedSampler stay as they are, and the rest is proposed given them. Other parameters of a
-    trial are proposed by Optuna's TPE, each on its own. Raises DiffusionNAGError for a warm-up below
+    trial are proposed by Optuna's TPE, each on its own. A sampler that `repeats` may propose again
+    what was measured, once the warm-up is over. Raises DiffusionNAGError for a warm-up below
     1, and for an unknown node or operation.
     """
+
+    repeats = False
 
     def __init__(
         self,
@@ -160,12 +163,14 @@ class ArchitectureSampler(BaseSampler):
     ) -> Architecture:
         others = self._others(study, trial)
         measured = self._measured(study, others)
-        taken = {architecture for _, architecture in others} | set(unbuildable)
+        everything = {architecture for _, architecture in others} | set(unbuildable)
         space = fix_nodes(self.search_space, fixed) if fixed else self.search_space
         if len(measured) < self.warm_up:
-            return self._draw(study, space, taken, rng)
+            return self._draw(study, space, everything, rng)
         running = [architecture for other, architecture in others if not other.state.is_finished()]
-        lies = [worst_case(architecture, measured) for architecture in running]
+        again = self._repeatable(others)
+        taken = everything - (again - set(running))
+        lies = [worst_case(each, measured) for each in running if each not in again]
         proposer = self._proposer_of(study)
         if not fixed:
             return proposer.propose(measured + lies, taken, rng)
@@ -176,6 +181,12 @@ class ArchitectureSampler(BaseSampler):
             return proposed
         # A proposer that knows the whole space only.
         return draw_untaken(space, taken, rng)
+
+    def _repeatable(self, trials: Sequence[tuple[FrozenTrial, Architecture]]) -> set[Architecture]:
+        """Return what was measured and may be proposed again."""
+        if not self.repeats:
+            return set()
+        return {known for trial, known in trials if trial.state == TrialState.COMPLETE}
 
     def outlook(self, study: Study) -> Outlook | None:
         """Return what the proposer's surrogate says of a study, None where it says nothing."""
@@ -241,7 +252,10 @@ class ArchitectureSampler(BaseSampler):
         self._parsed[text] = architecture
         # Optuna's own samplers write through the storage as well: a frozen trial has no other way.
         study._storage.set_trial_user_attr(trial._trial_id, ARCHITECTURE, text)
-        return all(taken != architecture for _, taken in self._others(study, trial))
+        others = self._others(study, trial)
+        if architecture in self._repeatable(others):
+            others = [pair for pair in others if not pair[0].state.is_finished()]
+        return all(taken != architecture for _, taken in others)
 
     @torch_defaults()
     def sample_independent(

@@ -43,8 +43,9 @@ class DiffusionNAGSampler(ArchitectureSampler):
     is the expected gain in hypervolume; constraints of the trials (Optuna's `set_constraint`) are
     learnt as well, and every proposal keeps the `limits`. Given a chance `until_improbable`, a search
     for one objective ends, by ImprobableError, when it is less likely than that that something better
-    is left. Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as
-    `Proposer` does.
+    is left. Where measuring is `noisy`, promising architectures are measured again.
+    Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
+    does.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         limits: Sequence[Bound] = (),
         start_from: Property | Sequence[Property] | None = None,
         until_improbable: float | None = None,
+        noisy: bool = False,
         fixed: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -80,7 +82,9 @@ class DiffusionNAGSampler(ArchitectureSampler):
             candidates,
             limits=tuple(limits),
             until_improbable=until_improbable,
+            noisy=noisy,
         )
+        self.repeats = noisy
         self._start_from = priors
         self._generated: dict[int, list[Architecture]] = {}
         self._unseen: Unseen = {}
@@ -93,9 +97,12 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 f"the acquisition function {self._own.acquisition} is for one objective; for "
                 "several leave it at EI, the expected gain in hypervolume"
             )
-        if len(study.directions) > 1 and self._own.until_improbable is not None:
+        given = {"until-improbable": self._own.until_improbable, "noisy": self._own.noisy or None}
+        single = [f"--{option}" for option, value in given.items() if value is not None]
+        if len(study.directions) > 1 and single:
             raise DiffusionNAGError(
-                "--until-improbable is for one objective; limit a search for several by its trials"
+                f"{' and '.join(single)} {'are' if len(single) > 1 else 'is'} for one objective; leave "
+                f"{'them' if len(single) > 1 else 'it'} out"
             )
 
     @torch_defaults()
@@ -113,7 +120,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         with torch_threads(1):
             outlook = proposer.outlook(measured, {known for _, known in proposed}, rng)
         sign = sign_of(study.directions[0])
-        return outlook and dataclasses.replace(outlook, mean=sign * outlook.mean)
+        return outlook and dataclasses.replace(outlook, means=sign * outlook.means)
 
     def _draw(
         self,

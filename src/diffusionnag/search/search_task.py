@@ -75,6 +75,8 @@ class SearchTask:
     """Measurements before the first proposal."""
     until_improbable: float | None = None
     """The search ends when the chance that something better is left, by its surrogate, is below this."""
+    noisy: bool = False
+    """Whether measuring gives another value each time; promising architectures are measured again."""
     start_from: str | Path | Property | Sequence[str | Path | Property] | None = None
     """Properties whose best are measured first; with `data`, a folder of `meta-train` too."""
     data: str | Path | None = None
@@ -172,6 +174,7 @@ class SearchTask:
             strategy=self.strategy,
             warm_up=self.warm_up,
             until_improbable=self.until_improbable,
+            noisy=self.noisy or None,
             start_from=priors or None,
             generator=generator,
         )

@@ -8,11 +8,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.exceptions import TrialPruned
-from optuna.trial import Trial
+from optuna.trial import Trial, TrialState
 
 from diffusionnag._devices import check_device
 from diffusionnag._seeds import check_seed
@@ -28,7 +28,7 @@ from diffusionnag.networks import (
     usual_settings,
 )
 from diffusionnag.search.objectives._kinds import TRAIN_SECONDS
-from diffusionnag.search.trials import METRICS
+from diffusionnag.search.trials import ARCHITECTURE, METRICS
 from diffusionnag.spaces import Architecture, SearchSpace
 
 OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
@@ -57,8 +57,9 @@ OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
 class TrainingObjective:
     """Trains the network of an architecture, and returns its metrics and what that took.
 
-    A trial is told the metric after each epoch, which is the step that its pruner judges by. With
-    a `folder` a training that was killed is resumed; without one it begins again.
+    A trial is told the metric after each epoch, which is the step that its pruner judges by. Trained
+    again in the same study, an architecture has the next seed, and a folder of its own. With a
+    `folder` a training that was killed is resumed; without one it begins again.
     """
 
     space: SearchSpace
@@ -94,13 +95,15 @@ class TrainingObjective:
                 trial.set_user_attr(METRICS, measured(last.metrics))
                 raise TrialPruned
 
-        with self._training_folder(architecture) as folder:
+        repeats = 0 if trial is None else _measured_before(trial)
+        settings = replace(self.settings, seed=self.settings.seed + repeats)
+        with self._training_folder(architecture, repeats) as folder:
             try:
                 metrics = kept_metrics(
                     self.space,
                     architecture,
                     self.data,
-                    self.settings,
+                    settings,
                     folder,
                     device=self.device,
                     report=report,
@@ -111,13 +114,25 @@ class TrainingObjective:
         return measured(metrics)
 
     @contextmanager
-    def _training_folder(self, architecture: Architecture) -> Iterator[Path]:
+    def _training_folder(self, architecture: Architecture, repeats: int) -> Iterator[Path]:
         if self.folder is None:
             with tempfile.TemporaryDirectory() as folder:
                 yield Path(folder)
         else:
             text = self.space.format(architecture)
-            yield self.folder / hashlib.sha256(text.encode()).hexdigest()[:12]
+            name = hashlib.sha256(text.encode()).hexdigest()[:12]
+            yield self.folder / (f"{name}-{repeats + 1}" if repeats else name)
+
+
+def _measured_before(trial: Trial) -> int:
+    """Return how many trials of the study have measured the same architecture before this one."""
+    text = trial.user_attrs.get(ARCHITECTURE)
+    others = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sum(
+        text is not None and other.user_attrs.get(ARCHITECTURE) == text
+        for other in others
+        if other.number < trial.number
+    )
 
 
 def read_training(text: str, space: SearchSpace) -> TrainingObjective:

@@ -25,7 +25,7 @@ from diffusionnag.predictors import (
     PropertyPredictor,
     Surrogate,
 )
-from diffusionnag.search.proposers._acquisition import acquire
+from diffusionnag.search.proposers._acquisition import acquire, augmented_improvement
 from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -146,6 +146,31 @@ class Learned:
             standard.min(axis=1),
             int(rng.integers(2**31)),
         )
+
+    def noisy_scores(self, candidates: Sequence[Architecture]) -> np.ndarray:
+        """Return how much is to be gained from measuring each candidate, perhaps again, `batch` float64.
+
+        It is the augmented expected improvement (Huang et al. 2006) of one objective over the measured
+        one whose mean less its deviation is highest, plus the logarithm of the chance to keep the
+        constraints. Raises DiffusionNAGError for a surrogate that does not tell noise from ignorance.
+        """
+        kept = [trial.architecture for trial in self.measured if trial.violation == 0]
+        (surrogate,) = self.objectives
+        chance = self.log_feasibility(candidates)
+        if not isinstance(surrogate, PropertyPredictor):
+            raise DiffusionNAGError("noisy measuring needs the Gaussian process as surrogate")
+        if not kept:
+            return chance
+        everything = [*kept, *candidates]
+        mean, covariance = (moment.numpy() for moment in surrogate.joint(everything))
+        std = np.sqrt(covariance.diagonal().clip(min=1e-9))
+        with torch.no_grad():
+            x = torch.from_numpy(self.space.encode(everything)).double()
+            _, measuring = surrogate.distribution(x)
+        noise = float(np.sqrt((measuring.numpy() ** 2 - std**2).clip(min=1e-9).mean()))
+        known = len(kept)
+        best = mean[int((mean - std)[:known].argmax())]
+        return augmented_improvement(mean[known:], std[known:], noise, best) + chance
 
     def log_feasibility(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the log-probability of keeping all constraints at once, `batch` float64."""

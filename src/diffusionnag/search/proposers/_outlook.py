@@ -19,15 +19,16 @@ DRAWS = 2_000
 class Outlook:
     """What the surrogate of a search for one objective says at its end.
 
-    `architecture` is the measured one that it holds best, its true value being `mean` give or take
-    `deviation`, in the unit of the objective: where measuring is noisy, the highest value is likely
-    to be luck. `chance_of_better` is the probability that one of the architectures that the search
-    still finds is truly better than all that were measured.
+    `architectures` are those measured that keep the constraints, the one that it holds best first;
+    their true values are `means` give or take `deviations` (both `measured`), in the unit of the
+    objective: where measuring is noisy, the highest value is likely to be luck. `chance_of_better` is
+    the probability that one of the architectures that the search still finds is truly better than all
+    that were measured.
     """
 
-    architecture: Architecture
-    mean: float
-    deviation: float
+    architectures: list[Architecture]
+    means: np.ndarray
+    deviations: np.ndarray
     chance_of_better: float
 
 
@@ -43,9 +44,9 @@ def outlook_of(learned: Learned, candidates: Sequence[Architecture]) -> Outlook 
         return None
     mean, covariance = surrogate.joint([*kept, *candidates])
     known = len(kept)
-    best = int(mean[:known].argmax())
-    deviation = covariance[best, best].clamp(min=0).sqrt()
-    centre, spread = surrogate.in_unit(mean[best : best + 1], deviation[None])
+    order = mean[:known].argsort(descending=True, stable=True)
+    deviations = covariance.diagonal()[order].clamp(min=0).sqrt()
+    means, spreads = surrogate.in_unit(mean[order], deviations)
     rng = np.random.default_rng(0)
     drawn = rng.multivariate_normal(
         mean.numpy(), covariance.numpy(), DRAWS, check_valid="ignore", method="eigh"
@@ -53,4 +54,4 @@ def outlook_of(learned: Learned, candidates: Sequence[Architecture]) -> Outlook 
     better = drawn[:, known:] > drawn[:, :known].max(1, keepdims=True)
     allowed = rng.random(better.shape) < np.exp(learned.log_feasibility(candidates))
     chance = float((better & allowed).any(1).mean())
-    return Outlook(kept[best], float(centre[0]), float(spread[0]), chance)
+    return Outlook([kept[row] for row in order.tolist()], means, spreads, chance)

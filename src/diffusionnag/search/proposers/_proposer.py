@@ -63,7 +63,8 @@ class Proposer:
 
     Every proposal keeps the `limits`. Only the strategy `guided` needs the generator. It ends a
     search of one objective where the chance that a candidate is better than what was measured is
-    below `until_improbable`. Raises DiffusionNAGError for an unknown strategy or acquisition
+    below `until_improbable`. Where measuring is `noisy`, what was measured is a candidate as well,
+    unless it is `taken`. Raises DiffusionNAGError for an unknown strategy or acquisition
     function, for fewer than 1 candidate, a generator that is missing or of another space, limits
     that nothing keeps, or a chance that is not between 0 and 1.
     """
@@ -76,6 +77,7 @@ class Proposer:
     surrogate: Callable[[SearchSpace], Learner] = gaussian_process
     limits: tuple[Bound, ...] = ()
     until_improbable: float | None = None
+    noisy: bool = False
 
     def __post_init__(self) -> None:
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -89,6 +91,10 @@ class Proposer:
                 f"the generator is of {self.generator.search_space.name}, not of {self.space.name}"
             )
         check_limits(self.limits, self.space)
+        if self.noisy and self.acquisition != "EI":
+            raise DiffusionNAGError(
+                f"where measuring is noisy the acquisition function is EI, not {self.acquisition}"
+            )
         if self.until_improbable is not None and not 0 < self.until_improbable < 1:
             raise DiffusionNAGError(
                 f"a chance of {self.until_improbable:g} cannot be waited for; take one between 0 and "
@@ -111,16 +117,22 @@ class Proposer:
         learned = learn(self.space.whole, measured, self.surrogate, rng)
         if learned is None:
             return self.draw(taken, rng)
-        candidates = self._new_candidates(learned, taken, rng)
+        known = dict.fromkeys(trial.architecture for trial in measured)
+        candidates = self._new_candidates(learned, {*taken, *known}, rng)
         if not candidates:
-            return self.draw(taken, rng)
+            return self.draw({*taken, *known}, rng)
         if self.until_improbable is not None:
             outlook = outlook_of(learned, candidates)
             if outlook is not None and outlook.chance_of_better < self.until_improbable:
                 raise ImprobableError(
                     f"the chance that something better is left is {outlook.chance_of_better:.2%}"
                 )
-        scores = learned.scores(self.acquisition, candidates, rng)
+        if self.noisy:
+            again = [each for each in known if each not in taken and self.space.is_valid(each)]
+            candidates += within_limits(self.limits, again)
+            scores = learned.noisy_scores(candidates)
+        else:
+            scores = learned.scores(self.acquisition, candidates, rng)
         return candidates[int(scores.argmax())]
 
     def outlook(
