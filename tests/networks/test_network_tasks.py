@@ -34,6 +34,7 @@ from diffusionnag.spaces import (
     TextClassification,
     declared_space,
 )
+from diffusionnag.text import tokenizer_from_json
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -156,6 +157,8 @@ def test_byte_pairs_are_learnt_from_the_texts(reviews: Path, tmp_path: Path) -> 
     _, metrics, data = trained(TextClassification(), reviews, tmp_path, tokens="bpe:270")
     assert data.task.vocabulary == 270
     assert data.training.inputs.shape[1] < 16
+    tokenizer = tokenizer_from_json(data.preparation)
+    assert tokenizer.decode(tokenizer.encode("fine wörk, 3 of 7").tolist()) == "fine wörk, 3 of 7"
     assert metrics[-1]["accuracy"] > 90
 
 

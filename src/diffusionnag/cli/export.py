@@ -26,6 +26,13 @@ def export(
     width: Width = 1.0,
     classes: Classes = None,
     context: Context = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache",
+            help="Of a language model, an .onnx file that takes past keys and values beside new tokens.",
+        ),
+    ] = False,
     opset: Annotated[
         int | None,
         typer.Option(help="Version of ONNX's operators; the exporter's own if left out."),
@@ -39,6 +46,7 @@ def export(
     from diffusionnag.networks import (
         build_network,
         check_export_path,
+        export_decoder,
         export_network,
         task_of,
     )
@@ -53,14 +61,15 @@ def export(
     )
     if weights is None:
         network = build_network(search_space, chosen, task=task)
-        messages.print("the weights are random; --weights takes a folder of `train` or `supernet`")
+        note = "the weights are random; --weights takes a folder of `train` or `supernet`"
     else:
         trained = inherited(weights, search_space, chosen, calibrated=True)
         network, task = trained.network, trained.task
         if resolution is not None and isinstance(task, ImageClassification | ImageRegression):
             task = replace(task, resolution=resolution)
-        messages.print(_input_of(trained), markup=False)
-    error = export_network(network, task, to, opset)
+        note = _input_of(trained)
+    error = (export_decoder if cache else export_network)(network, task, to, opset)
+    messages.print(note, markup=False)
     results.print(f"written to {to}; it differs from PyTorch by {error:.2g} at most", markup=False)
 
 

@@ -87,6 +87,7 @@ def train(
         Augmentation,
         Progress,
         TrainingSettings,
+        continue_held_out,
         load_data,
         metric_title,
         metrics_text,
@@ -178,3 +179,13 @@ def train(
         f"{examples.held_out_summary}"
     )
     messages.print(f"saved in {out}", markup=False)
+    continued = continue_held_out(trained, examples, seed)
+    if continued is not None:
+        prompt, text = map(_readable, continued)
+        results.print(f"{prompt!r} goes on, drawn with seed {seed}:\n{text}", markup=False)
+
+
+def _readable(text: str) -> str:
+    """Return a text whose bytes cannot steer a terminal."""
+    shown = (each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    return "".join(shown)

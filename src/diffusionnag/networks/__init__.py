@@ -24,6 +24,7 @@ from diffusionnag.networks.counting import (
     counted_names,
     flop_counter,
 )
+from diffusionnag.networks.decoder_file import ExportedDecoder, export_decoder, open_decoder
 from diffusionnag.networks.exported_file import (
     BACKEND_OF,
     ExportedFile,
@@ -43,6 +44,7 @@ from diffusionnag.networks.profile_plan import write_plan
 from diffusionnag.networks.profiling import ProfileSettings, latency_name, profile_space
 from diffusionnag.networks.regularisation import Regularised
 from diffusionnag.networks.tasks import ImageData, OwnFit, TaskData, load_data, metric_of
+from diffusionnag.networks.text_decoding import Cache, HasCache, continue_held_out, continue_text
 from diffusionnag.networks.trained_network import TrainedNetwork
 from diffusionnag.networks.training_loop import (
     Progress,
@@ -57,10 +59,13 @@ __all__ = [
     "HISTORY_FILE",
     "Augmentation",
     "BuilderCheck",
+    "Cache",
     "Comparison",
     "EpochResult",
+    "ExportedDecoder",
     "ExportedFile",
     "Group",
+    "HasCache",
     "ImageData",
     "Latency",
     "LatencySettings",
@@ -78,10 +83,13 @@ __all__ = [
     "check_builder",
     "check_export_path",
     "comparison_rows",
+    "continue_held_out",
+    "continue_text",
     "count_network",
     "count_properties",
     "count_property",
     "counted_names",
+    "export_decoder",
     "export_network",
     "flop_counter",
     "kept_metrics",
@@ -93,6 +101,7 @@ __all__ = [
     "metric_title",
     "metric_unit",
     "metrics_text",
+    "open_decoder",
     "open_exported",
     "peak_memory",
     "profile_space",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,14 @@ class FileInput:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A network in a file: what it takes, and a function that runs it and returns `batch x ...`."""
+    """A network in a file: what it takes, and a function that returns all of its outputs."""
 
     inputs: tuple[FileInput, ...]
-    run: Callable[[Inputs], np.ndarray]
+    call: Callable[[Sequence[torch.Tensor]], Sequence[np.ndarray]]
+
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """Return the first output, `batch x ...`."""
+        return self.call(parts_of(inputs))[0]
 
 
 def parts_of(inputs: Inputs) -> tuple[torch.Tensor, ...]:
@@ -87,11 +91,12 @@ def _onnx(path: Path, threads: int | None) -> ExportedFile:
         for entry in session.get_inputs()
     )
 
-    def run(inputs: Inputs) -> np.ndarray:
-        named = zip(entries, parts_of(inputs), strict=True)
-        return np.asarray(session.run(None, {entry.name: x.numpy() for entry, x in named})[0])
+    def call(inputs: Sequence[torch.Tensor]) -> Sequence[np.ndarray]:
+        named = zip(entries, inputs, strict=True)
+        outputs = session.run(None, {entry.name: x.numpy() for entry, x in named})
+        return [np.asarray(output) for output in outputs]
 
-    return ExportedFile(entries, run)
+    return ExportedFile(entries, call)
 
 
 def _program(path: Path, _: int | None) -> ExportedFile:
@@ -109,10 +114,10 @@ def _program(path: Path, _: int | None) -> ExportedFile:
         for name, value in values
     )
 
-    def run(inputs: Inputs) -> np.ndarray:
-        return module(*parts_of(inputs)).detach().numpy()
+    def call(inputs: Sequence[torch.Tensor]) -> Sequence[np.ndarray]:
+        return [module(*inputs).detach().numpy()]
 
-    return ExportedFile(entries, run)
+    return ExportedFile(entries, call)
 
 
 def _openvino(path: Path, threads: int | None) -> ExportedFile:
@@ -134,7 +139,7 @@ def _openvino(path: Path, threads: int | None) -> ExportedFile:
         for entry in compiled.inputs
     )
 
-    def run(inputs: Inputs) -> np.ndarray:
-        return np.asarray(compiled([x.numpy() for x in parts_of(inputs)])[0])
+    def call(inputs: Sequence[torch.Tensor]) -> Sequence[np.ndarray]:
+        return [np.asarray(compiled([x.numpy() for x in inputs])[0])]
 
-    return ExportedFile(entries, run)
+    return ExportedFile(entries, call)

@@ -25,7 +25,7 @@ from diffusionnag.spaces import Graph, NodeClassification, Task
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
-"""Largest difference from PyTorch, relative to the largest output where that is above 1."""
+"""Largest difference from PyTorch."""
 CHECKED_BATCHES = (1, 2, 5)
 EXAMPLES = 3
 """Inputs that a network is traced with; of two nodes each edge would be half of all."""
@@ -55,50 +55,53 @@ def export_network(network: nn.Module, task: Task, path: Path, opset: int | None
     require_backend(path.suffix)
     network = network.cpu().eval()
     program, lengths = _traced(network, task)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet_exporters():
         written = Path(folder) / f"network{path.suffix}"
         if path.suffix == ".pt2":
             torch.export.save(program, written)
         else:
             onnx = written.with_suffix(".onnx")
-            _write_onnx(program, task, onnx, any_length=len(lengths) > 1, opset=opset)
+            names = list(Graph._fields) if isinstance(task, NodeClassification) else [task.inputs]
+            # By which the file names its dimensions.
+            shapes = _dynamic_shapes(task, any_length=len(lengths) > 1)
+            write_onnx(program, onnx, names, ["logits"], shapes, opset)
             if path.suffix == ".xml":
                 _convert_to_openvino(onnx, written)
         error = _largest_error(network, task, lengths, open_exported(written).run)
         if path.suffix == ".xml":
-            _copy(written.with_suffix(".bin"), path.with_suffix(".bin"))
-        _copy(written, path)
+            copy_written(written.with_suffix(".bin"), path.with_suffix(".bin"))
+        copy_written(written, path)
     return error
 
 
-def _copy(written: Path, path: Path) -> None:
+def copy_written(written: Path, path: Path) -> None:
+    """Put a file that was written and checked where it belongs, all at once."""
     with write_atomically(path) as temporary:
         shutil.copyfile(written, temporary)
 
 
-def _write_onnx(
+def write_onnx(
     program: torch.export.ExportedProgram,
-    task: Task,
     path: Path,
-    *,
-    any_length: bool,
+    inputs: list[str],
+    outputs: list[str],
+    dynamic_shapes: tuple[Any, ...],
     opset: int | None,
 ) -> None:
-    names = list(Graph._fields) if isinstance(task, NodeClassification) else [task.inputs]
+    """Write a program as an ONNX file, with names for what goes in and comes out."""
     try:
         torch.onnx.export(
             program,
             f=str(path),
-            input_names=names,
-            output_names=["logits"],
-            # By which the file names its dimensions.
-            dynamic_shapes=_dynamic_shapes(task, any_length=any_length),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=dynamic_shapes,
             opset_version=opset,
             external_data=False,
             verbose=False,
         )
     except Exception as error:  # the exporter raises what it meets
-        raise _cannot_export(error) from error
+        raise cannot_export(error) from error
 
 
 def _convert_to_openvino(onnx: Path, path: Path) -> None:
@@ -107,7 +110,7 @@ def _convert_to_openvino(onnx: Path, path: Path) -> None:
     try:
         openvino.save_model(openvino.Core().read_model(onnx), path, compress_to_fp16=False)
     except Exception as error:  # the converter raises what it meets
-        raise _cannot_export(error) from error
+        raise cannot_export(error) from error
 
 
 class _OfParts(nn.Module):
@@ -139,21 +142,22 @@ def _traced(network: nn.Module, task: Task) -> tuple[torch.export.ExportedProgra
     if task.vocabulary and len(task.input_shape) == 1:
         try:
             shapes = _dynamic_shapes(task, any_length=True)
-            with _quiet():
+            with quiet_exporters():
                 program = torch.export.export(network, inputs, dynamic_shapes=shapes)
             return program, [task.input_shape[0], max(2, task.input_shape[0] // 2)]
         except Exception:  # the exporter raises what it meets
             logger.info("the file takes texts of %d tokens only", task.input_shape[0])
     try:
-        with _quiet():
+        with quiet_exporters():
             shapes = _dynamic_shapes(task, any_length=False)
             program = torch.export.export(network, inputs, dynamic_shapes=shapes)
     except Exception as error:  # the exporter raises what it meets
-        raise _cannot_export(error) from error
+        raise cannot_export(error) from error
     return program, [task.input_shape[0]]
 
 
-def _cannot_export(error: Exception) -> DiffusionNAGError:
+def cannot_export(error: Exception) -> DiffusionNAGError:
+    """Return the error for a network that an exporter refuses."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [""]
     return DiffusionNAGError(
         f"the network cannot be exported: {type(error).__name__}: {lines[0][:300]}"
@@ -170,8 +174,17 @@ def _largest_error(
             x = random_inputs(task, batch, rng)
             x = x[:, :length] if task.vocabulary and not isinstance(x, Graph) else x
             expected, exported = network(x).numpy(), run(x)
-            error = np.abs(exported - expected).max() / max(1.0, np.abs(expected).max())
-            largest = max(largest, float(error))
+            largest = max(largest, difference(exported, expected))
+    return tolerated(largest)
+
+
+def difference(exported: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest difference, relative to the largest output where that is above 1."""
+    return float(np.abs(exported - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def tolerated(largest: float) -> float:
+    """Return a difference from PyTorch; raises DiffusionNAGError where it is above the tolerance."""
     if not largest <= TOLERANCE:
         raise DiffusionNAGError(
             f"the exported network differs from PyTorch's by {largest:.2g}, more than {TOLERANCE:g}"
@@ -180,7 +193,7 @@ def _largest_error(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporters() -> Iterator[None]:
     """Keep the exporters from telling users of what they cannot change."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

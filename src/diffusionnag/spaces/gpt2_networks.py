@@ -14,6 +14,8 @@ from diffusionnag.spaces.gpt2 import HEAD_SIZE
 ROTATED = 32
 """Numbers of a head's 64 that are turned by their place in the text; the others are not."""
 ROTARY_BASE = 10_000.0
+Remembered = tuple[Tensor, Tensor]
+"""Keys and values of the tokens that a layer has seen, each `batch x heads x length x HEAD_SIZE`."""
 DEVIATION = 0.02
 """Of freshly initialised weights, as in GPT-2 (Radford et al. 2019)."""
 
@@ -25,6 +27,7 @@ class LanguageModel(nn.Module):
         self, width: int, layers: Sequence[tuple[int, int]], *, bias: bool, vocabulary: int
     ) -> None:
         super().__init__()
+        self.heads = tuple(heads for heads, _ in layers)
         self.embedding = nn.Embedding(vocabulary, width)
         blocks = [Block(width, heads, ratio, bias) for heads, ratio in layers]
         self.blocks = nn.ModuleList(blocks)
@@ -39,10 +42,31 @@ class LanguageModel(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits; no token sees those behind it."""
         x = self.embedding(tokens)
-        rotation = _rotation(tokens.shape[1], x)
+        rotation = _rotation(0, tokens.shape[1], x)
         for block in self.blocks:
-            x = block(x, rotation)
+            x, _ = block(x, rotation, None)
         return self.head(self.norm(x))
+
+    def empty_cache(self, batch: int) -> tuple[Remembered, ...]:
+        """Return what each layer remembers before the first token."""
+        weight = self.embedding.weight
+        sizes = [(batch, heads, 0, HEAD_SIZE) for heads in self.heads]
+        return tuple((weight.new_zeros(size), weight.new_zeros(size)) for size in sizes)
+
+    def decode(
+        self, tokens: Tensor, cache: tuple[Remembered, ...]
+    ) -> tuple[Tensor, tuple[Remembered, ...]]:
+        """Return the logits of tokens that follow those of a cache, and the cache of all of them.
+
+        They are what `forward` gives for the whole text, at a fraction of the work.
+        """
+        x = self.embedding(tokens)
+        rotation = _rotation(cache[0][0].shape[2], tokens.shape[1], x)
+        remembered = []
+        for block, past in zip(self.blocks, cache, strict=True):
+            x, present = block(x, rotation, past)
+            remembered.append(present)
+        return self.head(self.norm(x)), tuple(remembered)
 
 
 class Block(nn.Module):
@@ -57,13 +81,12 @@ class Block(nn.Module):
         self.attention = Attention(width, heads, bias)
         self.feed_forward = GatedFeedForward(width, ratio * width, bias)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the tokens after both parts, `batch x length x width`."""
-        return (
-            x
-            + self.attention(self.first_norm(x), rotation)
-            + self.feed_forward(self.second_norm(x))
-        )
+    def forward(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], past: Remembered | None
+    ) -> tuple[Tensor, Remembered]:
+        """Return the tokens after both parts, `batch x length x width`, and what attention saw."""
+        gathered, remembered = self.attention(self.first_norm(x), rotation, past)
+        return x + gathered + self.feed_forward(self.second_norm(x)), remembered
 
 
 class Attention(nn.Module):
@@ -75,14 +98,24 @@ class Attention(nn.Module):
         self.queries_keys_values = nn.Linear(width, 3 * heads * HEAD_SIZE, bias=bias)
         self.output = nn.Linear(heads * HEAD_SIZE, width, bias=bias)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-        """Return what each token gathers from itself and those before it, `batch x length x width`."""
+    def forward(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor], past: Remembered | None
+    ) -> tuple[Tensor, Remembered]:
+        """Return what each token gathers, `batch x length x width`, and all keys and values.
+
+        A token sees itself, those before it, and the past.
+        """
         parts = self.queries_keys_values(x).unflatten(-1, (3, self.heads, HEAD_SIZE))
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        queries, keys, mask = _rotated(queries, rotation), _rotated(keys, rotation), None
+        if past is not None:
+            keys, values = torch.cat((past[0], keys), dim=2), torch.cat((past[1], values), dim=2)
+            places = torch.arange(keys.shape[2], device=x.device)
+            mask = places <= places[past[0].shape[2] :, None]
         gathered = functional.scaled_dot_product_attention(
-            _rotated(queries, rotation), _rotated(keys, rotation), values, is_causal=True
+            queries, keys, values, attn_mask=mask, is_causal=past is None
         )
-        return self.output(gathered.transpose(1, 2).flatten(2))
+        return self.output(gathered.transpose(1, 2).flatten(2)), (keys, values)
 
 
 class GatedFeedForward(nn.Module):
@@ -106,11 +139,11 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def _rotation(length: int, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of each place's angles, each `length x ROTATED / 2`, as x is."""
+def _rotation(first: int, length: int, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine of places' angles, `length x ROTATED / 2` from the first on, as x is."""
     half = ROTATED // 2
     speeds = ROTARY_BASE ** (-torch.arange(half, device=x.device) / half)
-    angles = torch.arange(length, device=x.device)[:, None] * speeds
+    angles = torch.arange(first, first + length, device=x.device)[:, None] * speeds
     return angles.cos().to(x.dtype), angles.sin().to(x.dtype)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ class Tokenizer(Protocol):
         """Return the tokens of a text, int64."""
         ...
 
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens from 1 on; what is no UTF-8 becomes replacement characters."""
+        ...
+
     def as_json(self) -> dict[str, Any]:
         """Return what `tokenizer_from_json` makes the same tokenizer of."""
         ...
@@ -39,6 +43,10 @@ class ByteTokens:
         """Return each byte plus 1."""
         return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + 1
 
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the bytes of tokens as text."""
+        return bytes(token - 1 for token in tokens).decode(errors="replace")
+
     def as_json(self) -> dict[str, Any]:
         """Return what it is called; there is nothing more to know."""
         return {"tokens": BYTES}
@@ -48,6 +56,9 @@ class BytePairTokens:
     """Frequent runs of bytes are a token each (Sennrich et al. 2016), by Hugging Face's tokenizers."""
 
     def __init__(self, tokenizer: Any) -> None:
+        from tokenizers import decoders
+
+        tokenizer.decoder = decoders.ByteLevel()
         self._tokenizer = tokenizer
         self.vocabulary = tokenizer.get_vocab_size() + 1
 
@@ -70,6 +81,10 @@ class BytePairTokens:
     def encode(self, text: str) -> np.ndarray:
         """Return the number of each piece, plus 1."""
         return np.array(self._tokenizer.encode(text).ids, dtype=np.int64) + 1
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the pieces one behind the other."""
+        return self._tokenizer.decode([token - 1 for token in tokens])
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole tokenizer, in the format of its package."""
