@@ -57,6 +57,7 @@ EXPERIMENTS = {
     "start-from": "search.start_from:start_from",
     "language-model-search": "search.language_model_search:language_model_search",
     "real-training-search": "search.real_training:real_training_search",
+    "multi-fidelity": "search.multi_fidelity:multi_fidelity",
     "noisy-search": "search.noisy_search:noisy_search",
     "suite": "search.suite:suite",
     "suite-noisy": "search.suite:suite_noisy",

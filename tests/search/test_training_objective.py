@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from commands import Command
@@ -16,12 +17,16 @@ from diffusionnag.search import (
     ARCHITECTURE,
     METRICS,
     PRUNERS,
+    DiffusionNAGSampler,
     new_pruner,
     new_searcher,
     optuna_objective,
+    parameters_of,
     read_objective,
+    suggest_architecture,
 )
-from diffusionnag.spaces import Architecture
+from diffusionnag.search.trials import distributions_of
+from diffusionnag.spaces import Architecture, get_search_space
 
 QUICK = "resolution=8,batch_size=12"
 LEARNING = """
@@ -178,3 +183,32 @@ def test_wrong_requests_are_one_line(
     run_main: RunCli, objective: str, options: tuple[str, ...], message: str
 ) -> None:
     assert_fails(run_main(*search(objective, *options)), 2, message)
+
+
+def test_what_pruned_trainings_reported_is_learnt_from() -> None:
+    space = get_search_space("nasbench201")
+
+    def size(architecture: Architecture) -> float:
+        return space.analytic_properties(architecture)["params"]
+
+    def proposed(teaches: bool) -> list[float]:
+        sampler = DiffusionNAGSampler(space, strategy="random", seed=1)
+        study = optuna.create_study(sampler=sampler, direction="maximize")
+        cells = space.sample(40, 0)
+        for row, cell in enumerate(cells):
+            whole = row < 6
+            study.add_trial(
+                optuna.create_trial(
+                    state=optuna.trial.TrialState.COMPLETE
+                    if whole
+                    else optuna.trial.TrialState.PRUNED,
+                    value=size(cell) if whole else None,
+                    params=dict(parameters_of(space, cell)),
+                    distributions={**distributions_of(space)},
+                    intermediate_values={3: size(cell)} if teaches or whole else {},
+                )
+            )
+        trials = [study.ask() for _ in range(6)]
+        return [size(suggest_architecture(trial, space)) for trial in trials]
+
+    assert np.mean(proposed(teaches=True)) > np.mean(proposed(teaches=False))

@@ -16,6 +16,7 @@ from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of, within_limits
 from diffusionnag.guidance.terms import Sum
 from diffusionnag.predictors import FEWEST_ARCHITECTURES
+from diffusionnag.search._early_values import early_predictor
 from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.proposers import (
     CANDIDATES,
@@ -38,14 +39,14 @@ class DiffusionNAGSampler(ArchitectureSampler):
     `start_from`, such as a predictor of the accuracy on another data set, the first, the third and
     so on are generated under their guidance instead, the best predicted first; a property stands
     for the first objective, in the direction of that. Then a Gaussian process is fitted on what was
-    measured, which, of one objective, sees the properties besides; candidates are generated under
-    its guidance, and the acquisition function chooses among them. Of several objectives, that
-    is the expected gain in hypervolume; constraints of the trials (Optuna's `set_constraint`) are
-    learnt as well, and every proposal keeps the `limits`. Given a chance `until_improbable`, a search
-    for one objective ends, by ImprobableError, when it is less likely than that that something better
-    is left. Where measuring is `noisy`, promising architectures are measured again.
-    Raises DiffusionNAGError for a warm-up below 5, a property of another space, and as `Proposer`
-    does.
+    measured, which, of one objective, sees the properties besides, and what pruned trials reported
+    before they ended; candidates are generated under its guidance, and the acquisition function
+    chooses among them. Of several objectives, that is the expected gain in hypervolume; constraints of
+    the trials (Optuna's `set_constraint`) are learnt as well, and every proposal keeps the `limits`.
+    Given a chance `until_improbable`, a search for one objective ends, by ImprobableError, when it is
+    less likely than that that something better is left. Where measuring is `noisy`, promising
+    architectures are measured again. Raises DiffusionNAGError for a warm-up below 5, a property of
+    another space, and as `Proposer` does.
     """
 
     def __init__(
@@ -149,7 +150,12 @@ class DiffusionNAGSampler(ArchitectureSampler):
         return self._generated[sign]
 
     def _proposer_of(self, study: Study) -> Proposer:
-        if not self._start_from or len(study.directions) > 1:
+        if len(study.directions) > 1:
             return self._own
-        surrogate = partial(informed_process, priors=self._start_from)
+        sign, trials = sign_of(study.directions[0]), self._proposed(study)
+        early = early_predictor(self.search_space, trials, sign, self.seed)
+        priors = self._start_from if early is None else (*self._start_from, early)
+        if not priors:
+            return self._own
+        surrogate = partial(informed_process, priors=priors)
         return dataclasses.replace(self._own, surrogate=surrogate)

@@ -2,7 +2,7 @@
 
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
 from diffusionnag.search.proposers._draws import Unseen, draw_apart, draw_untaken
-from diffusionnag.search.proposers._learned import MAGNITUDE, informed_process
+from diffusionnag.search.proposers._learned import MAGNITUDE, gaussian_process, informed_process
 from diffusionnag.search.proposers._outlook import Outlook
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
@@ -18,5 +18,6 @@ __all__ = [
     "acquire",
     "draw_apart",
     "draw_untaken",
+    "gaussian_process",
     "informed_process",
 ]
