@@ -142,8 +142,9 @@ def search(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Start from the accuracy that transfer predicts for these images: a folder with one "
-            "folder a class, or a Parquet file."
+            help="Start from the accuracy that transfer predicts for these images (a folder with one "
+            "folder a class, or a Parquet file) and, unless --start-from names more, from the proxies "
+            "that ship for the space."
         ),
     ] = None,
     acquisition: Annotated[

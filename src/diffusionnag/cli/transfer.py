@@ -103,6 +103,7 @@ def transfer(
     from diffusionnag.generation import generate
     from diffusionnag.generation.run import transfer
     from diffusionnag.generation.sampling import Sampling
+    from diffusionnag.proxies import COMBINED
     from diffusionnag.spaces import get_search_space
     from diffusionnag.spaces.fixed_nodes import read_fixed
     from diffusionnag.transfer import learn_tasks
@@ -163,6 +164,8 @@ def transfer(
         looked_at, scale = dataset.describe()
         messages.print(f"{data}: {looked_at}", markup=False)
         messages.print(scale, markup=False)
+        if proxies and COMBINED in result.request.judged():
+            messages.print("training-free proxies count as much; --no-proxies leaves them out")
     show_generation(result, top, out)
     if plot is not None:
         draw_generation(result, plot)
