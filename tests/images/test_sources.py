@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from diffusionnag import DiffusionNAGError
-from diffusionnag.images import read_images, read_pixels
+from diffusionnag.images import merge_image_sets, read_images, read_pixels
 
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 
@@ -42,6 +42,16 @@ def write_table(path: Path, columns: dict[str, list[object]], metadata: object =
         table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
     pq.write_table(table, path)
     return path
+
+
+def test_classes_of_the_same_name_are_one_class_of_merged_sets(tmp_path: Path) -> None:
+    for name in ("first/cat/1.png", "first/dog/1.png", "second/ape/1.png", "second/dog/1.png"):
+        write(tmp_path / name, encoded(RED if "first" in name else GREEN))
+    merged = merge_image_sets([read_images(tmp_path / part) for part in ("first", "second")])
+    assert merged.classes == ("cat", "dog", "ape")
+    assert merged.labels.tolist() == [0, 1, 2, 1]
+    pixels = read_pixels(merged, 8, merged.of_class(1))
+    assert pixels.values[:, :, 4, 4].tolist() == [list(RED), list(GREEN)]
 
 
 def test_a_folder_of_classes(tmp_path: Path) -> None:
