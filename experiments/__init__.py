@@ -32,6 +32,7 @@ EXPERIMENTS = {
     "imagenet": "guidance.imagenet:imagenet",
     "language-models": "guidance.language_models:language_models",
     "language-model-fronts": "guidance.language_models:language_model_fronts",
+    "device-fronts": "guidance.device_fronts:device_fronts",
     "limits": "guidance.limits:limits",
     "plugplay": "guidance.plug_and_play:plug_and_play",
     "shipped-predictors": "shipped_models.shipped_predictors:shipped_predictors",

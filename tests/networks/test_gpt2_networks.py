@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,11 @@ def test_a_file_with_a_cache_takes_new_tokens_and_past_ones(
     rest, _ = decoder.decode(tokens[:, 5:], remembered)
     np.testing.assert_allclose(torch.cat((first, rest), 1).numpy(), expected, atol=1e-4)
 
+    measured = run_main("measure", "small.onnx", "--context", 6, "--repeats", 2)
+    assert measured.returncode == 0, measured.stderr
+    assert "tokens/s, 6 of a text at once" in measured.stdout
+    assert "tokens/s with the cache, at token 6" in measured.stdout
+
 
 def test_what_keeps_no_cache_is_one_line(tiny: str, run_main: RunCli) -> None:
     result = run_main("export", tiny, "16|bias|1-2", "--cache", "--to", "small.pt2")
@@ -208,3 +214,34 @@ def test_a_cache_that_is_wrong_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DiffusionNAGError, match="differs from PyTorch"):
         export_decoder(network, TASK, tmp_path / "network.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_measure_tells_tokens_per_second(tiny: str, tmp_path: Path, run_main: RunCli) -> None:
+    (tmp_path / "plain.py").write_text(
+        "from torch import nn\n"
+        "from diffusionnag.spaces import Declaration, LanguageModelling\n"
+        "def build(operations, task):\n"
+        "    width = int(operations['width'])\n"
+        "    layers = nn.Embedding(task.vocabulary, width), nn.Linear(width, task.outputs)\n"
+        "    return nn.Sequential(*layers)\n"
+        "nodes = {'width': ['4', '8'], 'end': ['end']}\n"
+        "space = Declaration('plain', nodes, network=build, task=LanguageModelling(40, 8))\n"
+    )
+    options = ("--context", 6, "--repeats", 3, "--batch", 2)
+    expected = {
+        ("plain.py:space", "4|end", "torch"): r"without a cache \(the network has none\)",
+        (tiny, "16|bias|1-2", "torch"): "with the cache, at token 6",
+        (tiny, "16|bias|1-2", "onnxruntime"): "with the cache, at token 6",
+    }
+    for (name, text, backend), words in expected.items():
+        measured = run_main("measure", name, text, *options, "--backend", backend)
+        assert measured.returncode == 0, measured.stderr
+        latency = re.search(r"latency: ([\d.]+) ms", measured.stdout)
+        prompt = re.search(r"prompt: ([\d.,]+) tokens/s, 6 of a text at once", measured.stdout)
+        assert latency is not None
+        assert prompt is not None
+        # Two texts of six tokens.
+        assert float(prompt[1].replace(",", "")) == pytest.approx(
+            12e3 / float(latency[1]), rel=0.05
+        )
+        assert re.search(rf"generation: [\d.,]+ tokens/s {words}", measured.stdout)

@@ -43,7 +43,10 @@ def measure(
     classes: Classes = None,
     context: Context = None,
 ) -> None:
-    """Measure a network on this machine: latency, memory, parameters, multiply-adds."""
+    """Measure a network on this machine: latency, memory, parameters, multiply-adds.
+
+    Of a language model also tokens per second, of a prompt and of the text that it writes.
+    """
     from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import results
 
@@ -52,20 +55,28 @@ def measure(
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.networks import (
         BACKEND_OF,
+        HasCache,
         LatencySettings,
         build_network,
         count_network,
         measure_file,
+        measure_file_generation,
+        measure_generation,
         measure_latencies,
         peak_memory,
         task_of,
     )
-    from diffusionnag.spaces import get_search_space
+    from diffusionnag.spaces import LanguageModelling, get_search_space
 
     settings = LatencySettings(backend, threads, batch, repeats)
     if Path(space).suffix in BACKEND_OF and architecture is None:
         settings = replace(settings, backend=BACKEND_OF[Path(space).suffix])
-        _print_latency(measure_file(Path(space), settings, context), settings)
+        latency = measure_file(Path(space), settings, context)
+        _print_latency(latency, settings)
+        if context is not None:
+            generation = measure_file_generation(Path(space), settings, context)
+            if generation is not None:
+                _print_speeds(latency, generation, settings, context)
         return
     if architecture is None:
         raise DiffusionNAGError(
@@ -80,6 +91,10 @@ def measure(
     (latency,) = measure_latencies([network], task, settings)
     cost = count_network(network, task, search_space.networks.convention)
     _print_latency(latency, settings)
+    if isinstance(task, LanguageModelling):
+        generation = measure_generation(network, task, settings)
+        reason = f"not with {backend}" if isinstance(network, HasCache) else "the network has none"
+        _print_speeds(latency, generation, settings, task.context, reason)
     results.print(f"params: {cost.parameters / 1e6:.6f} M")
     results.print(f"macs: {cost.macs / 1e6:.6f} M for {task.example}")
     results.print(f"peak memory of the whole process: {peak_memory():.0f} MiB")
@@ -93,3 +108,28 @@ def _print_latency(latency: Latency, settings: LatencySettings) -> None:
         f"{latency.upper_quartile:.3f} ms ({settings.backend}, {settings.threads} threads, batch "
         f"{settings.batch}, {settings.repeats} runs)"
     )
+
+
+def _print_speeds(
+    whole: Latency,
+    generation: Latency | None,
+    settings: LatencySettings,
+    context: int,
+    reason: str = "",
+) -> None:
+    """Print tokens per second, those of all texts of a batch together."""
+    from diffusionnag.cli.console import results
+
+    per_second = 1e3 * settings.batch
+    results.print(
+        f"prompt: {per_second * context / whole.median:,.1f} tokens/s, {context} of a text at once"
+    )
+    if generation is not None:
+        results.print(
+            f"generation: {per_second / generation.median:,.1f} tokens/s with the cache, at token {context}"
+        )
+    else:
+        results.print(
+            f"generation: {per_second / whole.median:,.1f} tokens/s without a cache ({reason}), each "
+            f"token by a text of {context}"
+        )

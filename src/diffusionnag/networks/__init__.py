@@ -32,6 +32,7 @@ from diffusionnag.networks.exported_file import (
     require_backend,
 )
 from diffusionnag.networks.exporting import check_export_path, export_network
+from diffusionnag.networks.generation_latency import measure_file_generation, measure_generation
 from diffusionnag.networks.latency import (
     Latency,
     LatencySettings,
@@ -96,6 +97,8 @@ __all__ = [
     "latency_name",
     "load_data",
     "measure_file",
+    "measure_file_generation",
+    "measure_generation",
     "measure_latencies",
     "metric_of",
     "metric_title",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import resource
 import sys
@@ -21,6 +22,7 @@ from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag._memory import check_fits
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import random_inputs
+from diffusionnag.networks.decoder_file import ExportedDecoder, takes_cache
 from diffusionnag.networks.exported_file import ExportedFile, open_exported
 from diffusionnag.networks.exporting import export_network
 from diffusionnag.spaces import Graph, NodeClassification, Task
@@ -85,21 +87,26 @@ def measure_latencies(
             stack.enter_context(_runner(network.cpu().eval(), task, settings))
             for network in networks
         ]
-        return _timed(runs, x, settings.repeats)
+        return timed(runs, x, settings.repeats)
 
 
 @torch_defaults()
 def measure_file(path: Path, settings: LatencySettings, length: int | None = None) -> Latency:
     """Return the latency of an exported file on the CPU, after ten runs: see `open_exported`.
 
-    Texts are of `length` tokens; a graph has as many nodes as the batch. Raises DiffusionNAGError as
+    Texts are of `length` tokens, with nothing in the cache of a file that takes one; a graph has as
+    many nodes as the batch. Raises DiffusionNAGError as
     `open_exported` does, and where the length is needed and missing.
     """
     settings.check()
     file = open_exported(path, settings.threads)
     inputs = _inputs_of(file, path, settings.batch, length)
+    run: Callable[[Any], object] = file.run
+    if takes_cache(file):
+        decoder = ExportedDecoder(file)
+        run = functools.partial(decoder.decode, cache=decoder.empty_cache(settings.batch))
     with torch_threads(settings.threads), torch.inference_mode():
-        (latency,) = _timed([file.run], inputs, settings.repeats)
+        (latency,) = timed([run], inputs, settings.repeats)
     return latency
 
 
@@ -114,15 +121,16 @@ def _inputs_of(
             raise DiffusionNAGError(f"{path} takes texts of any length; say which by --context")
         shape.append(size or varied or 0)
     check_fits(f"a batch of {batch:,} {first.name}", 8 * math.prod(shape))
-    if len(file.inputs) > 1:
+    if len(file.inputs) > 1 and not takes_cache(file):
         return random_inputs(NodeClassification(shape[-1]), batch)
     # Of tokens, 1 is one in whatever vocabulary.
     return torch.ones(shape, dtype=torch.int64) if first.whole else torch.zeros(shape)
 
 
-def _timed(
+def timed(
     runs: Sequence[Callable[[Any], object]], x: torch.Tensor | Graph, repeats: int
 ) -> list[Latency]:
+    """Return how long each function takes for `x`, all in turn, after ten runs of each."""
     milliseconds = np.empty((WARM_UP + repeats, len(runs)))
     for repeat, network in np.ndindex(milliseconds.shape):
         started = time.perf_counter()

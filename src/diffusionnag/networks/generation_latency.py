@@ -1,0 +1,80 @@
+"""How long a language model takes for a token on this machine, where what came before is remembered."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from diffusionnag._devices import torch_defaults, torch_threads
+from diffusionnag.networks.building import random_inputs
+from diffusionnag.networks.decoder_file import (
+    ExportedDecoder,
+    export_decoder,
+    open_decoder,
+    takes_cache,
+)
+from diffusionnag.networks.exported_file import open_exported
+from diffusionnag.networks.latency import Latency, LatencySettings, timed
+from diffusionnag.networks.text_decoding import HasCache
+from diffusionnag.spaces import Task
+
+BACKENDS = ("torch", "onnxruntime")
+"""What runs a step of decoding."""
+
+
+@torch_defaults()
+def measure_generation(network: nn.Module, task: Task, settings: LatencySettings) -> Latency | None:
+    """Return the latency of the last token of the context, by a cache of all before it.
+
+    None where the network has no cache (`HasCache`), or the backend is neither torch nor onnxruntime: each
+    token then takes a whole text. Raises DiffusionNAGError as `LatencySettings.check` does.
+    """
+    settings.check()
+    if not isinstance(network, HasCache) or settings.backend not in BACKENDS:
+        return None
+    tokens = random_inputs(task, settings.batch, torch.Generator().manual_seed(0))
+    assert isinstance(tokens, torch.Tensor)
+    with torch_threads(settings.threads), _decoder(network, task, settings) as decoder:
+        return _last_token(decoder, tokens, settings)
+
+
+@torch_defaults()
+def measure_file_generation(path: Path, settings: LatencySettings, length: int) -> Latency | None:
+    """Return the latency of the last of `length` tokens by an exported file, None if it takes no cache.
+
+    Raises DiffusionNAGError as `open_exported` does.
+    """
+    settings.check()
+    file = open_exported(path, settings.threads)
+    if not takes_cache(file):
+        return None
+    # Of tokens, 1 is one in whatever vocabulary.
+    tokens = torch.ones((settings.batch, length), dtype=torch.int64)
+    return _last_token(ExportedDecoder(file), tokens, settings)
+
+
+@torch.inference_mode()
+def _last_token(decoder: HasCache, tokens: torch.Tensor, settings: LatencySettings) -> Latency:
+    before, last = tokens[:, :-1], tokens[:, -1:]
+    cache = decoder.empty_cache(settings.batch)
+    if before.shape[1] > 0:
+        _, cache = decoder.decode(before, cache)
+    (latency,) = timed([lambda token: decoder.decode(token, cache)], last, settings.repeats)
+    return latency
+
+
+@contextmanager
+def _decoder(network: HasCache, task: Task, settings: LatencySettings) -> Iterator[HasCache]:
+    assert isinstance(network, nn.Module)
+    if settings.backend == "torch":
+        yield network.cpu().eval()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "decoder.onnx"
+        export_decoder(network, task, path)
+        yield open_decoder(path, settings.threads)
