@@ -6,20 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import optuna
 
 from diffusionnag._confidence import interval
 from diffusionnag.generation import Generator, Sampling, find_best
 from diffusionnag.guidance import AnalyticProperty, Bound, maximize
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.predictors import prediction_quality
-from diffusionnag.search import DiffusionNAGSampler
-from diffusionnag.search.trials import recorded_architecture
 from diffusionnag.spaces import Architecture
 from diffusionnag.transfer import MeanOverDatasets
 from experiments.result_table import ResultTable
 from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import Benchmark, propose_until_goal, search_until_goal
+from experiments.search.search_runs import propose_until_goal
 from experiments.transfer.fed_back import TransferSearch
 from experiments.transfer.tuned_datasets import TunedDataset, others_than, tuned_datasets
 
@@ -51,7 +48,7 @@ class New:
         space, sampling = self.target.space, Sampling(seed=seed)
         guide = maximize(self.accuracy) + self.limit
         guided = self.generator.sample(GENERATED, guide=guide, distinct=True, sampling=sampling)
-        free = self.generator.sample(4 * GENERATED, distinct=True, sampling=sampling)
+        free = self.generator.sample(2 * GENERATED, distinct=True, sampling=sampling)
         allowed = within_limits([self.limit], free.architectures)[:GENERATED]
         return {
             OURS: find_best(space, COUNT, guide=guide, seed=seed).architectures,
@@ -61,7 +58,6 @@ class New:
                 within_limits([self.limit], space.sample(DRAWN, seed))
             ),
             "TNAS-like, fed back": self._searched(seed),
-            "search --data, fed back": self._searched_from(seed),
             "random": allowed[:COUNT],
         }
 
@@ -81,28 +77,12 @@ class New:
         propose_until_goal(search, measure, lambda value: False, COUNT, seed=seed)
         return measured
 
-    def _searched_from(self, seed: int) -> list[Architecture]:
-        """Return what the library's own search measures."""
-        space = self.target.space
-        sampler = DiffusionNAGSampler(
-            space, start_from=[self.accuracy], limits=[self.limit], seed=seed
-        )
-        benchmark = Benchmark(self.target.name, space.name, "", "", COUNT)
-
-        def measure(architecture: Architecture) -> float:
-            return float(self.judge([architecture])[0])
-
-        trials = search_until_goal(benchmark, sampler, measure, COUNT)
-        searched = (recorded_architecture(space, trial) for trial in trials)
-        return [architecture for architecture in searched if architecture is not None]
-
 
 def table1(report: Callable[[str], None]) -> ResultTable:
     """Return how good thirty networks are that each method names for a data set.
 
     Raises DiffusionNAGError where a table is not installed.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     datasets = tuned_datasets()
     generator = Generator.from_pretrained(datasets[0].space.name)
     rows, notes = [], []
@@ -144,7 +124,7 @@ def table1(report: Callable[[str], None]) -> ResultTable:
             f"Wilcoxon's signed-rank test, paired over seeds, that the mean of `{OURS}` is not higher.",
             "All share one predictor, the mean over other data sets whose networks were tuned the same way "
             f"(results/dataset-transfer.md). MetaD2A-like: the best {COUNT} of {GENERATED} generated without "
-            f"guidance; TNAS-like and `search --data` measure {COUNT} in turn, and learn from each.",
+            f"guidance; TNAS-like measures {COUNT} in turn, and learns from each.",
             *notes,
         ),
     )
