@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from diffusionnag._confidence import interval
 from diffusionnag.generation import Generator, Sampling, find_best
-from diffusionnag.guidance import AnalyticProperty, Bound, maximize
+from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, maximize
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.predictors import prediction_quality
 from diffusionnag.spaces import Architecture
 from diffusionnag.transfer import MeanOverDatasets
 from experiments.result_table import ResultTable
 from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import propose_until_goal
+from experiments.search.search_runs import propose_until_goal, run_searches
 from experiments.transfer.fed_back import TransferSearch
 from experiments.transfer.tuned_datasets import TunedDataset, others_than, tuned_datasets
 
@@ -27,7 +29,6 @@ GENERATED = 500
 DRAWN = 10_000
 """As many as `transfer` predicts, or nearly."""
 JUDGED = ("CIFAR-10", "CIFAR-100, early exit", "SVHN, early exit")
-OURS = "transfer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,47 +36,102 @@ class New:
     """A data set that is new: what others tell of it, what is allowed, and who judges."""
 
     target: TunedDataset
+    known: tuple[TunedDataset, ...]
     accuracy: MeanOverDatasets
     limit: Bound
-    generator: Generator
+
+    @property
+    def guide(self) -> Guidance:
+        """The transferred accuracy, within the limit."""
+        return maximize(self.accuracy) + self.limit
 
     def judge(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the accuracy of each in %, by the process fitted on the data set's measurements."""
         return self.target.own.predict(architectures)[0]
 
-    def groups(self, seed: int) -> dict[str, list[Architecture]]:
-        """Return thirty networks by each method."""
-        space, sampling = self.target.space, Sampling(seed=seed)
-        guide = maximize(self.accuracy) + self.limit
-        guided = self.generator.sample(GENERATED, guide=guide, distinct=True, sampling=sampling)
-        free = self.generator.sample(2 * GENERATED, distinct=True, sampling=sampling)
-        allowed = within_limits([self.limit], free.architectures)[:GENERATED]
-        return {
-            OURS: find_best(space, COUNT, guide=guide, seed=seed).architectures,
-            f"transfer --sample, {GENERATED} guided": self._first(guided.architectures),
-            f"MetaD2A-like, {GENERATED} unguided": self._first(allowed),
-            f"best of {DRAWN:,} random": self._first(
-                within_limits([self.limit], space.sample(DRAWN, seed))
-            ),
-            "TNAS-like, fed back": self._searched(seed),
-            "random": allowed[:COUNT],
-        }
-
-    def _first(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+    def first(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Return the thirty of which the transferred accuracy is highest."""
         order = np.argsort(-self.accuracy.normal_score(architectures), kind="stable")
         return [architectures[row] for row in order[:COUNT].tolist()]
 
-    def _searched(self, seed: int) -> list[Architecture]:
-        """Return what the search without a generator measures."""
-        measured: list[Architecture] = []
 
-        def measure(architecture: Architecture) -> float:
-            measured.append(architecture)
-            return float(self.judge([architecture])[0])
+@functools.cache
+def _new(name: str) -> New:
+    datasets = tuned_datasets()
+    (target,) = (each for each in datasets if each.name == name)
+    known = tuple(each for each in others_than(target, datasets) if each.plain == target.plain)
+    macs = AnalyticProperty(target.space, "macs")
+    limit = macs <= float(macs.predict(target.architectures)[0].max())
+    return New(target, known, MeanOverDatasets([each.predictor for each in known]), limit)
 
-        search = TransferSearch((self.accuracy,), (self.limit,))
-        propose_until_goal(search, measure, lambda value: False, COUNT, seed=seed)
-        return measured
+
+def _transferred(new: New, seed: int) -> list[Architecture]:
+    return find_best(new.target.space, COUNT, guide=new.guide, seed=seed).architectures
+
+
+def _guided(new: New, seed: int) -> list[Architecture]:
+    generator = Generator.from_pretrained(new.target.space.name)
+    sampling = Sampling(seed=seed)
+    samples = generator.sample(GENERATED, guide=new.guide, distinct=True, sampling=sampling)
+    return new.first(samples.architectures)
+
+
+def _unguided(new: New, seed: int) -> list[Architecture]:
+    """Return those that keep the limit, of what is generated without a guide."""
+    generator = Generator.from_pretrained(new.target.space.name)
+    samples = generator.sample(2 * GENERATED, distinct=True, sampling=Sampling(seed=seed))
+    return within_limits([new.limit], samples.architectures)[:GENERATED]
+
+
+def _searched(new: New, seed: int) -> list[Architecture]:
+    """Return what the search without a generator measures."""
+    measured: list[Architecture] = []
+
+    def measure(architecture: Architecture) -> float:
+        measured.append(architecture)
+        return float(new.judge([architecture])[0])
+
+    search = TransferSearch(new.accuracy, (new.limit,))
+    propose_until_goal(search, measure, lambda value: False, COUNT, seed=seed)
+    return measured
+
+
+OURS = "transfer"
+METHODS: Mapping[str, Callable[[New, int], list[Architecture]]] = {
+    OURS: _transferred,
+    f"transfer --sample, {GENERATED} guided": _guided,
+    f"MetaD2A-like, {GENERATED} unguided": lambda new, seed: new.first(_unguided(new, seed)),
+    f"best of {DRAWN:,} random": lambda new, seed: new.first(
+        within_limits([new.limit], new.target.space.sample(DRAWN, seed))
+    ),
+    "TNAS-like, fed back": _searched,
+    "random": lambda new, seed: _unguided(new, seed)[:COUNT],
+}
+
+
+@dataclass(frozen=True)
+class Thirty:
+    """The networks that a method names for a data set, by a seed."""
+
+    dataset: str
+    method: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Return it as text, under which its outcome is kept."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def title(self) -> str:
+        """Return what it is called where progress is shown."""
+        return f"{self.dataset}, {self.method}, seed {self.seed}"
+
+    def search(self) -> list[list[float]]:
+        """Return the judged accuracies of the networks, as searched and as reported."""
+        new = _new(self.dataset)
+        values = new.judge(METHODS[self.method](new, self.seed)).tolist()
+        return [values, values]
 
 
 def table1(report: Callable[[str], None]) -> ResultTable:
@@ -83,37 +139,20 @@ def table1(report: Callable[[str], None]) -> ResultTable:
 
     Raises DiffusionNAGError where a table is not installed.
     """
-    datasets = tuned_datasets()
-    generator = Generator.from_pretrained(datasets[0].space.name)
-    rows, notes = [], []
-    for target in datasets:
-        if target.name not in JUDGED:
-            continue
-        known = [each for each in others_than(target, datasets) if each.plain == target.plain]
-        macs = AnalyticProperty(target.space, "macs")
-        limit = macs <= float(macs.predict(target.architectures)[0].max())
-        accuracy = MeanOverDatasets([each.predictor for each in known])
-        new = New(target, accuracy, limit, generator)
-        values: dict[str, list[np.ndarray]] = {}
-        for seed in SEEDS:
-            report(f"{target.name}: seed {seed}")
-            for name, group in new.groups(seed).items():
-                values.setdefault(name, []).append(new.judge(group))
-        ours = np.array(values[OURS]).mean(1)
-        for name, of_seeds in values.items():
-            judged = np.array(of_seeds)
-            means = judged.mean(1)
-            p = "-" if name == OURS else f"{p_above_zero(ours - means):.3f}"
-            shown = (judged.max(1), means, judged.min(1))
-            rows.append((target.name, name, *map(_with_interval, shown), p))
-        held_out = target.held_out()
-        quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
-        notes.append(
-            f"{target.name}: learnt from {' and '.join(each.name for each in known)}; the judge from "
-            f"{len(target.values)} networks of {target.values.min():.1f} to {target.values.max():.1f} %, "
-            f"its Spearman on held-out fifths {quality['Spearman']:.2f}, its mean absolute error "
-            f"{quality['mean absolute error']:.2f}; all kept {limit.describe()} M, the most of these."
-        )
+    runs = {
+        (dataset, method): [Thirty(dataset, method, seed) for seed in SEEDS]
+        for dataset in JUDGED
+        for method in METHODS
+    }
+    outcomes = run_searches([run for group in runs.values() for run in group], report)
+    rows = []
+    for (dataset, method), group in runs.items():
+        judged = np.array([outcomes[run].reported for run in group])
+        ours = np.array([outcomes[run].reported.mean() for run in runs[dataset, OURS]])
+        means = judged.mean(1)
+        p = "-" if method == OURS else f"{p_above_zero(ours - means):.3f}"
+        shown = (judged.max(1), means, judged.min(1))
+        rows.append((dataset, method, *map(_with_interval, shown), p))
     return ResultTable(
         title=f"{COUNT} MobileNetV3 networks for a data set of which nothing was measured (paper, Table 1)",
         columns=("data set", "method", "max", "mean", "min", "p"),
@@ -125,8 +164,20 @@ def table1(report: Callable[[str], None]) -> ResultTable:
             "All share one predictor, the mean over other data sets whose networks were tuned the same way "
             f"(results/dataset-transfer.md). MetaD2A-like: the best {COUNT} of {GENERATED} generated without "
             f"guidance; TNAS-like measures {COUNT} in turn, and learns from each.",
-            *notes,
+            *(_about(_new(dataset)) for dataset in JUDGED),
         ),
+    )
+
+
+def _about(new: New) -> str:
+    """Return from what a data set's networks were predicted and judged, and how well they are judged."""
+    target, held_out = new.target, new.target.held_out()
+    quality = prediction_quality(held_out.mean, held_out.std, held_out.true)
+    return (
+        f"{target.name}: learnt from {' and '.join(each.name for each in new.known)}; the judge from "
+        f"{len(target.values)} networks of {target.values.min():.1f} to {target.values.max():.1f} %, "
+        f"its Spearman on held-out fifths {quality['Spearman']:.2f}, its mean absolute error "
+        f"{quality['mean absolute error']:.2f}; all kept {new.limit.describe()} M, the most of these."
     )
 
 
