@@ -103,8 +103,8 @@ def imagenet(report: Callable[[str], None]) -> ResultTable:
             "measured architectures at 224 pixels (`surrogate:mobilenetv3_ofa:imagenet_top1@224`); in "
             "MnasNet by `surrogate:mnasnet_imagenet:imagenet_top1`. The guides are the shipped predictors.",
             f"Drawn: how many left the generator, or were predicted. Guided ones are {KEPT:,} distinct, "
-            "drawn until there are so many, or as many as are handed out. Unguided: the best by the guide "
-            "of what the generator draws; random: of uniform draws, which is what it imitates, and faster.",
+            "drawn until there are so many, or as many as are handed out. Random: the best by the guide of "
+            "so many uniform ones, which is what the generator imitates without a guide, and faster.",
             f"Mean absolute error of the judge in MobileNetV3 on what was measured: {error:.2f} points.",
         ),
     )
@@ -152,12 +152,6 @@ def _groups(judged: Judged, limit: Bound | None) -> Iterator[tuple[str, ...]]:
     seconds = time.process_time() - start
     assert isinstance(best.details, Best)
     yield judged.row("best", limit, best.details.predicted, best.architectures, seconds)
-    if limit is None and space.name == OFA:
-        start = time.process_time()
-        unguided = generator.draw(UNGUIDED)
-        kept = _best_share(unguided, guide)
-        seconds = time.process_time() - start
-        yield judged.row("unguided, the best 1 %", limit, UNGUIDED, kept, seconds)
     start = time.process_time()
     drawn = space.sample(UNGUIDED, 0)
     if limit is not None:
