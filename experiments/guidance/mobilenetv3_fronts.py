@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffusionnag._confidence import interval
-from diffusionnag.artifacts.shipped_properties import shipped_properties
 from diffusionnag.generation import Objectives, choose, find_front, hypervolume
 from diffusionnag.generation.front import SURVEYED
 from diffusionnag.generation.request import read_property
@@ -24,6 +23,10 @@ from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
 
 SPACE, GUIDE, COLUMN = "mobilenetv3", "imagenet_top1", "imagenet_top1@224"
+COSTS = (
+    *("macs", "peak_memory"),
+    *(f"latency:{device}_64" for device in ("2080ti", "titan_rtx", "titan_xp", "v100")),
+)
 COUNT = 64
 SEEDS = range(3)
 
@@ -59,7 +62,7 @@ class Cost:
 
 
 def mobilenetv3_fronts(report: Callable[[str], None]) -> ResultTable:
-    """Return judged hypervolumes of accuracy against MACs, peak memory and twelve latencies.
+    """Return judged hypervolumes of accuracy against MACs, peak memory and a latency of each device.
 
     Raises DiffusionNAGError where the table or Once-for-All's predictor is not installed.
     """
@@ -69,9 +72,8 @@ def mobilenetv3_fronts(report: Callable[[str], None]) -> ResultTable:
     measured = list(dict.fromkeys(table.architectures[row] for row in measured_rows))
     values = table.lookup(COLUMN, measured)
     architectures = [space.parse(text) for text in measured]
-    latencies = [name for name in shipped_properties(space) if name.startswith("latency:")]
     rows, gained = [], {}
-    for name in ("macs", "peak_memory", *latencies):
+    for name in COSTS:
         properties = (read_property(GUIDE, space), read_property(name, space))
         cost = Cost(space, Objectives(properties, (1.0, -1.0)), judge.predict)
         surveyed = cost.judged(space.sample(SURVEYED, 0)).min(0)
