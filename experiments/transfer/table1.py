@@ -91,7 +91,7 @@ def _searched(new: New, seed: int) -> list[Architecture]:
         measured.append(architecture)
         return float(new.judge([architecture])[0])
 
-    search = TransferSearch(new.accuracy, (new.limit,))
+    search = TransferSearch([new.accuracy], (new.limit,))
     propose_until_goal(search, measure, lambda value: False, COUNT, seed=seed)
     return measured
 
