@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import RunCli
 
-from diffusionnag import DiffusionNAGError, generate, get_search_space
+from diffusionnag import DiffusionNAGError, Generator, generate, get_search_space
 from diffusionnag.generation.request import read_property, space_under
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.spaces import ConditionedSpace
@@ -116,3 +116,13 @@ def test_the_best_keep_limits_at_the_resolution_they_choose() -> None:
     assert (analytic["macs"] <= 100).all()
     assert (analytic["peak_memory"] <= 0.4).all()
     assert {architecture.operations[0] for architecture in result.generated.architectures}
+
+
+def test_the_shipped_generator_chooses_the_resolution_with_the_rest() -> None:
+    generator = Generator.from_pretrained("mobilenetv3_resolution")
+    drawn = generator.draw(500)
+    assert all(map(SPACE.is_valid, drawn))
+    assert len({architecture.operations[0] for architecture in drawn}) == 25
+    limited = generator.sample(64, guide=AnalyticProperty(SPACE, "macs") <= 120.0)
+    assert len(limited) == 64
+    assert all(SPACE.analytic_properties(each)["macs"] <= 120 for each in limited.architectures)
