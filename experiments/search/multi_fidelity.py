@@ -135,6 +135,6 @@ def multi_fidelity(report: Callable[[str], None]) -> ResultTable:
             "6, 15 and 15 of 15,625.",
             "p: Wilcoxon's signed-rank test, paired over seeds, that the first row spends no less.",
             "That the surrogate learns from what pruned trainings reported was tried on CIFAR-100 and "
-            "ImageNet16-120 with 5 of these seeds; CIFAR-10 was not looked at.",
+            "ImageNet16-120 with up to 10 of these seeds; CIFAR-10 was not looked at.",
         ),
     )
