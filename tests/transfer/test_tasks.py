@@ -116,4 +116,6 @@ def test_tables_are_read_and_what_is_missing_is_told(tmp_path: Path, run_main: R
     assert result.returncode == 0, result.stderr
     assert "30 architectures of each of 3 known tasks and 6 of the new one" in result.stderr
     assert_fails(run_main("transfer", "transnas"), 2, "--data IMAGES, or --from TABLE:COLUMN")
-    assert_fails(run_main(*wanted, "--encoder", "x"), 2, "--predictor and --encoder belong to")
+    assert_fails(
+        run_main(*wanted, "--encoder", "x"), 2, "--predictor, --encoder and --no-proxies belong to"
+    )
