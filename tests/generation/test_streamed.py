@@ -121,6 +121,15 @@ def test_a_damaged_list_of_what_was_asked_is_begun_anew(whole: bytes, tmp_path: 
     assert path.read_bytes() == whole
 
 
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "cells.jsonl.portions"
+    theirs.mkdir()
+    (theirs / "notes.txt").write_text("mine")
+    with pytest.raises(DiffusionNAGError, match="is in the way"):
+        stream_samples(STREAM, COUNT, tmp_path / "cells.jsonl")
+    assert (theirs / "notes.txt").read_text() == "mine"
+
+
 def test_a_full_disk_keeps_what_is_finished(
     whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,8 +163,9 @@ def stream_samples(
     Each portion of 4,096 has a seed of its own, the first that of `sampling`, so that as many
     workers as the executor has make the same file. Portions are kept in a folder beside it until all
     are there: the same call goes on after an interruption. `report` is told how many there are.
-    Raises DiffusionNAGError as `generate` does, and where several workers would need objects that
-    cannot be pickled; EnvironmentFailureError where the disk has no room.
+    Raises DiffusionNAGError as `generate` does, where something else has the name of that folder, and
+    where several workers would need objects that cannot be pickled; EnvironmentFailureError where the
+    disk has no room.
     """
     path, executor = Path(path), executor or LocalExecutor()
     check_record_path(path)
@@ -207,7 +208,7 @@ def _portions_beside(path: Path, asked: dict[str, Any] | None) -> Iterator[Path]
         return
     folder = path.with_name(f"{path.name}.portions")
     if folder.exists() and not _is_of(folder, asked):
-        shutil.rmtree(folder)
+        _remove(folder)
     prepare_folder(folder)
     with write_atomically(folder / ASKED_FILE) as temporary:
         temporary.write_text(json.dumps(asked), encoding="utf-8")
@@ -225,6 +226,15 @@ def _is_of(folder: Path, asked: dict[str, Any] | None) -> bool:
     with suppress(OSError, ValueError):
         return asked is not None and read_json(folder / ASKED_FILE) == asked
     return False
+
+
+def _remove(folder: Path) -> None:
+    """Remove what another request has left; raises DiffusionNAGError where it is something else."""
+    if not (folder / ASKED_FILE).is_file():
+        raise DiffusionNAGError(
+            f"{folder} is in the way: samples are kept there until all are written; move it"
+        )
+    shutil.rmtree(folder)
 
 
 def _all_records(portions: Sequence[Portion]) -> Iterator[ArchitectureRecord]:

@@ -2,7 +2,12 @@
 
 from diffusionnag.search.proposers._acquisition import ACQUISITIONS, acquire
 from diffusionnag.search.proposers._draws import Unseen, draw_apart, draw_untaken
-from diffusionnag.search.proposers._learned import MAGNITUDE, gaussian_process, informed_process
+from diffusionnag.search.proposers._learned import (
+    MAGNITUDE,
+    gaussian_process,
+    informed_process,
+    representative,
+)
 from diffusionnag.search.proposers._outlook import Outlook
 from diffusionnag.search.proposers._proposer import CANDIDATES, STRATEGIES, Proposer, Proposes
 
@@ -20,4 +25,5 @@ __all__ = [
     "draw_untaken",
     "gaussian_process",
     "informed_process",
+    "representative",
 ]

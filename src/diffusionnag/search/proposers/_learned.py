@@ -182,7 +182,7 @@ class Learned:
         return total.numpy()
 
 
-def _representative(measured: Sequence[Measured]) -> Sequence[Measured]:
+def representative(measured: Sequence[Measured]) -> Sequence[Measured]:
     """Return 200 of the measured at most, in their order: the best, and others evenly by rank."""
     if len(measured) <= LEARNT_FROM:
         return measured
@@ -208,7 +208,7 @@ def learn(
     5 values, or the same all over, is left out. Of more than 200 measurements the best half of so
     many are learnt from, and as many spread over the others.
     """
-    measured = _representative(measured)
+    measured = representative(measured)
     if len(measured) < FEWEST_ARCHITECTURES:
         return None
     values = np.array([trial.values for trial in measured])
