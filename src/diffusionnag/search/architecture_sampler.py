@@ -171,7 +171,7 @@ class ArchitectureSampler(BaseSampler):
         again = self._repeatable(others)
         taken = everything - (again - set(running))
         lies = [worst_case(each, measured) for each in running if each not in again]
-        proposer = self._proposer_of(study)
+        proposer = self._proposer_of(study, others)
         if not fixed:
             return proposer.propose(measured + lies, taken, rng)
         if dataclasses.is_dataclass(proposer) and hasattr(proposer, "space"):
@@ -210,7 +210,9 @@ class ArchitectureSampler(BaseSampler):
             )
         return finite
 
-    def _proposer_of(self, study: Study) -> Proposes:
+    def _proposer_of(
+        self, study: Study, trials: Sequence[tuple[FrozenTrial, Architecture]]
+    ) -> Proposes:
         return self._proposer
 
     def _draw(

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from diffusionnag._devices import torch_defaults, torch_threads
 from diffusionnag.errors import DiffusionNAGError
@@ -113,7 +114,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
             return None
         proposed = self._proposed(study)
         measured = self._measured(study, proposed)
-        proposer = self._proposer_of(study)
+        proposer = self._proposer_of(study, proposed)
         if self.fixed:
             space = fix_nodes(self.search_space, self.fixed)
             proposer = dataclasses.replace(proposer, space=space)
@@ -149,10 +150,12 @@ class DiffusionNAGSampler(ArchitectureSampler):
             self._generated[sign] = self._own.generate_promising(guide, self.seed)
         return self._generated[sign]
 
-    def _proposer_of(self, study: Study) -> Proposer:
+    def _proposer_of(
+        self, study: Study, trials: Sequence[tuple[FrozenTrial, Architecture]]
+    ) -> Proposer:
         if len(study.directions) > 1:
             return self._own
-        sign, trials = sign_of(study.directions[0]), self._proposed(study)
+        sign = sign_of(study.directions[0])
         early = early_predictor(self.search_space, trials, sign, self.seed)
         priors = self._start_from if early is None else (*self._start_from, early)
         if not priors:
