@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffusionnag._confidence import interval
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import commit, machine, today
 
@@ -33,6 +34,11 @@ def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:
     if len(finite) < 2:
         return "-"
     return f"{np.mean(finite):.{decimals}f} ± {np.std(finite, ddof=1):.{decimals}f}"
+
+
+def mean_and_interval(values: np.ndarray, decimals: int = 2) -> str:
+    """Return `mean ± half the 95 % interval of the mean` of repeated measurements, `repeats`."""
+    return f"{values.mean():.{decimals}f} ± {interval(values):.{decimals}f}"
 
 
 def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -17,7 +16,7 @@ from diffusionnag.spaces import Architecture, get_search_space
 from experiments.result_table import ResultTable
 from experiments.search.search_benchmarks import DATASETS
 from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import median_and_range, run_searches
+from experiments.search.search_runs import Kept, median_and_range, run_searches
 
 SEEDS = range(15)
 EARLY, WHOLE = 12, 200
@@ -48,18 +47,13 @@ NAMES = {("tpe", "hyperband"): " (as BOHB)", ("random", "hyperband"): " (Hyperba
 
 
 @dataclass(frozen=True)
-class CurveRun:
+class CurveRun(Kept):
     """One search of a data set whose trainings report after 12 epochs, and may end there."""
 
     dataset: str
     searcher: str
     pruner: str
     seed: int
-
-    @property
-    def key(self) -> str:
-        """Return the run as text, under which its outcome is kept."""
-        return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def title(self) -> str:

@@ -15,7 +15,7 @@ from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import recorded_architecture
 from diffusionnag.spaces import Architecture, get_search_space
-from experiments.result_table import ResultTable
+from experiments.result_table import ResultTable, mean_and_interval
 from experiments.search.search_benchmarks import test_accuracy
 from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Outcome, run_searches
@@ -116,7 +116,7 @@ def noisy_search(report: Callable[[str], None]) -> ResultTable:
         for who in RECOMMENDERS:
             taken = _taken(who, [outcomes[run] for run in runs[dataset, who]])
             p = "-" if who == OURS else f"{p_above_zero((ours - taken)[:, -1]):.2g}"
-            rows.append((dataset, who.label, *map(_mean_and_interval, taken.T), p))
+            rows.append((dataset, who.label, *map(mean_and_interval, taken.T), p))
     return ResultTable(
         title="Searches with two points of noise on each measurement, NAS-Bench-201",
         columns=(
@@ -143,8 +143,3 @@ def _taken(who: Recommender, outcomes: Sequence[Outcome]) -> np.ndarray:
     # A run keeps what was highest in the place of searched values, the best by all in that of reported.
     by_all = who.takes == BY_ALL
     return np.array([each.reported if by_all else each.searched for each in outcomes])
-
-
-def _mean_and_interval(values: np.ndarray) -> str:
-    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{values.mean():.2f} ± {half:.2f}"

@@ -13,7 +13,7 @@ from scipy import stats
 from diffusionnag._confidence import interval
 from diffusionnag.report import plot_curves
 from diffusionnag.search.proposers import ACQUISITIONS
-from experiments.result_table import ResultTable
+from experiments.result_table import ResultTable, mean_and_interval
 from experiments.search.search_benchmarks import (
     DATASETS,
     SEARCHERS,
@@ -124,7 +124,7 @@ def figures(runs: np.ndarray, shown: Sequence[int] = SHOWN) -> tuple[str, ...]:
     mean, half = runs.mean(0), interval(runs)
     area = runs.mean(1)
     after = [f"{mean[at - 1]:.2f} ± {half[at - 1]:.2f}" for at in shown]
-    return (*after, f"{area.mean():.3f} ± {interval(area[:, None])[0]:.3f}")
+    return (*after, mean_and_interval(area, decimals=3))
 
 
 def _notes() -> tuple[str, ...]:

@@ -82,18 +82,23 @@ class Searcher:
 
 
 @dataclass(frozen=True)
-class Run:
+class Kept:
+    """What is kept under its own fields."""
+
+    @property
+    def key(self) -> str:
+        """Return the fields as text, under which its outcome is kept."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Run(Kept):
     """One search: its benchmark, who searches, the seed, and after how many trials it ends at last."""
 
     benchmark: Benchmark
     searcher: Searcher
     seed: int
     trials: int
-
-    @property
-    def key(self) -> str:
-        """Return the run as text, under which its outcome is kept."""
-        return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def title(self) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -28,7 +27,7 @@ from diffusionnag.search.study import value_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture
 from experiments.search.search_benchmarks import test_accuracy
-from experiments.search.search_runs import propose_until_goal, search_until_goal
+from experiments.search.search_runs import Kept, propose_until_goal, search_until_goal
 from experiments.transfer.known_by_images import transfer_to
 
 CAP = 40
@@ -91,18 +90,13 @@ def _predicted(prior: Property, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FedBack:
+class FedBack(Kept):
     """One search for the best cell of a data set by a method, each measurement fed back."""
 
     dataset: str
     method: str
     knowledge: str
     seed: int
-
-    @property
-    def key(self) -> str:
-        """Return the search as text, under which its outcome is kept."""
-        return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def title(self) -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
-from diffusionnag._confidence import interval
 from diffusionnag.generation import Generator, Sampling, find_best
 from diffusionnag.guidance import AnalyticProperty, Bound, Guidance, maximize
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.predictors import prediction_quality
 from diffusionnag.spaces import Architecture
 from diffusionnag.transfer import MeanOverDatasets
-from experiments.result_table import ResultTable
+from experiments.result_table import ResultTable, mean_and_interval
 from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import propose_until_goal, run_searches
+from experiments.search.search_runs import Kept, propose_until_goal, run_searches
 from experiments.transfer.fed_back import TransferSearch
 from experiments.transfer.tuned_datasets import TunedDataset, others_than, tuned_datasets
 
@@ -110,17 +108,12 @@ METHODS: Mapping[str, Callable[[New, int], list[Architecture]]] = {
 
 
 @dataclass(frozen=True)
-class Thirty:
+class Thirty(Kept):
     """The networks that a method names for a data set, by a seed."""
 
     dataset: str
     method: str
     seed: int
-
-    @property
-    def key(self) -> str:
-        """Return it as text, under which its outcome is kept."""
-        return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def title(self) -> str:
@@ -152,7 +145,7 @@ def table1(report: Callable[[str], None]) -> ResultTable:
         means = judged.mean(1)
         p = "-" if method == OURS else f"{p_above_zero(ours - means):.3f}"
         shown = (judged.max(1), means, judged.min(1))
-        rows.append((dataset, method, *map(_with_interval, shown), p))
+        rows.append((dataset, method, *map(mean_and_interval, shown), p))
     return ResultTable(
         title=f"{COUNT} MobileNetV3 networks for a data set of which nothing was measured (paper, Table 1)",
         columns=("data set", "method", "max", "mean", "min", "p"),
@@ -179,7 +172,3 @@ def _about(new: New) -> str:
         f"its Spearman on held-out fifths {quality['Spearman']:.2f}, its mean absolute error "
         f"{quality['mean absolute error']:.2f}; all kept {new.limit.describe()} M, the most of these."
     )
-
-
-def _with_interval(values: np.ndarray) -> str:
-    return f"{values.mean():.2f} ± {interval(values[:, None])[0]:.2f}"
