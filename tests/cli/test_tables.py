@@ -30,7 +30,7 @@ def test_with_the_data_every_table_has_its_size(
     assert result.returncode == 0, result.stderr
     listed = rows(result.stdout)
     assert list(listed) == [table.name for table in TABLES]
-    for space in ("nasbench201", "mobilenetv3", "transnas", "gpt2", "mnasnet"):
+    for space in ("nasbench201", "mobilenetv3", "transnas", "nasbench_macro", "gpt2", "mnasnet"):
         result = run_main("tables", space)
         assert result.returncode == 0, result.stderr
         listed |= rows(result.stdout)
@@ -40,6 +40,7 @@ def test_with_the_data_every_table_has_its_size(
         ("nasbench201_robustness_cifar10", "nasbench201", "15,625", "34", "Jung et al. 2023"),
         ("mobilenetv3_ofa_latency_ms", "mobilenetv3", "5,000", "13", "HELP (Lee et al. 2021)"),
         ("transnas_micro", "transnas", "4,096", "7", "TransNAS-Bench-101 (Duan et al. 2021)"),
+        ("nasbench_macro", "nasbench_macro", "6,561", "4", "NAS-Bench-Macro (Su et al. 2021)"),
         ("hwgpt_s", "gpt2", "10,000", "33", "HW-GPT-Bench (Sukthanker et al. 2024)"),
         ("mnasnet_imagenet", "mnasnet", "5,138", "13", "Accel-NASBench (Ahmad et al. 2024)"),
     ):

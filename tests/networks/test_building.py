@@ -26,7 +26,10 @@ from diffusionnag.spaces.layers import Cell
 from diffusionnag.spaces.nasbench201 import nasbench201_cell
 
 NASBENCH201 = get_search_space("nasbench201")
-SPACES = [get_search_space(name) for name in ("nasbench201", "mobilenetv3", "mnasnet", "transnas")]
+SPACES = [
+    get_search_space(name)
+    for name in ("nasbench201", "mobilenetv3", "mnasnet", "transnas", "nasbench_macro")
+]
 
 
 def of_space(spaces: list[SearchSpace]) -> pytest.MarkDecorator:

@@ -14,6 +14,7 @@ from diffusionnag.spaces.gpt2 import GPT2, gpt2_cost
 from diffusionnag.spaces.mnasnet import mnasnet_cost
 from diffusionnag.spaces.mobilenetv3 import MobileNetV3, mobilenetv3_cost, mobilenetv3_peak_memory
 from diffusionnag.spaces.nasbench201 import nasbench201_cost
+from diffusionnag.spaces.nasbench_macro import NASBenchMacro, nasbench_macro_cost
 
 Stages = list[list[tuple[int, float]]]
 
@@ -180,3 +181,14 @@ def test_gpt2_counts_are_those_of_the_whole_table(data_folder: Path) -> None:
     costs = [gpt2_cost(space.shape(space.parse(text))) for text in table["arch"].to_pylist()]
     assert [cost.parameters for cost in costs] == table["params"].to_pylist()
     assert [8 * cost.macs for cost in costs] == table["macs"].to_pylist()  # of eight texts
+
+
+def test_nasbench_macro_counts_are_those_of_the_whole_table(data_folder: Path) -> None:
+    table = pq.read_table(
+        data_folder / "nasbench_macro.parquet", columns=["arch", "params", "flops"]
+    )
+    space = NASBenchMacro()
+    blocks = [space.operation_names(space.parse(text)) for text in table["arch"].to_pylist()]
+    costs = list(map(nasbench_macro_cost, blocks))
+    assert [cost.parameters for cost in costs] == table["params"].to_pylist()
+    assert [cost.macs for cost in costs] == table["flops"].to_pylist()

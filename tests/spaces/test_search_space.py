@@ -19,13 +19,14 @@ from diffusionnag import Architecture, DiffusionNAGError, SearchSpace, get_searc
 from diffusionnag.spaces import UNDECIDED, GPT2Scale, GPT2Shapes, search_space_names
 from diffusionnag.spaces.nasbench201 import isomorphism_class
 
-NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, GPT2, GPT2_LARGE = map(
-    get_search_space,
-    ("nasbench201", "mobilenetv3", "mnasnet", "transnas", "gpt2", "gpt2_large"),
-)
-each_space = pytest.mark.parametrize(
-    "space", [NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, GPT2, GPT2_LARGE], ids=attrgetter("name")
-)
+NASBENCH201, MOBILENETV3, MNASNET, TRANSNAS, MACRO, GPT2, GPT2_LARGE = SPACES = [
+    get_search_space(name)
+    for name in (
+        *("nasbench201", "mobilenetv3", "mnasnet", "transnas"),
+        *("nasbench_macro", "gpt2", "gpt2_large"),
+    )
+]
+each_space = pytest.mark.parametrize("space", SPACES, ids=attrgetter("name"))
 SMALLEST_P = 1e-4
 """Draws must look uniform to a chi-square test at this level; the seeds are fixed."""
 
@@ -75,6 +76,7 @@ TEXTS = {
     "mobilenetv3": networks,
     "mnasnet": blocks,
     "transnas": digits,
+    "nasbench_macro": st.text("012", min_size=8, max_size=8),
     "gpt2": shape_texts("gpt2"),
     "gpt2_large": shape_texts("gpt2_large"),
 }
@@ -171,6 +173,8 @@ def test_entries_are_rounded_and_ambiguous_rows_are_reported(space: SearchSpace)
         (MNASNET, BLOCKS.replace("e4", "e2", 1), "block0.expansion: no operation 'e2'"),
         (MNASNET, BLOCKS.replace("l1", "l4", 1), "block0.layers cannot be l4"),
         (MNASNET, BLOCKS.replace("s0", "", 1), "block 0, 'e4k5l1', should read"),
+        (MACRO, "0212102", "should read like '02121020'"),
+        (MACRO, "02121023", "eight digits from 0 to 2"),
         (GPT2, SHAPE.replace("|", ",", 1), "width, bias and layers joined by '|' expected, not 2"),
         (GPT2, SHAPE.replace("768", "256"), "node width: no operation '256'"),
         (GPT2, SHAPE.replace("bias", "none"), "bias cannot be none"),
@@ -244,6 +248,7 @@ def test_enumeration_is_the_table(data_folder: Path) -> None:
         (MOBILENETV3, "mobilenetv3_ofa_latency_ms", 5_000),
         (MNASNET, "mnasnet_imagenet", 5_138),
         (TRANSNAS, "transnas_micro", 4_096),
+        (MACRO, "nasbench_macro", 6_561),
         (GPT2, "hwgpt_s", 10_000),
     ],
     ids=lambda value: getattr(value, "name", str(value)),

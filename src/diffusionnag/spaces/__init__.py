@@ -25,6 +25,7 @@ from diffusionnag.spaces.mobilenetv3_resolution import MobileNetV3Resolution
 from diffusionnag.spaces.nasbench101 import NASBench101
 from diffusionnag.spaces.nasbench201 import NASBench201
 from diffusionnag.spaces.nasbench_graph import NASBenchGraph
+from diffusionnag.spaces.nasbench_macro import NASBenchMacro
 from diffusionnag.spaces.network_family import NetworkFamily
 from diffusionnag.spaces.network_tasks import (
     ImageClassification,
@@ -100,6 +101,7 @@ _registry: dict[str, type[SearchSpace]] = {
         NASBench101,
         DARTS,
         TransNAS,
+        NASBenchMacro,
         GPT2,
         GPT2Medium,
         GPT2Large,

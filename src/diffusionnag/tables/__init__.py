@@ -21,6 +21,7 @@ from diffusionnag.tables.nasbench_graph import (
     nas_bench_graph_folder,
     read_nas_bench_graph,
 )
+from diffusionnag.tables.nasbench_macro import read_nasbench_macro
 from diffusionnag.tables.once_for_all import read_dataset_accuracies
 from diffusionnag.tables.table import RESOLUTION, Table, read_table
 
@@ -150,6 +151,13 @@ TABLES = (
         "transnas",
         "TransNAS-Bench-101 (Duan et al. 2021)",
         "export it as transnas_micro.parquet",
+    ),
+    KnownTable(
+        "nasbench_macro",
+        "nasbench_macro",
+        "NAS-Bench-Macro (Su et al. 2021)",
+        "export it as nasbench_macro.parquet",
+        read=read_nasbench_macro,
     ),
     KnownTable(
         "hwgpt_s",
