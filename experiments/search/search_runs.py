@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -23,7 +23,7 @@ from diffusionnag.search.proposers import Proposes
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import Measured, recorded_architecture
-from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
+from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, operation_indices
 from diffusionnag.tables.measurements import clean_measurements
 from experiments.measured_data import required_table
 from experiments.search.priors import prior
@@ -106,7 +106,7 @@ class Run(Kept):
         return f"{self.benchmark.name}, {self.searcher.label}, seed {self.seed}"
 
     def search(self) -> list[list[float]]:
-        """Return searched and reported values of the run's trials, in order."""
+        """Return searched and reported values of the run's trials, in order, and what was at each node."""
         benchmark, space = self.benchmark, get_search_space(self.benchmark.space)
         searched, reported = (
             _measure(text, benchmark.space) for text in (benchmark.searched, benchmark.reported)
@@ -122,10 +122,12 @@ class Run(Kept):
         )
         noisy = _with_noise(searched, benchmark.noise, self.seed, space)
         trials = search_until_goal(benchmark, sampler, noisy, self.trials)
-        architectures = [recorded_architecture(space, trial) for trial in trials]
+        recorded = [recorded_architecture(space, trial) for trial in trials]
+        architectures = [cell for cell in recorded if cell is not None]
         return [
             [value_of(trial) for trial in trials],
-            [float(reported(cell)) for cell in architectures if cell is not None],  # type: ignore[arg-type]
+            [float(reported(cell)) for cell in architectures],  # type: ignore[arg-type]
+            *operation_indices(architectures, len(space.nodes)).T.tolist(),
         ]
 
 
@@ -143,7 +145,7 @@ class Searches(Protocol):
         ...
 
     def search(self) -> list[list[float]]:
-        """Return searched and reported values of its trials, in order."""
+        """Return searched and reported values of its trials, in order, and what else is kept of each."""
         ...
 
 
@@ -152,10 +154,24 @@ Repeated = TypeVar("Repeated", bound=Searches)
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The searched and the reported value of each measured architecture in order, each `measured`."""
+    """The searched and the reported value of each measured architecture in order, each `measured`.
+
+    A `Run` keeps the number of the operation at each node besides, `N x measured`.
+    """
 
     searched: np.ndarray
     reported: np.ndarray
+    operations: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @classmethod
+    def of(cls, kept: Sequence[Sequence[float]]) -> Outcome:
+        """Return the outcome of the rows that a search has given."""
+        searched, reported, *operations = np.array(kept, dtype=np.float64)
+        return cls(searched, reported, np.array(operations))
+
+    def architectures(self, space: SearchSpace) -> list[Architecture]:
+        """Return what was measured, in order."""
+        return space.architectures(self.operations.T.astype(np.int64))
 
     def best_so_far(self, trials: int) -> np.ndarray:
         """Return the reported value of the best searched one after each trial, `trials` float64.
@@ -243,7 +259,7 @@ def run_searches(
             file.write("\n" + json.dumps({"run": run.key, "found": values}))
             file.flush()
             report(f"{done} of {len(missing)} searches, the last: {run.title}")
-    return {run: Outcome(*np.array(kept[run.key], dtype=np.float64)) for run in runs}
+    return {run: Outcome.of(kept[run.key]) for run in runs}
 
 
 def _begin(run: Searches) -> list[list[float]]:

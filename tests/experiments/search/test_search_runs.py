@@ -11,6 +11,8 @@ import pytest
 from diffusionnag._confidence import interval
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.report import plot_curves
+from diffusionnag.search.objectives import read_objective
+from diffusionnag.spaces import get_search_space
 from experiments import EXPERIMENTS, get_experiment
 from experiments.search.search_curves import better
 from experiments.search.search_runs import (
@@ -22,6 +24,7 @@ from experiments.search.search_runs import (
     run_searches,
 )
 
+NASBENCH201 = get_search_space("nasbench201")
 pytestmark = pytest.mark.usefixtures("one_core")
 COLUMN = "table:nasbench201_accuracy:cifar10_test_200ep"
 OTHER = "table:nasbench201_accuracy:cifar100_test_200ep"
@@ -45,8 +48,11 @@ def test_searches_are_kept_and_go_on_after_a_line_was_cut(
     said.clear()
     again = run_searches(RUNS, said.append)
     assert len(said) == 1
+    measure = read_objective(COLUMN, NASBENCH201)
     for run in RUNS:
         assert first[run].searched.tolist() == again[run].searched.tolist()
+        values = [measure(cell) for cell in again[run].architectures(NASBENCH201)]
+        assert again[run].searched.tolist() == values
         assert len(set(first[run].searched.tolist())) == 7
     assert kept.read_text().count("\n") == 5
     said.clear()

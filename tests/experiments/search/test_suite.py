@@ -22,13 +22,25 @@ def test_what_judges_was_not_chosen_by() -> None:
     choosing, judging = halves()
     names = [{benchmark.name for benchmark in half} for half in (choosing, judging)]
     assert not names[0] & names[1]
-    assert len(names[0] | names[1]) == len(choosing) + len(judging) == 25
+    assert len(names[0] | names[1]) == len(choosing) + len(judging) == 27
     for half in (choosing, judging):
         assert {benchmark.space for benchmark in half} > {
             "nasbench201",
             "nasbench_graph",
             "transnas",
         }
+
+
+def test_what_was_chosen_by_stays_when_objectives_are_added() -> None:
+    choosing, judging = halves()
+    names = [benchmark.name for benchmark in choosing]
+    assert names[:3] == [
+        "nasbench201 cifar100_test_200ep",
+        "nasbench201 imagenet16_test_200ep",
+        "nasbench201 pgd_1",
+    ]
+    assert names[-2:] == ["transnas segmentsemantic", "mobilenetv3 imagenet_top1@224"]
+    assert [each.space for each in judging[-3:]] == ["mnasnet", "nasbench_macro", "gpt2"]
 
 
 @pytest.mark.usefixtures("data_folder")
