@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCli, assert_fails
+from commands import Command
+from conftest import RunCli, assert_fails, wait_for
 
 from diffusionnag import PropertyPredictor, get_search_space
 from diffusionnag.networks import OwnFit, load_data
 from diffusionnag.predictors import spearman
-from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture
+from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture, score_space
+from diffusionnag.proxies.az_nas import VIEWS, az_nas
 from diffusionnag.tables import known_tables
 from diffusionnag.tables.table import read_table
 
@@ -56,6 +58,46 @@ def test_scores_teach_a_predictor_that_guides(
     assert np.corrcoef(predicted[known], ranks[known])[0, 1] > 0.8
     guided = run_main("generate", "tabular_mlp.yaml", "-n", 2, "--guide", "./scores")
     assert guided.returncode == 0, guided.stderr
+
+
+def test_ranks_of_four_views_are_joined(run_main: RunCli, tmp_path: Path) -> None:
+    asked = ("-n", 12, "--out", "scores", "--proxy", "az_nas", "--proxy", "synflow")
+    assert run_main(*PROXIES, *asked).returncode == 0
+    table = read_table(tmp_path / "scores" / "scores.parquet")
+    assert list(table.columns) == [*VIEWS, "synflow", "az_nas", "proxies"]
+    joined = az_nas({name: table.column(name) for name in VIEWS})
+    np.testing.assert_array_equal(table.column("az_nas"), joined)
+    both = combined_ranks({name: table.column(name) for name in ("az_nas", "synflow")})
+    np.testing.assert_array_equal(table.column("proxies"), both)
+
+
+def test_workers_that_are_killed_lose_nothing(
+    run_main: RunCli, tmp_path: Path, space_file: Path
+) -> None:
+    asked = ["--proxy", "synflow", "--workers", "2", "--out", "scores"]
+    process = Command([*map(str, PROXIES), *asked, "-n", "200"], tmp_path)
+    path = tmp_path / "scores" / "scores.parquet"
+    try:
+        wait_for(lambda: path.exists() and len(read_table(path).architectures) > 3, process)
+    finally:
+        process.kill()
+        process.wait()
+    before = read_table(path)
+    count = len(before.architectures) + 4
+    assert run_main(*PROXIES, *asked, "-n", count).returncode == 0
+    after = read_table(path)
+    scores = dict(zip(after.architectures, after.column("synflow"), strict=True))
+    assert {name: scores[name] for name in before.architectures} == dict(
+        zip(before.architectures, before.column("synflow"), strict=True)
+    )
+    # As many workers as there may be, and however often they are stopped: the same table.
+    space = get_search_space(str(space_file))
+    data = load_data(DATA, space)
+    assert not isinstance(data, OwnFit)
+    settings = ProxySettings(("synflow",), batch=16)
+    whole = score_space(space, data, len(after.architectures), tmp_path / "whole", settings)
+    assert whole.architectures == after.architectures
+    np.testing.assert_array_equal(whole.column("proxies"), after.column("proxies"))
 
 
 def test_other_settings_are_refused(run_main: RunCli) -> None:

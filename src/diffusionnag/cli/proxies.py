@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from diffusionnag.cli.fitting import fit_shown
-from diffusionnag.cli.options import Resolution, Seed, Space, Width
+from diffusionnag.cli.options import (
+    Cpus,
+    ExecutorName,
+    Gpus,
+    Resolution,
+    Seed,
+    Space,
+    Width,
+    Workers,
+)
 
 
 def proxies(
@@ -27,6 +36,10 @@ def proxies(
     resolution: Resolution = None,
     width: Width = 1.0,
     seed: Seed = 0,
+    workers: Workers = 1,
+    executor: ExecutorName = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
 ) -> None:
     """Score random networks without training them, and learn the scores; run again, it resumes.
 
@@ -35,6 +48,7 @@ def proxies(
     """
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
+    from diffusionnag.execution import new_executor
     from diffusionnag.networks import OwnFit, load_data
     from diffusionnag.predictors import FEWEST_ARCHITECTURES
     from diffusionnag.proxies import COMBINED, USUAL_PROXIES, ProxySettings, score_space
@@ -48,6 +62,7 @@ def proxies(
         raise DiffusionNAGError(
             f"-n is {count}; at least {FEWEST_ARCHITECTURES} are needed to learn from"
         )
+    chosen = new_executor(executor, workers, cpus=cpus, gpus=gpus)
     examples = load_data(data, search_space, resolution=resolution, width=width, seed=seed)
     if isinstance(examples, OwnFit):
         raise DiffusionNAGError("proxies need a batch of data, and one's own training shows none")
@@ -59,6 +74,7 @@ def proxies(
             count,
             out,
             settings,
+            executor=chosen,
             report=lambda done, total: bar.update(scoring, completed=done, total=total),
         )
         measured = clean_measurements(table, search_space, COMBINED)

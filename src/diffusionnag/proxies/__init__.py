@@ -1,24 +1,27 @@
 """Training-free proxies: what networks tell untrained, of how well they will learn."""
 
-from diffusionnag.proxies.network_proxies import PROXIES, Batch
+from diffusionnag.proxies.network_proxies import PROXIES
 from diffusionnag.proxies.scoring import (
     COMBINED,
     USUAL_PROXIES,
     ProxySettings,
     combined_ranks,
     score_architecture,
+    score_architectures,
     score_space,
 )
 from diffusionnag.proxies.shipped import shipped_proxies
+from diffusionnag.proxies.untrained import Untrained
 
 __all__ = [
     "COMBINED",
     "PROXIES",
     "USUAL_PROXIES",
-    "Batch",
     "ProxySettings",
+    "Untrained",
     "combined_ranks",
     "score_architecture",
+    "score_architectures",
     "score_space",
     "shipped_proxies",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,8 +16,11 @@ from diffusionnag._devices import torch_defaults
 from diffusionnag._files import prepare_folder
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.execution import Executor, LocalExecutor, check_picklable
 from diffusionnag.networks import Augmentation, TaskData, build_network
-from diffusionnag.proxies.network_proxies import PROXIES, Batch
+from diffusionnag.proxies.az_nas import VIEWS, az_nas
+from diffusionnag.proxies.network_proxies import PROXIES
+from diffusionnag.proxies.untrained import Untrained
 from diffusionnag.spaces import (
     Architecture,
     Graph,
@@ -30,28 +35,37 @@ TABLE_FILE = "scores.parquet"
 SETTINGS_FILE = "proxies.json"
 USUAL_PROXIES = ("nwot", "synflow", "jacov")
 """Cheap, and better together than each alone (NAS-Bench-Suite-Zero, Krishnakumar et al. 2022)."""
+AZ_NAS = "az_nas"
+"""The name of what joins four proxies by their ranks among the networks that are scored."""
 COMBINED = "proxies"
 """The name of the mean of ranks."""
 
 
 @dataclass(frozen=True)
 class ProxySettings:
-    """Which proxies are computed, on a batch of how many examples."""
+    """Which proxies are computed, `az_nas` among them, on a batch of how many examples."""
 
     names: tuple[str, ...] = USUAL_PROXIES
     batch: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in PROXIES]
+        known = (*PROXIES, AZ_NAS)
+        unknown = [name for name in self.names if name not in known]
         if unknown or not self.names:
             wrong = unknown[0] if unknown else "none"
-            raise DiffusionNAGError(f"no proxy {wrong!r}; known: {', '.join(PROXIES)}")
+            raise DiffusionNAGError(f"no proxy {wrong!r}; known: {', '.join(known)}")
         if len(set(self.names)) < len(self.names):
             raise DiffusionNAGError("a proxy is named twice")
         if self.batch < 2:
             raise DiffusionNAGError(f"a batch of {self.batch} compares nothing; give at least 2")
         check_seed(self.seed)
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The proxies of a single network that these are made of, each once."""
+        parts = (VIEWS if name == AZ_NAS else (name,) for name in self.names)
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
 
 
 @torch_defaults()
@@ -64,29 +78,55 @@ def score_architecture(
     """Return the proxies of an architecture, by name, from the first batch of shuffled `data`.
 
     The network is as large as the data's task says, and freshly initialised by the seed. A proxy
-    that is not defined for it, or not finite, is NaN. Raises DiffusionNAGError for an architecture
-    whose network cannot be built.
+    that is not defined for it, or not finite, is NaN; for `az_nas` come the four that it joins.
+    Raises DiffusionNAGError for an architecture whose network cannot be built.
     """
     shuffled = np.random.default_rng(settings.seed).permutation(data.count)[: settings.batch]
-    inputs, targets = data.batch(torch.from_numpy(shuffled), Augmentation(), torch.device("cpu"))
+    with _seeded(settings.seed):  # windows of a text are shifted at random
+        inputs, targets = data.batch(
+            torch.from_numpy(shuffled), Augmentation(), torch.device("cpu")
+        )
     if isinstance(inputs, Graph):
         raise DiffusionNAGError("training-free proxies are not for networks of graphs")
     network = build_network(space, architecture, task=data.task, seed=settings.seed)
-    batch = Batch(inputs, lambda outputs: data.loss(outputs, targets, 0.0))
+    untrained = Untrained(network, inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     scores = {}
-    for name in settings.names:
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
-            score = _score(name, network, batch)
+    for name in settings.computed:
+        with _seeded(settings.seed):
+            score = _score(name, untrained)
         scores[name] = score if math.isfinite(score) else math.nan
     return scores
 
 
-def _score(name: str, network: torch.nn.Module, batch: Batch) -> float:
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw by a seed for a while."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _score(name: str, untrained: Untrained) -> float:
     try:
-        return PROXIES[name](network, batch)
+        return PROXIES[name](untrained)
     except (RuntimeError, ValueError, TypeError):  # of a user's own module, or of linear algebra
         return math.nan
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores any architecture of a space, in whatever process; what cannot be built is NaN."""
+
+    space: SearchSpace
+    data: TaskData
+    settings: ProxySettings
+
+    def __call__(self, architecture: Architecture) -> dict[str, float]:
+        """Return the proxies of an architecture, by name."""
+        try:
+            return score_architecture(self.space, architecture, self.data, self.settings)
+        except DiffusionNAGError:
+            return dict.fromkeys(self.settings.computed, math.nan)
 
 
 def score_space(
@@ -96,20 +136,48 @@ def score_space(
     folder: Path,
     settings: ProxySettings = ProxySettings(),
     *,
+    executor: Executor | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Table:
     """Return a table of the proxies of `count` random architectures, or more if the folder has more.
 
-    Each row is kept in `folder` once it is computed, and a later call goes on with them. An
-    architecture whose network cannot be built has NaN everywhere. Raises DiffusionNAGError for a
-    count that the space does not have, and a folder that holds scores of other settings or data.
+    The same ones are drawn with the same seed. Otherwise as `score_architectures`; raises
+    DiffusionNAGError besides for a count that the space does not have.
     """
     if not 1 <= count <= space.size:
         raise DiffusionNAGError(
             f"cannot score {count} architectures; ask for 1 to all {space.size} of {space.name}"
         )
+    drawn = dict[Architecture, None]()
+    while len(drawn) < count:
+        drawn[draw_other(space, drawn, settings.seed)] = None
+    return score_architectures(
+        space, data, list(drawn), folder, settings, executor=executor, report=report
+    )
+
+
+def score_architectures(
+    space: SearchSpace,
+    data: TaskData,
+    architectures: Sequence[Architecture],
+    folder: Path,
+    settings: ProxySettings = ProxySettings(),
+    *,
+    executor: Executor | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
+    """Return a table of the proxies of architectures, and of those that the folder has besides.
+
+    Each row is kept in `folder` once it is computed, by whichever worker of the `executor`, and a
+    later call goes on with them. An architecture whose network cannot be built has NaN everywhere.
+    Raises DiffusionNAGError for a folder that holds scores of other settings or data, and where
+    several workers would need objects that cannot be pickled.
+    """
     if isinstance(data.task, NodeClassification):
         raise DiffusionNAGError("training-free proxies are not for networks of graphs")
+    executor, scorer = executor or LocalExecutor(), Scorer(space, data, settings)
+    if not isinstance(executor, LocalExecutor):
+        check_picklable(scorer, "the networks")
     prepare_folder(folder)
     identity = {"search_space": space.name, "task": task_as_json(data.task)}
     check_identity(
@@ -120,19 +188,18 @@ def score_space(
     path, rows = folder / TABLE_FILE, dict[Architecture, dict[str, float]]()
     if path.exists():
         table = read_table(path)
-        columns = [table.column(name).tolist() for name in settings.names]
+        columns = [table.column(name).tolist() for name in settings.computed]
         for text, *values in zip(table.architectures, *columns, strict=True):
-            rows[space.parse(text)] = dict(zip(settings.names, values, strict=True))
-    while len(rows) < count:
-        report(len(rows), count)
-        architecture = draw_other(space, rows, settings.seed)
-        try:
-            rows[architecture] = score_architecture(space, architecture, data, settings)
-        except DiffusionNAGError:
-            rows[architecture] = dict.fromkeys(settings.names, math.nan)
-        write_table(_table(space, settings, rows), path)
-    report(len(rows), count)
-    return _table(space, settings, rows)
+            rows[space.parse(text)] = dict(zip(settings.computed, values, strict=True))
+    missing = [architecture for architecture in architectures if architecture not in rows]
+    done = len(architectures) - len(missing)
+    report(done, len(architectures))
+    for architecture, scores in executor.map_unordered(scorer, missing):
+        rows[architecture] = scores
+        write_table(_table(space, settings, architectures, rows), path)
+        done += 1
+        report(done, len(architectures))
+    return _table(space, settings, architectures, rows)
 
 
 def combined_ranks(scores: dict[str, np.ndarray]) -> np.ndarray:
@@ -155,12 +222,18 @@ def combined_ranks(scores: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _table(
-    space: SearchSpace, settings: ProxySettings, rows: dict[Architecture, dict[str, float]]
+    space: SearchSpace,
+    settings: ProxySettings,
+    asked: Sequence[Architecture],
+    rows: dict[Architecture, dict[str, float]],
 ) -> Table:
-    scores = {
-        name: np.array([row[name] for row in rows.values()], dtype=np.float64)
-        for name in settings.names
+    """Return what is scored, those asked for in their order first."""
+    ordered = dict.fromkeys([*(each for each in asked if each in rows), *rows])
+    computed = {
+        name: np.array([rows[each][name] for each in ordered], dtype=np.float64)
+        for name in settings.computed
     }
-    return Table(
-        "proxies", tuple(map(space.format, rows)), scores | {COMBINED: combined_ranks(scores)}
-    )
+    if AZ_NAS in settings.names:
+        computed[AZ_NAS] = az_nas({name: computed[name] for name in VIEWS})
+    combined = combined_ranks({name: computed[name] for name in settings.names})
+    return Table("proxies", tuple(map(space.format, ordered)), computed | {COMBINED: combined})
