@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag._files import read_file
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.tables._kept import read_or_recall
 from diffusionnag.tables.table import Table
 from diffusionnag.tables.unpickling import damaged, restricted_unpickle
 
@@ -70,18 +72,19 @@ def read_analog_nasbench() -> Table:
     Columns: `cifar10` as trained, `quantised_8bit` after post-training quantisation,
     `quantisation_aware` after training for it, `analog_noise` on analog hardware, `analog_aware`
     there after training for it, and both of these after a drift of a minute, an hour, a day and a
-    month. Read once a process. Raises DiffusionNAGError where the package is absent or damaged.
+    month. The pickle is read once on a machine. Raises DiffusionNAGError where the package is
+    absent or damaged.
     """
     file = analog_nasbench_file()
     if file is None:
         raise DiffusionNAGError(
             f"{ANALOG_NASBENCH} is not installed: pip install 'diffusionnag[bench]'"
         )
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise EnvironmentFailureError(f"{file}: cannot be read: {error.strerror}") from error
-    return _to_table(restricted_unpickle(data, _STAND_INS, _SOURCE, _REMEDY))
+    return read_or_recall(ANALOG_NASBENCH, [file], lambda: _read(file))
+
+
+def _read(file: Path) -> Table:
+    return _to_table(restricted_unpickle(read_file(file), _STAND_INS, _SOURCE, _REMEDY))
 
 
 def _to_table(records: Any) -> Table:

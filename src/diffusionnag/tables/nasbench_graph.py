@@ -8,13 +8,16 @@ the restricted unpickler.
 import functools
 import importlib.util
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
+from diffusionnag._files import read_file
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.nasbench_graph import GRAPH_OPERATIONS, LAYERS, WIRINGS
+from diffusionnag.tables._kept import read_or_recall
 from diffusionnag.tables.table import Table
 from diffusionnag.tables.unpickling import damaged, restricted_unpickle
 
@@ -73,15 +76,23 @@ def read_nas_bench_graph() -> Table:
 
     Columns for each DATASET: `DATASET`, the test accuracy in % (of proteins the ROC-AUC),
     `DATASET_validation`, `DATASET_latency_ms`, and `DATASET_params` in millions; NaN where a
-    network was not measured. Read once a process. Raises DiffusionNAGError where the package is
-    absent or damaged.
+    network was not measured. The pickles are read once on a machine. Raises DiffusionNAGError where
+    the package is absent or damaged.
     """
     folder = nas_bench_graph_folder()
     if folder is None:
         raise DiffusionNAGError(
             f"{NAS_BENCH_GRAPH} is not installed: pip install 'diffusionnag[bench]'"
         )
-    records = {dataset: _read(folder / f"{dataset}.bench") for dataset in GRAPH_DATASETS}
+    files = {dataset: folder / f"{dataset}.bench" for dataset in GRAPH_DATASETS}
+    return read_or_recall(NAS_BENCH_GRAPH, list(files.values()), lambda: _read(files))
+
+
+def _read(files: Mapping[str, Path]) -> Table:
+    records = {
+        dataset: restricted_unpickle(read_file(file), _STAND_INS, _SOURCE, _REMEDY)
+        for dataset, file in files.items()
+    }
     try:
         hashes = sorted(set().union(*records.values()))
         architectures = tuple(map(_architecture_string, hashes))
@@ -95,14 +106,6 @@ def read_nas_bench_graph() -> Table:
         return Table(NAS_BENCH_GRAPH, architectures, columns)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise damaged(_SOURCE, f"{type(error).__name__}: {error}", _REMEDY) from error
-
-
-def _read(file: Path) -> Any:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise EnvironmentFailureError(f"{file}: cannot be read: {error.strerror}") from error
-    return restricted_unpickle(data, _STAND_INS, _SOURCE, _REMEDY)
 
 
 def _architecture_string(key: int) -> str:
