@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from diffusionnag._devices import check_device, torch_defaults
@@ -24,6 +23,7 @@ from diffusionnag.artifacts.checkpoints import (
     space_entries,
     write_checkpoint,
 )
+from diffusionnag.artifacts.hub import HubModel
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.diffusion import restart_undecided
@@ -60,7 +60,7 @@ class Origin:
     seed: int
 
 
-class Generator(ModelHubMixin):
+class Generator(HubModel):
     """Generates architectures of one search space; trained once, guided by any predictor."""
 
     def __init__(
@@ -243,7 +243,8 @@ class Generator(ModelHubMixin):
 
     # -- saving and loading -----------------------------------------------------------------------
 
-    def _save_pretrained(self, save_directory: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the generator into a folder; raises EnvironmentFailureError where that fails."""
         config = {
             "kind": "generator",
             **space_entries(self.search_space),
@@ -253,7 +254,7 @@ class Generator(ModelHubMixin):
             "about": asdict(self.about),
         }
         weights = {name: value.cpu() for name, value in self.denoiser.state_dict().items()}
-        write_checkpoint(save_directory, config, weights, self._card())
+        write_checkpoint(Path(folder), config, weights, self._card())
 
     def _card(self) -> str:
         space = self.search_space
@@ -276,7 +277,7 @@ class Generator(ModelHubMixin):
 
     @classmethod
     @torch_defaults()
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls,
         name: str | Path,
         *,

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
 from diffusionnag._devices import torch_defaults
@@ -24,6 +23,7 @@ from diffusionnag.artifacts.checkpoints import (
     space_entries,
     write_checkpoint,
 )
+from diffusionnag.artifacts.hub import HubModel
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
@@ -47,7 +47,7 @@ ModelKind = Literal["gaussian_process", "pairs_process", "ensemble"]
 """How the models are called that a predictor chooses from."""
 
 
-class PropertyPredictor(Property, ModelHubMixin):
+class PropertyPredictor(Property, HubModel):
     """Predicts one property of the architectures of one search space, with a standard deviation.
 
     A predictor is fitted by `fit` on measured architectures, plugged into generation as a guide,
@@ -200,7 +200,11 @@ class PropertyPredictor(Property, ModelHubMixin):
 
     # -- saving and loading -----------------------------------------------------------------------
 
-    def _save_pretrained(self, save_directory: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the predictor into a folder.
+
+        Raises DiffusionNAGError before it is fitted, EnvironmentFailureError where writing fails.
+        """
         if self._fitted is None or self._target is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
         config = {
@@ -213,7 +217,7 @@ class PropertyPredictor(Property, ModelHubMixin):
         weights = {f"model.{n}": t for n, t in self._fitted.state_dict().items()}
         weights["target.values"] = torch.from_numpy(self._target.values)
         weights["target.normal"] = torch.from_numpy(self._target.normal)
-        write_checkpoint(save_directory, config, weights, self._card(self._fitted))
+        write_checkpoint(Path(folder), config, weights, self._card(self._fitted))
 
     def _card(self, model: Model) -> str:
         space, name = self.search_space.name, self.property_name
@@ -237,7 +241,7 @@ class PropertyPredictor(Property, ModelHubMixin):
 
     @classmethod
     @torch_defaults()
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls,
         name: str | Path,
         *,

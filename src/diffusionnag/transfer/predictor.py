@@ -24,6 +24,7 @@ from diffusionnag.artifacts.checkpoints import (
     space_entries,
     write_checkpoint,
 )
+from diffusionnag.artifacts.hub import HubModel
 from diffusionnag.artifacts.model_cards import About, model_card
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
@@ -53,7 +54,7 @@ def is_dataset_aware(name: str) -> bool:
     return is_checkpoint and read_config(folder).get("kind") == CHECKPOINT_KIND
 
 
-class DatasetAwarePredictor:
+class DatasetAwarePredictor(HubModel):
     """The accuracy of architectures on a data set that is known by its images alone.
 
     A set encoder says how high accuracies on a data set are, on the scale on which all measured
@@ -89,8 +90,9 @@ class DatasetAwarePredictor:
 
     # -- saving and loading -----------------------------------------------------------------------
 
-    def save_pretrained(self, folder: Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         """Write the model into a folder; raises EnvironmentFailureError where that fails."""
+        folder = Path(folder)
         config = {
             "kind": CHECKPOINT_KIND,
             **space_entries(self.search_space),
