@@ -21,8 +21,6 @@ from diffusionnag.generation.samples import Samples
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.generation.streamed import check_count
 from diffusionnag.guidance import Bound, Property
-from diffusionnag.images import read_images
-from diffusionnag.proxies import shipped_proxies
 from diffusionnag.spaces import SearchSpace, fix_nodes
 from diffusionnag.transfer.dataset_encoding import encode_dataset
 from diffusionnag.transfer.known_datasets import known_datasets, mean_over_datasets
@@ -149,6 +147,10 @@ def transfer(
     many images have been read, of how many. The rest is as `generate` has it. Raises
     DiffusionNAGError for images or a predictor that cannot be read.
     """
+    # What reads images takes time to import, for which `generate` need not wait.
+    from diffusionnag.images import read_images
+    from diffusionnag.proxies import shipped_proxies
+
     space = space_under(search_space, conditions)
     accuracy: Property
     if predictor is None and (known := known_datasets(space)):

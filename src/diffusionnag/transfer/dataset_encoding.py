@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
@@ -16,8 +17,10 @@ from torch import Tensor
 from diffusionnag._files import prepare_folder, write_atomically
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
-from diffusionnag.images import ImageSet
 from diffusionnag.transfer.image_encoder import EncodesImages
+
+if TYPE_CHECKING:
+    from diffusionnag.images import ImageSet
 
 IMAGES_PER_CLASS = 20
 MOST_CLASSES = 200
