@@ -12,6 +12,15 @@ from diffusionnag.artifacts.hub import HubModel
 from diffusionnag.transfer import DatasetAwarePredictor
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, by its place there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 class Hub:
     """Stands in for the client of the hub: keeps what is asked of it, and what is uploaded."""
 
@@ -19,19 +28,15 @@ class Hub:
     uploaded: ClassVar[dict[str, bytes]] = {}
 
     def __init__(self, token: str | None = None) -> None:
-        self.asked["token"] = token
+        Hub.asked["token"] = token
 
     def create_repo(self, repo_id: str, **options: Any) -> huggingface_hub.RepoUrl:
-        self.asked |= options
+        Hub.asked.update(options)
         return huggingface_hub.RepoUrl(f"https://huggingface.co/{repo_id}")
 
     def upload_folder(self, *, repo_id: str, folder_path: str, **options: Any) -> None:
-        self.asked |= {"repo_id": repo_id, **options}
-        self.uploaded |= {
-            str(path.relative_to(folder_path)): path.read_bytes()
-            for path in Path(folder_path).rglob("*")
-            if path.is_file()
-        }
+        Hub.asked.update(repo_id=repo_id, **options)
+        Hub.uploaded.update(contents(Path(folder_path)))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +65,6 @@ def test_what_is_uploaded_is_the_saved_model(
         "commit_message": "first",
     }
     model.save_pretrained(tmp_path)
-    saved = {
-        str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()
-    }
-    assert Hub.uploaded == saved
-    assert json.loads(saved["config.json"])["search_space"] == "nasbench201"
+    assert Hub.uploaded == contents(tmp_path)
+    config = json.loads(Hub.uploaded["config.json"])
+    assert config["search_space"] == "nasbench201"
