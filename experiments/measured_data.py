@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
@@ -46,6 +47,16 @@ def required_table(space_name: str, table_name: str) -> Table:
             f"the table {table_name} is not installed; see `diffusionnag tables {space_name}`"
         )
     return installed[table_name]()
+
+
+def published_proxies(count: int) -> dict[str, list]:
+    """Return training-free proxies that NAS-Bench-Suite-Zero published of cells, on CIFAR-10.
+
+    By column, `arch` among them; the cells are drawn at random, always the same.
+    """
+    table = pd.read_parquet(data_file("nasbench201_zero_cost.parquet"))
+    shuffled = table[table["dataset"] == "cifar10"].sample(frac=1, random_state=0)
+    return {name: shuffled[name].tolist()[:count] for name in shuffled.columns}
 
 
 @dataclass(frozen=True)

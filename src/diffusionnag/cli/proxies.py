@@ -30,7 +30,10 @@ def proxies(
     count: Annotated[int, typer.Option("-n", help="How many random architectures.")] = 500,
     proxy: Annotated[
         list[str] | None,
-        typer.Option(help="A proxy, by name; repeatable. Left out: nwot, synflow and jacov."),
+        typer.Option(
+            help="A proxy, by name; repeatable. Left out: nwot, synflow, jacov, "
+            "trainability and flops."
+        ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Examples that each network sees.")] = 64,
     resolution: Resolution = None,

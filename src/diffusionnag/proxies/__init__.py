@@ -2,6 +2,7 @@
 
 from diffusionnag.proxies.network_proxies import PROXIES
 from diffusionnag.proxies.scoring import (
+    AZ_NAS,
     COMBINED,
     USUAL_PROXIES,
     ProxySettings,
@@ -14,6 +15,7 @@ from diffusionnag.proxies.shipped import shipped_proxies
 from diffusionnag.proxies.untrained import Untrained
 
 __all__ = [
+    "AZ_NAS",
     "COMBINED",
     "PROXIES",
     "USUAL_PROXIES",

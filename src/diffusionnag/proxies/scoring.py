@@ -33,8 +33,9 @@ from diffusionnag.tables.table import Table, read_table, write_table
 
 TABLE_FILE = "scores.parquet"
 SETTINGS_FILE = "proxies.json"
-USUAL_PROXIES = ("nwot", "synflow", "jacov")
-"""Cheap, and better together than each alone (NAS-Bench-Suite-Zero, Krishnakumar et al. 2022)."""
+USUAL_PROXIES = ("nwot", "synflow", "jacov", "trainability", "flops")
+"""Cheap, and better together than each alone, as the first three are known to be (NAS-Bench-Suite-Zero,
+Krishnakumar et al. 2022)."""
 AZ_NAS = "az_nas"
 """The name of what joins four proxies by their ranks among the networks that are scored."""
 COMBINED = "proxies"
