@@ -26,16 +26,17 @@ from experiments.search.search_runs import (
     run_searches,
 )
 
-SEEDS, FEWER_SEEDS = range(30), range(10)
+SEEDS, FEWER_SEEDS, FEWEST_SEEDS = range(30), range(15), range(5)
+IMAGENET_SEEDS = range(10)
 CAP = 50
 """When a search for the best cell is given up."""
 TOP = 0.99
 NOTHING, PROXIES = "nothing", "proxies"
 SEARCHERS = {
-    NOTHING: (Searcher("diffusionnag"), SEEDS),
+    NOTHING: (Searcher("diffusionnag"), FEWER_SEEDS),
     PROXIES: (Searcher("diffusionnag", start_from="proxies"), SEEDS),
-    "a useless proxy": (Searcher("diffusionnag", start_from="useless"), FEWER_SEEDS),
-    "inverted proxies": (Searcher("diffusionnag", start_from="inverted"), FEWER_SEEDS),
+    "a useless proxy": (Searcher("diffusionnag", start_from="useless"), FEWEST_SEEDS),
+    "inverted proxies": (Searcher("diffusionnag", start_from="inverted"), FEWEST_SEEDS),
 }
 EARLY = 20
 SHOWN = (3, 5, 10, EARLY)
@@ -49,14 +50,17 @@ def start_from(report: Callable[[str], None]) -> ResultTable:
         for benchmark in benchmarks
         for name, (searcher, seeds) in SEARCHERS.items()
     }
-    # In the order of seeds, so that one that is stopped has some of each.
-    searches = sorted((run for group in runs.values() for run in group), key=lambda run: run.seed)
+    # What has many seeds comes first, in their order, so that one that is stopped has some of each.
+    searches = sorted(
+        (run for group in runs.values() for run in group),
+        key=lambda run: (run.searcher.start_from not in (None, PROXIES), run.seed),
+    )
     outcomes = run_searches(searches, report)
     rows = []
     for (benchmark, name), group in runs.items():
         of_seeds = [outcomes[run] for run in group]
         top = _to_top(benchmark, of_seeds)
-        others = [outcomes[run] for run in runs[benchmark, NOTHING]][: len(top)]
+        others = [outcomes[run] for run in runs[benchmark, NOTHING]]
         rows.append(
             (
                 benchmark.name,
@@ -77,7 +81,8 @@ def start_from(report: Callable[[str], None]) -> ResultTable:
             "Test accuracy after 200 epochs; median over seeds, in brackets the lowest and the highest. "
             f"A search is given up after {CAP} measurements.",
             "Beyond nothing's: by how much the mean number of measurements to the best 1 % is above that "
-            f"of searches that start from nothing, the same seeds, {CAP} where it is not reached; p: "
+            f"of searches that start from nothing, over the seeds that both have, {CAP} where it is not "
+            "reached; p: "
             "Wilcoxon's signed-rank test of both signs.",
             "Proxies: the shipped predictor `proxies`, which learnt from untrained networks on "
             "CIFAR-10's training images, for all three data sets; inverted: the same with the "
@@ -92,7 +97,7 @@ def start_from_imagenet(report: Callable[[str], None]) -> ResultTable:
     rows = []
     searchers = [SEARCHERS[name][0] for name in (NOTHING, PROXIES)]
     for benchmark in (biggest_space(), big_space()):
-        curves = curves_of(benchmark, searchers, report, EARLY, FEWER_SEEDS)
+        curves = curves_of(benchmark, searchers, report, EARLY, IMAGENET_SEEDS)
         plain, informed = (curves[searcher] for searcher in searchers)
         rows.append((benchmark.name, NOTHING, *figures(plain, SHOWN), "-"))
         rows.append((benchmark.name, PROXIES, *figures(informed, SHOWN), better(informed, plain)))
@@ -105,7 +110,7 @@ def start_from_imagenet(report: Callable[[str], None]) -> ResultTable:
         rows=tuple(rows),
         notes=(
             "ImageNet top-1 in % of the best so far, by the surrogates of both spaces. Mean and 95 % "
-            f"interval of {len(FEWER_SEEDS)} seeds. Area: the mean of the curve over {EARLY} "
+            f"interval of {len(IMAGENET_SEEDS)} seeds. Area: the mean of the curve over {EARLY} "
             "measurements. p: Wilcoxon's signed-rank test, paired over seeds, that it is not larger "
             "with proxies.",
             "Proxies: predictors that learnt from untrained networks on ImageNet images of 64 pixels "
@@ -115,8 +120,12 @@ def start_from_imagenet(report: Callable[[str], None]) -> ResultTable:
 
 
 def _compared(counts: list[float], others: list[float]) -> str:
-    """Return how much higher the mean of counts is than that of others, in %, and the p-value."""
-    ours, theirs = (np.minimum(each, CAP) for each in (counts, others))
+    """Return how much higher the mean of counts is than that of others, in %, and the p-value.
+
+    Of the seeds that both have.
+    """
+    both = min(len(counts), len(others))
+    ours, theirs = (np.minimum(each[:both], CAP) for each in (counts, others))
     p = stats.wilcoxon(ours, theirs).pvalue if (ours != theirs).any() else 1.0  # type: ignore[union-attr]
     return f"{100 * (ours.mean() / theirs.mean() - 1):+.0f} % (p = {p:.3f})"
 

@@ -142,8 +142,8 @@ def transfer(
     dataset-aware `predictor` predicts for them is the first guide: the shipped one of the space
     unless a folder of `meta-train` is named; `encoder` is where its image encoder lies, if it has
     moved. Where the space has predictors of some data sets in its place, their mean guides, whatever
-    the images (see `MeanOverDatasets`). With `proxies` the training-free ones that ship for the space
-    are the second guide, of the same weight, unless they are among the `guides`. `report` is told how
+    the images (see `MeanOverDatasets`). Else, with `proxies`, the training-free ones that ship for the
+    space are the second guide, of the same weight, unless they are among the `guides`. `report` is told how
     many images have been read, of how many. The rest is as `generate` has it. Raises
     DiffusionNAGError for images or a predictor that cannot be read.
     """
@@ -153,7 +153,8 @@ def transfer(
 
     space = space_under(search_space, conditions)
     accuracy: Property
-    if predictor is None and (known := known_datasets(space)):
+    known = known_datasets(space) if predictor is None else ()
+    if known:
         accuracy = mean_over_datasets(space)
         classes = len(read_images(Path(images)).classes)
         description = DatasetDescription(classes, 0, 0, " and ".join(known))
@@ -171,7 +172,7 @@ def transfer(
             aware.about.data or "triplets of its user",
         )
     asked = parse_request(guides, (), limit_probability, space.whole).judged()
-    untrained = shipped_proxies(space.whole) if proxies else []
+    untrained = shipped_proxies(space.whole) if proxies and not known else []
     result = generate(
         space,
         count,

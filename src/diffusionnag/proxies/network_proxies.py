@@ -34,7 +34,10 @@ def nwot(untrained: Untrained) -> float:
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         on = (output.detach() > 0).flatten(1).float()
         nonlocal alike
-        alike = alike + (on @ on.T + (1 - on) @ (1 - on).T).double().cpu()
+        # Two inputs agree wherever both switch on or neither does.
+        each = on.sum(1)
+        agreed = on.shape[1] + 2 * on @ on.T - each[:, None] - each
+        alike = alike + agreed.double().cpu()
 
     with torch.no_grad(), hooked(untrained.network, (nn.ReLU, nn.ReLU6), count) as layers:
         untrained.network(untrained.inputs)

@@ -191,11 +191,11 @@ class SearchTask:
             return tuple(_read(prior, space) for prior in given)
         aware = [prior for prior in given if isinstance(prior, str) and is_dataset_aware(prior)]
         others: list[Property] = [_read(prior, space) for prior in given if prior not in aware]
-        if not given:
-            others += shipped_proxies(space)
         images, predicted = read_images(Path(self.data)), list[Property]()
         if not aware and known_datasets(space):
             return (mean_over_datasets(space), *others)
+        if not given:
+            others += shipped_proxies(space)
         for name in aware or [space.name]:
             predictor = DatasetAwarePredictor.from_pretrained(name, search_space=space)
             encoding = encode_dataset(images, predictor.image_encoder)
