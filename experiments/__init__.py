@@ -63,6 +63,7 @@ EXPERIMENTS = {
     "multi-fidelity": "search.multi_fidelity:multi_fidelity",
     "noisy-search": "search.noisy_search:noisy_search",
     "suite": "search.suite:suite",
+    "suite-added": "search.suite:suite_added",
     "suite-noisy": "search.suite:suite_noisy",
     "suite-choosing": "search.suite:suite_choosing",
     "transfer-training": "transfer.transfer_training:transfer_training",

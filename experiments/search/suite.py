@@ -21,6 +21,8 @@ from experiments.search.search_runs import Benchmark, Outcome, Run, Searcher, ru
 DRAWN_BY = 22
 """The seed that draws the halves, fixed before any of them was searched."""
 SHOWN = (10, 20, 40)
+ADDED, ADDED_SHOWN = ("nasbench_macro", "gpt2"), (10, 20, 40, 80)
+"""Spaces of objectives that joined the suite later, which can be shown alone, and for longer."""
 SEEDS = range(10)
 NOISE = 0.25
 """Deviation of the noise of noisy objectives, in interquartile ranges of the true values."""
@@ -131,6 +133,12 @@ def suite(report: Callable[[str], None]) -> ResultTable:
     return judged(halves()[1], "the judging half", report)
 
 
+def suite_added(report: Callable[[str], None]) -> ResultTable:
+    """Return the same on the objectives that joined the judging half later, and after 80 as well."""
+    added = [benchmark for benchmark in halves()[1] if benchmark.space in ADDED]
+    return judged(added, "what the judging half has gained", report, ADDED_SHOWN)
+
+
 def suite_noisy(report: Callable[[str], None]) -> ResultTable:
     """Return the same where what is measured is noisy."""
     return judged(with_noise(halves()[1]), "the judging half with noise", report)
@@ -143,11 +151,14 @@ def suite_choosing(report: Callable[[str], None]) -> ResultTable:
 
 
 def judged(
-    benchmarks: Sequence[Benchmark], half: str, report: Callable[[str], None]
+    benchmarks: Sequence[Benchmark],
+    half: str,
+    report: Callable[[str], None],
+    shown: Sequence[int] = SHOWN,
 ) -> ResultTable:
-    """Return regrets and ranks of the searchers on some objectives."""
+    """Return regrets and ranks of the searchers on some objectives, after the numbers `shown`."""
     runs = {
-        (benchmark, searcher): [Run(benchmark, searcher, seed, SHOWN[-1]) for seed in SEEDS]
+        (benchmark, searcher): [Run(benchmark, searcher, seed, shown[-1]) for seed in SEEDS]
         for benchmark in benchmarks
         for searcher in SEARCHERS
     }
@@ -155,7 +166,9 @@ def judged(
     regrets = np.array(
         [
             _regrets(
-                benchmark, [[outcomes[run] for run in runs[benchmark, each]] for each in SEARCHERS]
+                benchmark,
+                [[outcomes[run] for run in runs[benchmark, each]] for each in SEARCHERS],
+                shown,
             )
             for benchmark in benchmarks
         ]
@@ -173,13 +186,13 @@ def judged(
         rows=tuple(rows),
         notes=(
             "Regret, in % of the distance from the space's median to its best (of surrogates: the "
-            f"best that any of them found), after {' / '.join(map(str, SHOWN))} measurements: means "
+            f"best that any of them found), after {' / '.join(map(str, shown))} measurements: means "
             f"of {len(SEEDS)} seeds.",
             *_about_noise(benchmarks),
             f"The halves were drawn by seed {DRAWN_BY} within each family of objectives, before any "
             "was searched; of a family of one it judges.",
             "Objectives on which the library's own search is behind one of "
-            f"{', '.join(rival.label for rival in RIVALS)} after {SHOWN[-1]} (Wilcoxon's signed-rank "
+            f"{', '.join(rival.label for rival in RIVALS)} after {shown[-1]} (Wilcoxon's signed-rank "
             f"test, paired over seeds, p < {LEVEL} with Holm's correction): "
             f"{', '.join(_rejected(comparisons)) or 'none'}; without the correction: "
             f"{', '.join(name for p, name in comparisons if p < LEVEL) or 'none'}. Of {len(SEEDS)} "
@@ -188,7 +201,7 @@ def judged(
         picture=functools.partial(
             plot_ranks,
             {searcher.label: average[row] for row, searcher in enumerate(SEARCHERS)},
-            SHOWN,
+            shown,
             len(benchmarks),
         ),
     )
@@ -203,12 +216,14 @@ def _about_noise(benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
     )
 
 
-def _regrets(benchmark: Benchmark, outcomes: Sequence[Sequence[Outcome]]) -> np.ndarray:
+def _regrets(
+    benchmark: Benchmark, outcomes: Sequence[Sequence[Outcome]], shown: Sequence[int]
+) -> np.ndarray:
     """Return the regrets, `searchers x seeds x shown`."""
-    curves = np.array([[each.best_so_far(SHOWN[-1]) for each in group] for group in outcomes])
-    shown = curves[..., np.array(SHOWN) - 1]
+    curves = np.array([[each.best_so_far(shown[-1]) for each in group] for group in outcomes])
     return Scale.of(benchmark).regret(
-        shown, max(each.reported.max() for group in outcomes for each in group)
+        curves[..., np.array(shown) - 1],
+        max(each.reported.max() for group in outcomes for each in group),
     )
 
 
