@@ -145,7 +145,7 @@ class Searches(Protocol):
         ...
 
     def search(self) -> list[list[float]]:
-        """Return searched and reported values of its trials, in order, and what else is kept of each."""
+        """Return what is kept of it: searched and reported values, for all that `run_searches` repeats."""
         ...
 
 
@@ -242,7 +242,14 @@ def median_and_range(counts: Sequence[float], cap: int) -> str:
 def run_searches(
     runs: Sequence[Repeated], report: Callable[[str], None]
 ) -> dict[Repeated, Outcome]:
-    """Return the outcome of each run, from what the same commit has kept or from a search now.
+    """Return the outcome of each run, from what the same commit has kept or from a search now."""
+    return {run: Outcome.of(rows) for run, rows in keep_searches(runs, report).items()}
+
+
+def keep_searches(
+    runs: Sequence[Repeated], report: Callable[[str], None]
+) -> dict[Repeated, list[list[float]]]:
+    """Return what each search gives, from what the same commit has kept or by searching now.
 
     As many run side by side as there are cores, each with one thread.
     """
@@ -259,7 +266,7 @@ def run_searches(
             file.write("\n" + json.dumps({"run": run.key, "found": values}))
             file.flush()
             report(f"{done} of {len(missing)} searches, the last: {run.title}")
-    return {run: Outcome.of(kept[run.key]) for run in runs}
+    return {run: kept[run.key] for run in runs}
 
 
 def _begin(run: Searches) -> list[list[float]]:

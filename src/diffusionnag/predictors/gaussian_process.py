@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,7 @@ from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures, PathsAndOrder
+from diffusionnag.predictors.plausible_kernels import plausible_kernels
 from diffusionnag.spaces import SearchSpace
 
 FITTED_ON = 400
@@ -122,6 +123,24 @@ class GaussianProcess(Model):
         explained = covariance @ inverse
         return mean, covariance_of(features, features, kernel) - explained @ explained.T
 
+    def plausible_joints(self, x: Tensor, count: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what `joint` returns under so many kernels that the measurements hold possible."""
+        known, features = self.features(self._one_hot().to(x)), self.features(x)
+        measured = noisy_covariance(known, self.kernel, self.repeats) @ self.weights
+        distances = torch.stack([_squared_distances(group, group) for group in known])
+
+        def log_likelihood(kernel: Tensor) -> float:
+            factor, whitened = _whitened(known, kernel, self.repeats, measured)
+            return float(-0.5 * whitened.square().sum() - factor.diagonal().log().sum())
+
+        prior = kernel_prior(distances, self.noise_prior)
+        for kernel in plausible_kernels(log_likelihood, self.kernel, prior, count, seed):
+            factor, whitened = _whitened(known, kernel, self.repeats, measured)
+            across = covariance_of(known, features, kernel)
+            explained = torch.linalg.solve_triangular(factor, across, upper=False)
+            covariance = covariance_of(features, features, kernel) - explained.T @ explained
+            yield self.centre + explained.T @ whitened, covariance
+
     def _prepared(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the labelled features, and the transposed inverse Cholesky factor, as x is."""
         if x.dtype not in self._known or self._known[x.dtype][1].device != x.device:
@@ -169,11 +188,8 @@ def fit_kernel(
     or of several independent ones, `labelled x targets`, times a weak prior.
     """
     distances = torch.stack([_squared_distances(group, group) for group in known])
-    lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
-    groups = len(known)
-    kernel = torch.tensor([0.0] * groups + [*lengths, -2.0], dtype=torch.float64)
-    centres = torch.tensor([0.0] * groups + [*lengths, noise_prior[0]], dtype=torch.float64)
-    widths = torch.tensor([1.5] * groups + [1.0] * groups + [noise_prior[1]], dtype=torch.float64)
+    centres, widths = kernel_prior(distances, noise_prior)
+    kernel = torch.cat([centres[:-1], torch.tensor([-2.0], dtype=torch.float64)])
     optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
     with torch.no_grad():
@@ -184,10 +200,30 @@ def fit_kernel(
     return kernel
 
 
+def kernel_prior(distances: Tensor, noise_prior: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Return means and deviations of a kernel's parameters before anything is measured, `2 groups + 1`.
+
+    They follow from the squared `distances` of each group, `groups x labelled x labelled`.
+    """
+    lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
+    groups = len(distances)
+    means = [0.0] * groups + [*lengths, noise_prior[0]]
+    deviations = [1.5] * groups + [1.0] * groups + [noise_prior[1]]
+    return torch.tensor(means, dtype=torch.float64), torch.tensor(deviations, dtype=torch.float64)
+
+
 def weights_of(known: list[Tensor], kernel: Tensor, target: Tensor) -> Tensor:
     """Return the weights, `labelled`, of the posterior mean in a target measured once for each."""
     factor = torch.linalg.cholesky(noisy_covariance(known, kernel))
     return torch.cholesky_solve((target - target.mean())[:, None], factor)[:, 0]
+
+
+def _whitened(
+    known: list[Tensor], kernel: Tensor, repeats: Tensor | None, measured: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the Cholesky factor of measured values' covariance, square, and what it makes of them."""
+    factor = torch.linalg.cholesky(noisy_covariance(known, kernel, repeats))
+    return factor, torch.linalg.solve_triangular(factor, measured[:, None], upper=False)[:, 0]
 
 
 def _likelihood_gradient(distances: Tensor, kernel: Tensor, residual: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -77,7 +77,17 @@ class Model(nn.Module, ABC):
 
         Raises DiffusionNAGError where the model knows none.
         """
-        raise DiffusionNAGError(f"an {self.kind} has no joint distribution of architectures")
+        raise self._has_no_joint()
+
+    def plausible_joints(self, x: Tensor, count: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what `joint` returns, so many times as if it had learnt a little differently.
+
+        Raises DiffusionNAGError as `joint` does.
+        """
+        raise self._has_no_joint()
+
+    def _has_no_joint(self) -> DiffusionNAGError:
+        return DiffusionNAGError(f"an {self.kind} has no joint distribution of architectures")
 
     @property
     def predicts_under(self) -> Mapping[str, float]:

@@ -174,6 +174,19 @@ class PropertyPredictor(Property, HubModel):
         with torch.no_grad():
             return model.joint(torch.from_numpy(self.search_space.encode(architectures)).double())
 
+    @torch_defaults()
+    def plausible_joints(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return what `joint` does under `count` kernels that the measurements hold possible.
+
+        Of few measurements many kernels fit, and one alone is too sure of itself. Raises as `joint` does.
+        """
+        model = self._on(torch.device("cpu"))
+        with torch.no_grad():
+            x = torch.from_numpy(self.search_space.encode(architectures)).double()
+            return list(model.plausible_joints(x, count, check_seed(seed)))
+
     def _on(self, device: torch.device) -> Model:
         if self._fitted is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.search.proposers._learned import Learned
 from diffusionnag.spaces import Architecture
 
-DRAWS = 2_000
-"""Draws of all values at once from the posterior; of a chance of 1 % they tell 0.8 to 1.2 %."""
+KERNELS, DRAWS = 8, 250
+"""Kernels that the measurements hold possible, and draws of all values at once under each of them."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,14 @@ class Outlook:
     `architectures` are those measured that keep the constraints, the one that it holds best first;
     their true values are `means` give or take `deviations` (both `measured`), in the unit of the
     objective: where measuring is noisy, the highest value is likely to be luck. `chance_of_better` is
-    the probability that one of the architectures that the search still finds is truly better than all
-    that were measured.
+    the probability that one of the `candidates`, which the search still finds, is truly better than
+    all that were measured.
     """
 
     architectures: list[Architecture]
     means: np.ndarray
     deviations: np.ndarray
+    candidates: list[Architecture]
     chance_of_better: float
 
 
@@ -42,16 +45,26 @@ def outlook_of(learned: Learned, candidates: Sequence[Architecture]) -> Outlook 
     (surrogate, *others) = learned.objectives
     if others or not kept or not isinstance(surrogate, PropertyPredictor):
         return None
-    mean, covariance = surrogate.joint([*kept, *candidates])
-    known = len(kept)
-    order = mean[:known].argsort(descending=True, stable=True)
-    deviations = covariance.diagonal()[order].clamp(min=0).sqrt()
-    means, spreads = surrogate.in_unit(mean[order], deviations)
+    everything, known = [*kept, *candidates], len(kept)
+    mean = surrogate.joint(kept)[0]
+    order = mean.argsort(descending=True, stable=True)
+    joints = surrogate.plausible_joints(everything, KERNELS)
+    variances = [
+        covariance.diagonal()[:known] + (other[:known] - mean).square()
+        for other, covariance in joints
+    ]
+    deviations = torch.stack(variances).mean(0).clamp(min=0).sqrt()
+    means, spreads = surrogate.in_unit(mean[order], deviations[order])
     rng = np.random.default_rng(0)
-    drawn = rng.multivariate_normal(
-        mean.numpy(), covariance.numpy(), DRAWS, check_valid="ignore", method="eigh"
-    )
+    drawn = np.concatenate([_draws(*moments, rng) for moments in joints])
     better = drawn[:, known:] > drawn[:, :known].max(1, keepdims=True)
     allowed = rng.random(better.shape) < np.exp(learned.log_feasibility(candidates))
     chance = float((better & allowed).any(1).mean())
-    return Outlook([kept[row] for row in order.tolist()], means, spreads, chance)
+    return Outlook([kept[row] for row in order.tolist()], means, spreads, [*candidates], chance)
+
+
+def _draws(mean: Tensor, covariance: Tensor, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of all values at once, `DRAWS x batch`."""
+    return rng.multivariate_normal(
+        mean.numpy(), covariance.numpy(), DRAWS, check_valid="ignore", method="eigh"
+    )
