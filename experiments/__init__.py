@@ -66,6 +66,8 @@ EXPERIMENTS = {
     "suite-added": "search.suite:suite_added",
     "suite-noisy": "search.suite:suite_noisy",
     "suite-choosing": "search.suite:suite_choosing",
+    "batches": "search.batches:batches",
+    "outlook": "search.outlook:outlook",
     "transfer-training": "transfer.transfer_training:transfer_training",
     "latency-here": "guidance.latency_here:latency_here",
     "latency-here-transformer": "guidance.latency_here_transformer:latency_here_transformer",

@@ -32,8 +32,10 @@ from diffusionnag.search import (
     suggest_architecture,
 )
 from diffusionnag.search.proposers import acquire
+from diffusionnag.search.proposers._acquisition import improvement_beyond
 from diffusionnag.search.sampler import WARM_UP
 from diffusionnag.search.study import open_study, run_study
+from diffusionnag.search.trials import worst_case
 
 SPACE = get_search_space("nasbench201")
 PHONE = get_search_space("mobilenetv3")
@@ -183,6 +185,34 @@ def test_trials_that_run_at_once_get_different_architectures() -> None:
     running = [study.ask() for _ in range(8)]
     suggested = [suggest_architecture(trial, SPACE) for trial in running]
     assert len({*suggested, *map(SPACE.parse, names(study.trials[:12]))}) == 20
+
+
+def test_what_resembles_a_running_one_gains_little_more() -> None:
+    # Three candidates: the first is the running one's twin, the second as good, the third a bit worse.
+    mean = np.array([1.0, 1.0, 1.0, 0.9])
+    covariance = np.eye(4)
+    covariance[0, 1] = covariance[1, 0] = 0.99
+    rng = np.random.default_rng(0)
+    alone = acquire("EI", mean[1:], np.full(3, np.sqrt(1.01)), 1.5, rng)
+    beyond = improvement_beyond(mean, covariance, 0.01, 1.5, 1, rng)
+    assert alone.argmin() == 2
+    assert beyond.argmin() == 0
+    assert (beyond < alone + 0.05).all()
+    unrelated = improvement_beyond(mean - [9, 0, 0, 0], np.eye(4), 0.01, 1.5, 1, rng)
+    np.testing.assert_allclose(unrelated, alone, atol=1e-6)
+
+
+def test_running_ones_are_no_failures() -> None:
+    # Of ten good cells that are still measured, the next resembles them as it does without workers.
+    rng = np.random.default_rng(0)
+    cells = sorted(SPACE.sample(300, seed=3), key=agreement)
+    measured = [Measured(cell, (agreement(cell),)) for cell in cells[::8]]
+    neighbours = [cell for cell in SPACE.neighbours(HIDDEN) if cell not in cells][:10]
+    running = [worst_case(cell, measured) for cell in neighbours]
+    proposer = Proposer(SPACE, strategy="mutation")
+    told = [proposer.propose(measured + running, set(neighbours), rng) for _ in range(4)]
+    assert min(map(agreement, told)) >= 2
+    assert not {*told} & {*neighbours}
 
 
 def test_a_whole_small_space_can_be_searched(generator: Generator) -> None:

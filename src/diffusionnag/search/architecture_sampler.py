@@ -48,13 +48,13 @@ class ArchitectureSampler(BaseSampler):
 
     Until `warm_up` trials have a value, architectures are uniform draws; from then on the proposer
     proposes. None is ever proposed twice in a study; a trial that failed teaches nothing, and a pruned
-    one only what a subclass makes of its reports. Trials that run elsewhere count as if they had the
-    worst values (the constant liar). What is proposed follows from the seed, the trial's number and
-    the trials before it. Operations that are `fixed` at nodes, by name, queued with a trial, or fixed
-    by Optuna's PartialFixedSampler stay as they are, and the rest is proposed given them. Other
-    parameters of a trial are proposed by Optuna's TPE, each on its own. A sampler that `repeats` may
-    propose again what was measured, once the warm-up is over. Raises DiffusionNAGError for a warm-up
-    below 1, and for an unknown node or operation.
+    one only what a subclass makes of its reports. Trials that run elsewhere are given to the proposer
+    marked as `running`, with the worst values of all (the constant liar). What is proposed follows from
+    the seed, the trial's number and the trials before it. Operations that are `fixed` at nodes, by name,
+    queued with a trial, or fixed by Optuna's PartialFixedSampler stay as they are, and the rest is
+    proposed given them. Other parameters of a trial are proposed by Optuna's TPE, each on its own. A
+    sampler that `repeats` may propose again what was measured, once the warm-up is over. Raises
+    DiffusionNAGError for a warm-up below 1, and for an unknown node or operation.
     """
 
     repeats = False

@@ -36,12 +36,14 @@ INTERRUPTED = "interrupted"
 class Measured:
     """An architecture with its value in each objective, more being better, and its constraints.
 
-    A constraint is kept where its value is at most 0, as Optuna has it.
+    A constraint is kept where its value is at most 0, as Optuna has it. Of one that is still `running`
+    they are assumed.
     """
 
     architecture: Architecture
     values: tuple[float, ...]
     constraints: Mapping[str, float] = field(default_factory=dict)
+    running: bool = False
 
     @classmethod
     def of(
@@ -113,12 +115,12 @@ def sign_of(direction: StudyDirection) -> int:
 
 
 def worst_case(architecture: Architecture, measured: Sequence[Measured]) -> Measured:
-    """Return an architecture as if it had the worst of all measured values, and kept the least."""
+    """Return a running architecture as if it had the worst of all measured values, and kept the least."""
     values = np.min([trial.values for trial in measured], axis=0)
     names = {name for trial in measured for name in trial.constraints}
     known = {name: [trial.constraints.get(name, -math.inf) for trial in measured] for name in names}
     constraints = {name: max(excesses) for name, excesses in known.items()}
-    return Measured(architecture, tuple(values.tolist()), constraints)
+    return Measured(architecture, tuple(values.tolist()), constraints, running=True)
 
 
 def distributions_of(space: SearchSpace) -> dict[str, CategoricalDistribution]:

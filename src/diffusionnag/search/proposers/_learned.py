@@ -25,7 +25,11 @@ from diffusionnag.predictors import (
     PropertyPredictor,
     Surrogate,
 )
-from diffusionnag.search.proposers._acquisition import acquire, augmented_improvement
+from diffusionnag.search.proposers._acquisition import (
+    acquire,
+    augmented_improvement,
+    improvement_beyond,
+)
 from diffusionnag.search.proposers._hypervolume import hypervolume_gain
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -109,12 +113,14 @@ class Learned:
         acquisition: str,
         candidates: Sequence[Architecture],
         rng: np.random.Generator,
+        running: Sequence[Architecture] = (),
     ) -> np.ndarray:
         """Return how much is to be gained from measuring each candidate, `batch` float64.
 
         Of one objective it is the acquisition function plus the logarithm of the chance to keep the
         constraints (Gardner et al. 2014), of several the gain in hypervolume that they allow; as
-        long as nothing measured keeps them, the chance to keep them.
+        long as nothing measured keeps them, the chance to keep them. Given what is `running`, it is the
+        expected improvement over that besides, of a surrogate that `knows_running`.
         """
         kept = np.array([trial.violation == 0 for trial in self.measured])
         chance = self.log_feasibility(candidates)
@@ -127,12 +133,15 @@ class Learned:
             ]
         )
         if len(self.objectives) == 1:
+            best = float(standard[0, kept].max())
+            if running:
+                return self._beyond(running, candidates, best, rng) + chance
             with torch.no_grad():
                 x = torch.from_numpy(self.space.encode(candidates))
                 mean, std = (
                     moment.double().numpy() for moment in self.objectives[0].distribution(x)
                 )
-            return acquire(acquisition, mean, std, standard[0, kept].max(), rng) + chance
+            return acquire(acquisition, mean, std, best, rng) + chance
         processes = [
             objective for objective in self.objectives if isinstance(objective, PropertyPredictor)
         ]
@@ -146,6 +155,37 @@ class Learned:
             standard.min(axis=1),
             int(rng.integers(2**31)),
         )
+
+    @property
+    def knows_running(self) -> bool:
+        """Whether there is one objective, of which the surrogate knows the joint distribution."""
+        return len(self.objectives) == 1 and isinstance(self.objectives[0], PropertyPredictor)
+
+    def _beyond(
+        self,
+        running: Sequence[Architecture],
+        candidates: Sequence[Architecture],
+        best: float,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        (surrogate,) = self.objectives
+        assert isinstance(surrogate, PropertyPredictor)
+        everything = [*running, *candidates]
+        mean, covariance = (moment.numpy() for moment in surrogate.joint(everything))
+        noise = self._noise(surrogate, everything, covariance)
+        return improvement_beyond(mean, covariance, noise, best, len(running), rng)
+
+    def _noise(
+        self,
+        surrogate: PropertyPredictor,
+        architectures: Sequence[Architecture],
+        covariance: np.ndarray,
+    ) -> float:
+        """Return the variance of a measurement around the true values, which have this covariance."""
+        with torch.no_grad():
+            x = torch.from_numpy(self.space.encode(architectures)).double()
+            _, measuring = surrogate.distribution(x)
+        return float((measuring.numpy() ** 2 - covariance.diagonal()).clip(min=1e-9).mean())
 
     def noisy_scores(self, candidates: Sequence[Architecture]) -> np.ndarray:
         """Return how much is to be gained from measuring each candidate, perhaps again, `batch` float64.
@@ -164,10 +204,7 @@ class Learned:
         everything = [*kept, *candidates]
         mean, covariance = (moment.numpy() for moment in surrogate.joint(everything))
         std = np.sqrt(covariance.diagonal().clip(min=1e-9))
-        with torch.no_grad():
-            x = torch.from_numpy(self.space.encode(everything)).double()
-            _, measuring = surrogate.distribution(x)
-        noise = float(np.sqrt((measuring.numpy() ** 2 - std**2).clip(min=1e-9).mean()))
+        noise = float(np.sqrt(self._noise(surrogate, everything, covariance)))
         known = len(kept)
         best = mean[int((mean - std)[:known].argmax())]
         return augmented_improvement(mean[known:], std[known:], noise, best) + chance

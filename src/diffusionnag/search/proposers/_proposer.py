@@ -110,14 +110,14 @@ class Proposer:
         """Return the candidate with most to gain that is not `taken`, and keeps the limits.
 
         A uniform draw as long as there is nothing to learn from: fewer than 5 measured, or all of
-        one value. Raises SpaceExhaustedError when all that keeps the limits is taken, ImprobableError
-        when it is improbable that a candidate is better.
+        one value. The expected improvement of one objective is that beyond the running ones as well.
+        Raises SpaceExhaustedError when all that keeps the limits is taken, ImprobableError when it is
+        improbable that a candidate is better.
         """
-        # What was measured before may have other operations at nodes that are fixed now.
-        learned = learn(self.space.whole, measured, self.surrogate, rng)
+        known = dict.fromkeys(trial.architecture for trial in measured)
+        learned, running = self._learn(measured, rng)
         if learned is None:
             return self.draw(taken, rng)
-        known = dict.fromkeys(trial.architecture for trial in measured)
         candidates = self._new_candidates(learned, {*taken, *known}, rng)
         if not candidates:
             return self.draw({*taken, *known}, rng)
@@ -132,8 +132,22 @@ class Proposer:
             candidates += within_limits(self.limits, again)
             scores = learned.noisy_scores(candidates)
         else:
-            scores = learned.scores(self.acquisition, candidates, rng)
+            scores = learned.scores(self.acquisition, candidates, rng, running)
         return candidates[int(scores.argmax())]
+
+    def _learn(
+        self, measured: Sequence[Measured], rng: np.random.Generator
+    ) -> tuple[Learned | None, list[Architecture]]:
+        """Return what is learnt, and what is running where nothing was assumed of it to learn that."""
+        # What was measured before may have other operations at nodes that are fixed now.
+        space = self.space.whole
+        running = [trial.architecture for trial in measured if trial.running]
+        if running and self.acquisition == "EI" and not self.noisy:
+            ended = [trial for trial in measured if not trial.running]
+            learned = learn(space, ended, self.surrogate, rng)
+            if learned is None or learned.knows_running:
+                return learned, running
+        return learn(space, measured, self.surrogate, rng), []
 
     def outlook(
         self,
