@@ -48,6 +48,7 @@ UPWARD: set[tuple[str, str]] = set()
 
 SAME_NAME = {
     "nasbench_graph": {"spaces", "tables"},
+    "nasbench_macro": {"spaces", "tables"},
 }
 """Module names of which each place holds what its package holds of one search space."""
 

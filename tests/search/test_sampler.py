@@ -211,7 +211,7 @@ def test_running_ones_are_no_failures() -> None:
     running = [worst_case(cell, measured) for cell in neighbours]
     proposer = Proposer(SPACE, strategy="mutation")
     told = [proposer.propose(measured + running, set(neighbours), rng) for _ in range(4)]
-    assert min(map(agreement, told)) >= 2
+    assert min(map(agreement, told)) >= 4
     assert not {*told} & {*neighbours}
 
 
