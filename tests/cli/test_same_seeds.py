@@ -1,4 +1,4 @@
-"""The same seeds give the same architectures as ever, or as since guidance was made quicker."""
+"""The same seeds give the same architectures as ever, or as since the solvers of samples were chosen."""
 
 from __future__ import annotations
 

@@ -55,9 +55,10 @@ GeneratorName = Annotated[
 Solver = Annotated[
     str | None,
     typer.Option(
-        help="ancestral (if left out; 16 steps), categorical (8; without a tight limit), heun (12), "
-        "dpm_solver (16), or as in the paper, euler_maruyama, reverse_diffusion or "
-        "predictor_corrector (1,000)."
+        help="ancestral (16 steps), categorical (8; without a tight limit), heun (12), dpm_solver (16), "
+        "or as in the paper, euler_maruyama, reverse_diffusion or predictor_corrector (1,000). If left "
+        "out: categorical, and with guides or limits 8 steps of ancestral; 16 of it where wiring is "
+        "generated."
     ),
 ]
 Steps = Annotated[

@@ -37,6 +37,9 @@ PAPER_NETWORK = ScoreNetworkConfig(
 )
 """The published network, 3.99 M parameters."""
 
+LARGEST_SCORE = 60.0
+"""Scores are cut off here, where exp is far from overflow, and never get in training."""
+
 
 def attention_mask(space: SearchSpace, config: ScoreNetworkConfig) -> Tensor:
     """Return which node may attend to which, `heads x N x N` bool, from the space's adjacency.
@@ -74,8 +77,8 @@ def sinusoids(values: Tensor, width: int) -> Tensor:
 class TransformerBlock(nn.Module):
     """Masked self-attention and a feed-forward layer, each behind a layer norm.
 
-    Attention is written out with the heads as the leading axis: for a graph of some twenty nodes
-    on a CPU, moving data around costs more than the arithmetic.
+    Attention is written out head by head, on views of what is projected: for a graph of some twenty
+    nodes on a CPU, moving data around and the softmax of short rows cost more than the arithmetic.
     """
 
     def __init__(self, config: ScoreNetworkConfig) -> None:
@@ -95,30 +98,31 @@ class TransformerBlock(nn.Module):
             nn.Dropout(config.dropout),
         )
 
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Map hidden states `batch x N x width` under an additive mask `heads x N x N`."""
-        hidden = hidden + self.attend(self.attention_norm(hidden), mask)
+    def forward(self, hidden: Tensor, visible: Tensor) -> Tensor:
+        """Map hidden states `batch x N x width`; `visible` is `heads x N x N`, 1 or 0."""
+        hidden = hidden + self.attend(self.attention_norm(hidden), visible)
         return hidden + self.feed_forward(self.feed_forward_norm(hidden))
 
-    def attend(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Return what every node gathers from those it may attend to, `batch x N x width`."""
+    def attend(self, hidden: Tensor, visible: Tensor) -> Tensor:
+        """Return what every node gathers from those that are visible to it, `batch x N x width`."""
         batch, nodes, width = hidden.shape
-        heads, depth = self.heads, width // self.heads
-        projected = self.attention_input(hidden).view(batch, nodes, 3, heads, depth)
-        by_head = projected.permute(2, 3, 0, 1, 4).reshape(3, heads * batch, nodes, depth)
-        query, key, value = by_head.unbind()
-        scores = torch.bmm(query, key.transpose(1, 2)).view(heads, batch, nodes, nodes)
-        weights = (scores * depth**-0.5 + mask[:, None]).softmax(-1)
-        weights = functional.dropout(weights, self.dropout, self.training)
-        attended = torch.bmm(weights.view(heads * batch, nodes, nodes), value)
-        joined = attended.view(heads, batch * nodes, depth).transpose(0, 1).reshape(-1, width)
-        return self.attention_output(joined).view(batch, nodes, width)
+        projected = self.attention_input(hidden)
+        by_head = projected.view(batch, nodes, 3, self.heads, width // self.heads)
+        gathered = []
+        for head in range(self.heads):
+            query, key, value = by_head[:, :, :, head].unbind(2)
+            scores = torch.bmm(query, key.transpose(1, 2)) * query.shape[-1] ** -0.5
+            weights = scores.clamp(max=LARGEST_SCORE).exp() * visible[head]
+            total = weights.sum(-1, keepdim=True)
+            weights = functional.dropout(weights, self.dropout, self.training)
+            gathered.append(torch.bmm(weights, value) / total)
+        return self.attention_output(torch.cat(gathered, dim=-1))
 
 
 class ScoreNetwork(nn.Module):
     """Operation, position and time embeddings, transformer blocks, and a readout over all of them."""
 
-    mask: Tensor
+    visible: Tensor
     positions: Tensor
 
     def __init__(self, space: SearchSpace, config: ScoreNetworkConfig) -> None:
@@ -140,9 +144,8 @@ class ScoreNetwork(nn.Module):
             nn.ELU(),
             nn.Linear(config.readout_width, operations),
         )
-        hidden_from = torch.zeros(config.heads, nodes, nodes)
-        hidden_from.masked_fill_(~attention_mask(space, config), -torch.inf)
-        self.register_buffer("mask", hidden_from, persistent=False)
+        visible = attention_mask(space, config).float()
+        self.register_buffer("visible", visible, persistent=False)
         positions = torch.tensor(space.positions(), dtype=torch.float32)
         self.register_buffer("positions", positions, persistent=False)
 
@@ -157,6 +160,6 @@ class ScoreNetwork(nn.Module):
             hidden = hidden + sinusoids(self.positions, width)
         outputs = []
         for block in self.blocks:
-            hidden = block(hidden, self.mask)
+            hidden = block(hidden, self.visible)
             outputs.append(hidden)
         return self.readout(torch.cat(outputs, dim=-1))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from diffusionnag.diffusion.solvers import get_solver
 from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.generation.generator import Generator
 from diffusionnag.spaces import Architecture, SearchSpace
@@ -48,7 +47,7 @@ def generation_quality(
 
 def seconds_per_sample(generator: Generator) -> float:
     """Return about how long one sample takes at most, from one pass of the network over a batch."""
-    space, solver = generator.search_space, get_solver(generator.solver)
+    space, solver = generator.search_space, generator.usual_solver(guided=True)
     x = torch.zeros(TIMED, len(space.nodes), len(space.operations))
     x = x.to(next(generator.denoiser.parameters()).device)
     with torch.inference_mode():
