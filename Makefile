@@ -42,6 +42,7 @@ notebooks: setup
 bench: setup
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.bulk
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.training_speed
 	$(BIN)/python -m benchmarks.search_speed
 
