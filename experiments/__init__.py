@@ -59,6 +59,7 @@ EXPERIMENTS = {
     "start-from": "search.start_from:start_from",
     "start-from-imagenet": "search.start_from:start_from_imagenet",
     "language-model-search": "search.language_model_search:language_model_search",
+    "language-model-trade-off": "search.language_model_trade_off:language_model_trade_off",
     "real-training-search": "search.real_training:real_training_search",
     "multi-fidelity": "search.multi_fidelity:multi_fidelity",
     "noisy-search": "search.noisy_search:noisy_search",

@@ -106,7 +106,7 @@ def _optuna(run: LimitedRun, within: Bound) -> list[float]:
         if len(known) == run.trials:
             break
         trial = study.ask()
-        shape = _suggested(trial)
+        shape = suggested_shape(trial)
         broken = float(within.shortfall([shape])[0])
         trial.set_constraint("limit", broken)
         if broken <= 0 and shape not in known:
@@ -115,7 +115,7 @@ def _optuna(run: LimitedRun, within: Bound) -> list[float]:
     return list(known.values())
 
 
-def _suggested(trial: Trial) -> Architecture:
+def suggested_shape(trial: Trial) -> Architecture:
     """Return the shape of a trial that chooses as one writes it with Optuna: layers by their depth."""
     scale = GPT2.scale
     width = trial.suggest_categorical("width", scale.widths)
