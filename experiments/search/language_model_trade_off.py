@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from scipy import stats
+from optuna.study import StudyDirection
 
 from diffusionnag._confidence import interval
 from diffusionnag.generation import hypervolume
@@ -20,6 +20,7 @@ from diffusionnag.spaces import Architecture, get_search_space
 from experiments.guidance.language_models import QUALITY, SPACE, Judged
 from experiments.result_table import ResultTable
 from experiments.search.language_model_search import SAMPLERS, STRATEGIES, suggested_shape
+from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Kept, run_searches
 
 DEVICE = "latency:a100"
@@ -46,7 +47,7 @@ class TradeOffRun(Kept):
 
     def search(self) -> list[list[float]]:
         """Return the perplexities and the latencies of what was measured, in order."""
-        space, directions = get_search_space(SPACE), ["minimize", "minimize"]
+        space, directions = get_search_space(SPACE), [StudyDirection.MINIMIZE] * 2
         if self.searcher in STRATEGIES:
             sampler = new_searcher("diffusionnag", space, seed=self.seed, strategy=self.searcher)
             study = optuna.create_study(sampler=sampler, directions=directions)
@@ -134,7 +135,7 @@ def _row(searcher: str, curves: dict[str, np.ndarray]) -> tuple[str, ...]:
 
     def p_value(trials: int) -> str:
         gain = guided[:, trials - 1] - own[:, trials - 1]
-        return f"{stats.wilcoxon(gain, alternative='greater').pvalue:.2g}"
+        return f"{p_above_zero(gain):.2g}"
 
     def shown(of: Callable[[int], str], trials: int) -> str:
         return of(trials) if trials <= own.shape[1] else "-"
