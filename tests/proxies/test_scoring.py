@@ -155,3 +155,10 @@ def test_the_shipped_predictor_ranks_accuracies_that_it_has_not_seen(data_folder
     for dataset in ("cifar10", "cifar100", "imagenet16"):
         true = table.column(f"{dataset}_test_200ep")[rows]
         assert spearman(predictor.normal_score(cells), true) > 0.8
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3", "mnasnet"])
+def test_proxies_of_the_mobile_spaces_start_a_search(run_main: RunCli, name: str) -> None:
+    asked = ("--objective", "macs", "--trials", 2, "--start-from", "proxies")
+    result = run_main("search", name, *asked, "--strategy", "random")
+    assert result.returncode == 0, result.stderr
