@@ -11,9 +11,10 @@ from commands import Command
 from conftest import RunCli, assert_fails, wait_for
 
 from diffusionnag import get_search_space
-from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space
+from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space, task_of
 from diffusionnag.spaces import ImageClassification
 from diffusionnag.tables import Table, read_table
+from diffusionnag.tables.table import write_table
 
 SPACE = get_search_space("nasbench201")
 SETTINGS = ProfileSettings(LatencySettings(repeats=1), ImageClassification(10, 4))
@@ -100,6 +101,8 @@ def test_a_killed_profile_goes_on(run_main: RunCli, own_models: Path, tmp_path: 
         (("--name", "pixel3"), "shipped predictor"),
         (("--backend", "tvm"), "no backend 'tvm'"),
         (("--width", 2), "of width 2"),
+        (("--generation",), "nasbench201 write no text with a cache by torch"),
+        (("--generation", "--plan", "there"), "leave out --plan and --measured"),
     ],
 )
 def test_wrong_requests_are_one_line(
@@ -107,6 +110,27 @@ def test_wrong_requests_are_one_line(
 ) -> None:
     assert_fails(run_main("profile", "nasbench201", *options), 2, message)
     assert not own_models.exists()
+
+
+def test_a_generated_token_is_a_latency_of_its_own(run_main: RunCli, own_models: Path) -> None:
+    space, latency = get_search_space("gpt2"), LatencySettings(repeats=1)
+    task = task_of(space, context=16)
+    folder = own_models / "gpt2-latency_token"
+    medians = [
+        profile_space(
+            space, "latency:token", 1, folder / kind, ProfileSettings(latency, task, generation)
+        ).column("measured_ms")[0]
+        for kind, generation in (("prompt", False), ("", True))
+    ]
+    assert medians[1] < medians[0]
+    # The networks are large: what else the command would measure stands there already.
+    first = read_table(folder / "latencies.parquet")
+    shapes = {*first.architectures, *map(space.format, space.sample(4, 1))}
+    columns = {name: np.linspace(1, 2, 5) for name in first.columns}
+    write_table(Table("profile", tuple(shapes), columns), folder / "latencies.parquet")
+    options = ("--repeats", 1, "--context", 16, "--name", "token", "--generation")
+    result = run_main("profile", "gpt2", "-n", 5, *options)
+    assert "generation: 571 / 667 / 800 tokens/s, the quartiles" in result.stdout, result.stderr
 
 
 def test_a_profile_of_other_settings_is_left_alone(

@@ -38,6 +38,13 @@ def profile(
     resolution: Resolution = None,
     width: Width = 1.0,
     context: Context = None,
+    generation: Annotated[
+        bool,
+        typer.Option(
+            "--generation",
+            help="Of language models: one more token, with a cache, in place of a whole text.",
+        ),
+    ] = False,
     plan: Annotated[
         Path | None,
         typer.Option(
@@ -82,15 +89,17 @@ def profile(
         KIND,
         checkpoint_name,
     )
-    from diffusionnag.spaces import get_search_space
+    from diffusionnag.spaces import LanguageModelling, get_search_space
     from diffusionnag.tables import clean_measurements
 
     search_space = get_search_space(space)
     task = task_of(search_space, resolution=resolution, width=width, context=context)
+    if generation and (plan or measured):
+        raise DiffusionNAGError("--generation measures here: leave out --plan and --measured")
     if plan is not None:
         _write_plan(space, task, count, plan, seed)
         return
-    settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), task)
+    settings = ProfileSettings(LatencySettings(backend, threads, batch, repeats), task, generation)
     column = latency_name(name)
     if shipped_folder(KIND, checkpoint_name(search_space.name, column)):
         raise DiffusionNAGError(f"{column} is a shipped predictor; give this one another --name")
@@ -126,6 +135,11 @@ def profile(
     quartiles = np.quantile(latencies.values, (0.25, 0.5, 0.75))
     lower, middle, upper = (f"{value:.3g}" for value in quartiles)
     results.print(f"median {middle} ms, the middle half {lower} to {upper} ms")
+    if isinstance(task, LanguageModelling) and measured is None:
+        tokens = batch if generation else batch * task.context
+        speeds = (f"{1e3 * tokens / value:,.0f}" for value in quartiles[::-1])
+        what = "generation" if generation else "prompt"
+        results.print(f"{what}: {' / '.join(speeds)} tokens/s, the quartiles")
     results.print(f"latencies: {measured or folder / TABLE_FILE}", markup=False)
     messages.print(
         f"use it with: diffusionnag generate {space} --limit '{column}<={lower}'", markup=False

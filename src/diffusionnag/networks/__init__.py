@@ -39,7 +39,11 @@ if TYPE_CHECKING:
         require_backend,
     )
     from diffusionnag.networks.exporting import check_export_path, export_network
-    from diffusionnag.networks.generation_latency import measure_file_generation, measure_generation
+    from diffusionnag.networks.generation_latency import (
+        measure_file_generation,
+        measure_generation,
+        measure_generations,
+    )
     from diffusionnag.networks.latency import (
         Latency,
         LatencySettings,
@@ -111,6 +115,7 @@ __all__ = [
     "measure_file",
     "measure_file_generation",
     "measure_generation",
+    "measure_generations",
     "measure_latencies",
     "metric_of",
     "metric_title",
@@ -194,6 +199,7 @@ _HOMES = {
     "generation_latency": (
         "measure_file_generation",
         "measure_generation",
+        "measure_generations",
     ),
     "latency": (
         "Latency",

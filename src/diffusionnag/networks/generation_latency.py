@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -31,16 +31,30 @@ BACKENDS = ("torch", "onnxruntime")
 def measure_generation(network: nn.Module, task: Task, settings: LatencySettings) -> Latency | None:
     """Return the latency of the last token of the context, by a cache of all before it.
 
-    None where the network has no cache (`HasCache`), or the backend is neither torch nor onnxruntime: each
+    None where `measure_generations` has none.
+    """
+    latencies = measure_generations([network], task, settings)
+    return latencies and latencies[0]
+
+
+@torch_defaults()
+def measure_generations(
+    networks: Sequence[nn.Module], task: Task, settings: LatencySettings
+) -> list[Latency] | None:
+    """Return the latency of the last token of the context by each network, all measured in turn.
+
+    None where one has no cache (`HasCache`), or the backend is neither torch nor onnxruntime: each
     token then takes a whole text. Raises DiffusionNAGError as `LatencySettings.check` does.
     """
     settings.check()
-    if not isinstance(network, HasCache) or settings.backend not in BACKENDS:
+    with_cache = [network for network in networks if isinstance(network, HasCache)]
+    if len(with_cache) < len(networks) or settings.backend not in BACKENDS:
         return None
     tokens = random_inputs(task, settings.batch, torch.Generator().manual_seed(0))
     assert isinstance(tokens, torch.Tensor)
-    with torch_threads(settings.threads), _decoder(network, task, settings) as decoder:
-        return _last_token(decoder, tokens, settings)
+    with torch_threads(settings.threads), ExitStack() as stack:
+        decoders = [stack.enter_context(_decoder(each, task, settings)) for each in with_cache]
+        return _last_token(decoders, tokens, settings)
 
 
 @torch_defaults()
@@ -55,17 +69,24 @@ def measure_file_generation(path: Path, settings: LatencySettings, length: int) 
         return None
     # Of tokens, 1 is one in whatever vocabulary.
     tokens = torch.ones((settings.batch, length), dtype=torch.int64)
-    return _last_token(ExportedDecoder(file), tokens, settings)
+    (latency,) = _last_token([ExportedDecoder(file)], tokens, settings)
+    return latency
 
 
 @torch.inference_mode()
-def _last_token(decoder: HasCache, tokens: torch.Tensor, settings: LatencySettings) -> Latency:
-    before, last = tokens[:, :-1], tokens[:, -1:]
-    cache = decoder.empty_cache(settings.batch)
+def _last_token(
+    decoders: Sequence[HasCache], tokens: torch.Tensor, settings: LatencySettings
+) -> list[Latency]:
+    steps = [_step_after(decoder, tokens[:, :-1]) for decoder in decoders]
+    return timed(steps, tokens[:, -1:], settings.repeats)
+
+
+def _step_after(decoder: HasCache, before: torch.Tensor) -> Callable[[torch.Tensor], object]:
+    """Return what decodes one more token, `batch x 1`, after those before, `batch x length`."""
+    cache = decoder.empty_cache(len(before))
     if before.shape[1] > 0:
         _, cache = decoder.decode(before, cache)
-    (latency,) = timed([lambda token: decoder.decode(token, cache)], last, settings.repeats)
-    return latency
+    return lambda token: decoder.decode(token, cache)
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import build_network, require_networks
 from diffusionnag.networks.counting import buildable, counted_names
+from diffusionnag.networks.generation_latency import BACKENDS, measure_generations
 from diffusionnag.networks.latency import LatencySettings, measure_latencies
+from diffusionnag.networks.text_decoding import HasCache
 from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json
 from diffusionnag.tables.growing import check_identity, draw_other
 from diffusionnag.tables.table import Table, read_table, write_table
@@ -30,10 +32,14 @@ COMPARED = 101
 
 @dataclass(frozen=True)
 class ProfileSettings:
-    """What is measured: networks for a task, each as `latency` says."""
+    """What is measured: networks for a task, each as `latency` says.
+
+    With `generation` it is one more token of a text, with a cache, in place of a whole text.
+    """
 
     latency: LatencySettings
     task: Task
+    generation: bool = False
 
 
 def latency_name(name: str) -> str:
@@ -56,8 +62,22 @@ def measure_beside_reference(
     networks = [
         build_network(space, each, task=settings.task) for each in (architecture, _reference(space))
     ]
-    own, reference = measure_latencies(networks, settings.task, settings.latency)
+    if not settings.generation:
+        own, reference = measure_latencies(networks, settings.task, settings.latency)
+        return own.median, reference.median
+    latencies = measure_generations(networks, settings.task, settings.latency)
+    assert latencies is not None
+    own, reference = latencies
     return own.median, reference.median
+
+
+def _require_cache(space: SearchSpace, settings: ProfileSettings) -> None:
+    network = build_network(space, _reference(space), task=settings.task)
+    if not isinstance(network, HasCache) or settings.latency.backend not in BACKENDS:
+        raise DiffusionNAGError(
+            f"networks of {space.name} write no text with a cache by {settings.latency.backend}; leave "
+            f"out --generation, or take a language model and {' or '.join(BACKENDS)}"
+        )
 
 
 @functools.cache
@@ -91,6 +111,8 @@ def profile_space(
     """
     settings.latency.check()
     require_networks(space)
+    if settings.generation:
+        _require_cache(space, settings)
     if not 1 <= count <= space.size:
         raise DiffusionNAGError(
             f"cannot measure {count} architectures; ask for 1 to all {space.size} of {space.name}"
@@ -105,6 +127,7 @@ def profile_space(
             "task": task_as_json(settings.task),
             "machine": platform.node(),
             "torch": torch.__version__,
+            **({"generation": True} if settings.generation else {}),
         },
         "a profile of other settings or another machine; delete it, or give this one another --name",
     )
