@@ -94,6 +94,15 @@ def test_times_descend_from_one_to_the_end(sde: SDE, spacing: str) -> None:
     torch.testing.assert_close(times[[0, -1]], torch.tensor([1.0, sde.final_time]))
 
 
+@each_process
+def test_times_end_where_all_is_decided(sde: SDE) -> None:
+    times = time_grid(sde, 10, "undecided")
+    assert (times.diff() < 0).all()
+    assert times[0] == 1
+    least = max(0.12, float(sde.sigma(torch.tensor(sde.final_time))))
+    torch.testing.assert_close(float(sde.sigma(times[-1])), least, rtol=0.01, atol=0.0)
+
+
 # -- restarting -----------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ MIDDLE_SIGMA = 0.5
 """Noise about which most operations are decided."""
 DECIDED_SIGMA = 0.4
 """Noise below which the operation of a node is all but decided, one-hot vectors being sqrt(2) apart."""
+UNDECIDED_SIGMA = 0.12
+"""Noise below which no operation changes any more, whatever guides: the vectors lie 12 deviations apart."""
 SMALLEST_PROBABILITY = 1e-7
 LANGEVIN_SNR = 0.16
 """Signal-to-noise ratio of the corrector's steps, as published for NAS-Bench-201."""
@@ -175,18 +177,20 @@ def get_solver(name: str) -> Solver:
 
 
 def time_grid(sde: SDE, steps: int, spacing: str, device: torch.device | str = "cpu") -> Tensor:
-    """Return steps + 1 descending times from 1 to the final time, on `device`.
+    """Return steps + 1 descending times from 1, to the final time or near it, on `device`.
 
     `uniform` spaces the times evenly (paper); `karras` spaces sigma^(1/7) evenly, which puts more
-    steps where the operations are decided (Karras et al. 2022, Eq. 5); `decisions` puts still more
-    there: sigma^2 / (sigma^2 + 1/4) is spaced evenly, so that half of the steps lie below 1/2.
+    steps where the operations are decided (Karras et al. 2022, Eq. 5); `undecided` does so too, and
+    ends at a sigma of 0.12, with no step for what is decided; `decisions` puts still more where they
+    are decided: sigma^2 / (sigma^2 + 1/4) is spaced evenly, so that half of the steps lie below 1/2.
     """
     ends = torch.tensor([1.0, sde.final_time], dtype=torch.float64)
     ramp = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     if spacing == "uniform":
         times = ends[0] + ramp * (ends[1] - ends[0])
-    elif spacing == "karras":
-        high, low = sde.sigma(ends) ** (1 / 7)
+    elif spacing in ("karras", "undecided"):
+        least = UNDECIDED_SIGMA if spacing == "undecided" else 0.0
+        high, low = sde.sigma(ends).clamp(min=least) ** (1 / 7)
         times = sde.time((high + ramp * (low - high)) ** 7)
     else:
         variance = sde.sigma(ends) ** 2

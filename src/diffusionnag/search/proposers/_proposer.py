@@ -202,7 +202,7 @@ class Proposer:
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide: Guidance = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
         drawn = self.generator.within(self.space).draw(
-            self.candidates, guide=guide, sampling=Sampling(None, STEPS, seed, Strength())
+            self.candidates, guide=guide, sampling=Sampling("ancestral", STEPS, seed, Strength())
         )
         return [architecture for architecture in drawn if self.space.is_valid(architecture)]
 
