@@ -34,7 +34,7 @@ def measure_generation(network: nn.Module, task: Task, settings: LatencySettings
     None where `measure_generations` has none.
     """
     latencies = measure_generations([network], task, settings)
-    return latencies and latencies[0]
+    return latencies[0] if latencies else None
 
 
 @torch_defaults()
