@@ -86,7 +86,7 @@ def test_any_number_of_steps_ends_at_operations(solver: str, sde: SDE, steps: in
 
 
 @each_process
-@pytest.mark.parametrize("spacing", ["uniform", "karras", "decisions"])
+@pytest.mark.parametrize("spacing", ["uniform", "karras", "undecided", "decisions"])
 def test_times_descend_from_one_to_the_end(sde: SDE, spacing: str) -> None:
     times = time_grid(sde, 50, spacing)
     assert len(times) == 51
@@ -95,12 +95,10 @@ def test_times_descend_from_one_to_the_end(sde: SDE, spacing: str) -> None:
 
 
 @each_process
-def test_times_end_where_all_is_decided(sde: SDE) -> None:
-    times = time_grid(sde, 10, "undecided")
-    assert (times.diff() < 0).all()
-    assert times[0] == 1
-    least = max(0.12, float(sde.sigma(torch.tensor(sde.final_time))))
-    torch.testing.assert_close(float(sde.sigma(times[-1])), least, rtol=0.01, atol=0.0)
+def test_all_that_is_decided_takes_one_step(sde: SDE) -> None:
+    sigmas = sde.sigma(time_grid(sde, 10, "undecided")).tolist()
+    assert sum(sigma < 0.11 for sigma in sigmas) <= 1
+    assert sigmas[-2] == pytest.approx(0.12, rel=0.01)
 
 
 # -- restarting -----------------------------------------------------------------------------------

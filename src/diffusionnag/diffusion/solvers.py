@@ -177,24 +177,31 @@ def get_solver(name: str) -> Solver:
 
 
 def time_grid(sde: SDE, steps: int, spacing: str, device: torch.device | str = "cpu") -> Tensor:
-    """Return steps + 1 descending times from 1, to the final time or near it, on `device`.
+    """Return steps + 1 descending times from 1 to the final time, on `device`.
 
     `uniform` spaces the times evenly (paper); `karras` spaces sigma^(1/7) evenly, which puts more
-    steps where the operations are decided (Karras et al. 2022, Eq. 5); `undecided` does so too, and
-    ends at a sigma of 0.12, with no step for what is decided; `decisions` puts still more where they
-    are decided: sigma^2 / (sigma^2 + 1/4) is spaced evenly, so that half of the steps lie below 1/2.
+    steps where the operations are decided (Karras et al. 2022, Eq. 5); `undecided` does so down to a
+    sigma of 0.12, and takes one step for all below; `decisions` puts still more where operations are
+    decided: sigma^2 / (sigma^2 + 1/4) is spaced evenly, so that half of the steps lie below 1/2.
     """
     ends = torch.tensor([1.0, sde.final_time], dtype=torch.float64)
+    high, low = sde.sigma(ends)
     ramp = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     if spacing == "uniform":
         times = ends[0] + ramp * (ends[1] - ends[0])
-    elif spacing in ("karras", "undecided"):
-        least = UNDECIDED_SIGMA if spacing == "undecided" else 0.0
-        high, low = sde.sigma(ends).clamp(min=least) ** (1 / 7)
-        times = sde.time((high + ramp * (low - high)) ** 7)
+    elif spacing == "karras":
+        times = sde.time(_karras(high, low, steps))
+    elif spacing == "undecided":
+        sigmas = _karras(high, low.clamp(min=UNDECIDED_SIGMA), steps - 1)
+        times = torch.cat([sde.time(sigmas), ends[1:]])
     else:
-        variance = sde.sigma(ends) ** 2
-        high, low = variance / (variance + MIDDLE_SIGMA**2)
-        share = high + ramp * (low - high)
+        most, least = (sigma**2 / (sigma**2 + MIDDLE_SIGMA**2) for sigma in (high, low))
+        share = most + ramp * (least - most)
         times = sde.time(MIDDLE_SIGMA * torch.sqrt(share / (1 - share)))
     return times.float().to(device)
+
+
+def _karras(high: Tensor, low: Tensor, steps: int) -> Tensor:
+    """Return steps + 1 sigmas from high to low whose seventh roots lie evenly."""
+    ramp = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    return (high ** (1 / 7) + ramp * (low ** (1 / 7) - high ** (1 / 7))) ** 7
