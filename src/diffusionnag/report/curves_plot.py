@@ -34,6 +34,7 @@ LEFT, GAP, HEAD, FOOT = 0.65, 0.25, MARGIN + 2.8 * LINE, MARGIN + 2.5 * LINE
 ABOVE, BELOW = 0.3, 0.35
 """Inches above and below each panel, for its name and its numbers."""
 LEGEND_COLUMNS = 5
+"""Names beside each other below the caption; three where there is one panel."""
 DASHES = ("-", "--", ":")
 EARLY = 0.1
 """The share of a curve, at its begin, that may lie below what is shown."""
@@ -67,7 +68,8 @@ def plot_curves(
     }
     columns = 2 if len(panels) == 4 else min(ACROSS, len(panels))
     rows = -(-len(panels) // columns)
-    legend = LINE * (1 + -(-len(names) // LEGEND_COLUMNS))
+    beside = LEGEND_COLUMNS if columns > 1 else 3
+    legend = LINE * (1 + -(-len(names) // beside))
     width = MARGIN + columns * (LEFT + WIDTH + GAP) + MARGIN
     width = max(width, heading_width(title, caption))
     height = HEAD + legend + rows * (ABOVE + HEIGHT + BELOW) + FOOT
@@ -87,7 +89,7 @@ def plot_curves(
             for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
         marks = {name: lines[name] for name in names}
-        add_legend(figure, marks, HEAD, LEGEND_COLUMNS, handlelength=2.2)
+        add_legend(figure, marks, HEAD, beside, handlelength=2.2)
 
 
 def _draw(axes: Axes, panel: Panel, styles: Mapping[str, Mapping[str, Any]]) -> None:
