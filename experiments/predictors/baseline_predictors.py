@@ -49,7 +49,7 @@ class Scores(Protocol):
 class NodeNetwork(nn.Module):
     """A transformer over the nodes of an architecture, whose mean state is read out."""
 
-    mask: Tensor
+    visible: Tensor
 
     def __init__(self, space: SearchSpace, config: ScoreNetworkConfig) -> None:
         super().__init__()
@@ -57,15 +57,13 @@ class NodeNetwork(nn.Module):
         self.position_embedding = nn.Parameter(torch.randn(len(space.nodes), config.width))
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.blocks))
         self.readout = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 1))
-        hidden_from = torch.zeros(config.heads, len(space.nodes), len(space.nodes))
-        hidden_from.masked_fill_(~attention_mask(space, config), -torch.inf)
-        self.register_buffer("mask", hidden_from, persistent=False)
+        self.register_buffer("visible", attention_mask(space, config).float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one output for each architecture of one-hot `batch x N x F`, `batch`."""
         hidden = self.operation_embedding(x) + self.position_embedding
         for block in self.blocks:
-            hidden = block(hidden, self.mask)
+            hidden = block(hidden, self.visible)
         return self.readout(hidden.mean(1)).squeeze(-1)
 
 

@@ -126,7 +126,7 @@ def test_a_generated_token_is_a_latency_of_its_own(run_main: RunCli, own_models:
     # The networks are large: what else the command would measure stands there already.
     first = read_table(folder / "latencies.parquet")
     shapes = {*first.architectures, *map(space.format, space.sample(4, 1))}
-    columns = {name: np.linspace(1, 2, 5) for name in first.columns}
+    columns = {name: np.linspace(1, 2, 5) for name in first.columns} | {"reference_ms": np.ones(5)}
     write_table(Table("profile", tuple(shapes), columns), folder / "latencies.parquet")
     options = ("--repeats", 1, "--context", 16, "--name", "token", "--generation")
     result = run_main("profile", "gpt2", "-n", 5, *options)
