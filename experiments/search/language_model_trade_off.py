@@ -18,7 +18,7 @@ from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials
 from diffusionnag.spaces import Architecture, get_search_space
 from experiments.guidance.language_models import QUALITY, SPACE, Judged
-from experiments.result_table import ResultTable
+from experiments.result_table import ResultTable, mean_and_interval
 from experiments.search.language_model_search import SAMPLERS, STRATEGIES, suggested_shape
 from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Kept, run_searches
@@ -50,12 +50,12 @@ class TradeOffRun(Kept):
         space, directions = get_search_space(SPACE), [StudyDirection.MINIMIZE] * 2
         if self.searcher in STRATEGIES:
             sampler = new_searcher("diffusionnag", space, seed=self.seed, strategy=self.searcher)
-            study = optuna.create_study(sampler=sampler, directions=directions)
-            study.optimize(optuna_objective(space, _costs), self.trials)
+            objective = optuna_objective(space, _costs)
         else:
             sampler = SAMPLERS[self.searcher](self.seed)
-            study = optuna.create_study(sampler=sampler, directions=directions)
-            study.optimize(lambda trial: _costs(suggested_shape(trial)), self.trials)
+            objective = _costs_of_trial
+        study = optuna.create_study(sampler=sampler, directions=directions)
+        study.optimize(objective, self.trials)
         return np.array([trial.values for trial in measured_trials(study)]).T.tolist()
 
 
@@ -67,6 +67,10 @@ def _judged() -> Judged:
 def _costs(shape: Architecture) -> tuple[float, float]:
     perplexity, latency = (_judged().values(name, [shape])[0] for name in (QUALITY, DEVICE))
     return float(perplexity), float(latency)
+
+
+def _costs_of_trial(trial: optuna.Trial) -> tuple[float, float]:
+    return _costs(suggested_shape(trial))
 
 
 def _volumes(costs: np.ndarray, worst: np.ndarray) -> np.ndarray:
@@ -114,8 +118,7 @@ def language_model_trade_off(report: Callable[[str], None]) -> ResultTable:
             plot_curves,
             {
                 DEVICE: {
-                    searcher: (rows.mean(0), np.array([interval(column) for column in rows.T]))
-                    for searcher, rows in curves.items()
+                    searcher: (rows.mean(0), interval(rows)) for searcher, rows in curves.items()
                 }
             },
             xlabel="shapes measured",
@@ -130,8 +133,7 @@ def _row(searcher: str, curves: dict[str, np.ndarray]) -> tuple[str, ...]:
     own, guided = curves[searcher], curves["guided"]
 
     def figure(trials: int) -> str:
-        values = own[:, trials - 1]
-        return f"{values.mean():.3f} ± {interval(values):.3f}"
+        return mean_and_interval(own[:, trials - 1], decimals=3)
 
     def p_value(trials: int) -> str:
         gain = guided[:, trials - 1] - own[:, trials - 1]

@@ -121,10 +121,8 @@ def _headings() -> tuple[str, ...]:
 
 def figures(runs: np.ndarray, shown: Sequence[int] = SHOWN) -> tuple[str, ...]:
     """Return mean and 95 % interval after each of the `shown` numbers of trials, and of the area."""
-    mean, half = runs.mean(0), interval(runs)
-    area = runs.mean(1)
-    after = [f"{mean[at - 1]:.2f} ± {half[at - 1]:.2f}" for at in shown]
-    return (*after, mean_and_interval(area, decimals=3))
+    after = [mean_and_interval(runs[:, at - 1]) for at in shown]
+    return (*after, mean_and_interval(runs.mean(1), decimals=3))
 
 
 def _notes() -> tuple[str, ...]:
