@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from torch import nn
@@ -27,6 +28,11 @@ BACKENDS = ("torch", "onnxruntime")
 """What runs a step of decoding."""
 
 
+def decodes(network: nn.Module, backend: str) -> TypeGuard[HasCache]:
+    """Return whether a network generates token by token, with a cache, by that backend."""
+    return isinstance(network, HasCache) and backend in BACKENDS
+
+
 @torch_defaults()
 def measure_generation(network: nn.Module, task: Task, settings: LatencySettings) -> Latency | None:
     """Return the latency of the last token of the context, by a cache of all before it.
@@ -43,12 +49,12 @@ def measure_generations(
 ) -> list[Latency] | None:
     """Return the latency of the last token of the context by each network, all measured in turn.
 
-    None where one has no cache (`HasCache`), or the backend is neither torch nor onnxruntime: each
-    token then takes a whole text. Raises DiffusionNAGError as `LatencySettings.check` does.
+    None unless each of them `decodes` by the backend: a token then takes a whole text. Raises
+    DiffusionNAGError as `LatencySettings.check` does.
     """
     settings.check()
-    with_cache = [network for network in networks if isinstance(network, HasCache)]
-    if len(with_cache) < len(networks) or settings.backend not in BACKENDS:
+    with_cache = [network for network in networks if decodes(network, settings.backend)]
+    if len(with_cache) < len(networks):
         return None
     tokens = random_inputs(task, settings.batch, torch.Generator().manual_seed(0))
     assert isinstance(tokens, torch.Tensor)

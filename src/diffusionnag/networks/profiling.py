@@ -16,9 +16,8 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.building import build_network, require_networks
 from diffusionnag.networks.counting import buildable, counted_names
-from diffusionnag.networks.generation_latency import BACKENDS, measure_generations
+from diffusionnag.networks.generation_latency import BACKENDS, decodes, measure_generations
 from diffusionnag.networks.latency import LatencySettings, measure_latencies
-from diffusionnag.networks.text_decoding import HasCache
 from diffusionnag.spaces import Architecture, SearchSpace, Task, task_as_json
 from diffusionnag.tables.growing import check_identity, draw_other
 from diffusionnag.tables.table import Table, read_table, write_table
@@ -62,10 +61,8 @@ def measure_beside_reference(
     networks = [
         build_network(space, each, task=settings.task) for each in (architecture, _reference(space))
     ]
-    if not settings.generation:
-        own, reference = measure_latencies(networks, settings.task, settings.latency)
-        return own.median, reference.median
-    latencies = measure_generations(networks, settings.task, settings.latency)
+    measure = measure_generations if settings.generation else measure_latencies
+    latencies = measure(networks, settings.task, settings.latency)
     assert latencies is not None
     own, reference = latencies
     return own.median, reference.median
@@ -73,7 +70,7 @@ def measure_beside_reference(
 
 def _require_cache(space: SearchSpace, settings: ProfileSettings) -> None:
     network = build_network(space, _reference(space), task=settings.task)
-    if not isinstance(network, HasCache) or settings.latency.backend not in BACKENDS:
+    if not decodes(network, settings.latency.backend):
         raise DiffusionNAGError(
             f"networks of {space.name} write no text with a cache by {settings.latency.backend}; leave "
             f"out --generation, or take a language model and {' or '.join(BACKENDS)}"
