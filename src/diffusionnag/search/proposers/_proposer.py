@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusionnag.diffusion import Strength
 from diffusionnag.errors import DiffusionNAGError, ImprobableError
 from diffusionnag.generation.dominance import simplex
 from diffusionnag.generation.generator import BATCH, Generator
@@ -202,7 +201,7 @@ class Proposer:
         weights = torch.from_numpy(np.geomspace(*WEIGHTS, rows))
         guide: Guidance = RowWeights(Sum((*pulls, *learned.constraints, *self.limits)), weights)
         drawn = self.generator.within(self.space).draw(
-            self.candidates, guide=guide, sampling=Sampling("ancestral", STEPS, seed, Strength())
+            self.candidates, guide=guide, sampling=Sampling("ancestral", STEPS, seed)
         )
         return [architecture for architecture in drawn if self.space.is_valid(architecture)]
 
