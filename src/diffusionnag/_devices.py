@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch import Tensor
 
 from diffusionnag.errors import DiffusionNAGError
 
@@ -54,6 +56,30 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+FEWEST_ROWS = 32
+"""Rows for which a thread of their own is worth starting."""
+
+
+def by_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Return `function(rows)`, `batch x ...`, of a function that treats each row by itself.
+
+    On a CPU each of torch's threads computes a block of rows. The layers of a small network are so
+    short that threads which share each of them spend half of the time waiting for each other.
+    """
+    blocks = min(torch.get_num_threads(), len(rows) // FEWEST_ROWS)
+    if blocks < 2 or rows.device.type != "cpu":
+        return function(rows)
+    inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+    def compute(block: Tensor) -> Tensor:
+        # These modes are a thread's own.
+        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+            return function(block)
+
+    with torch_threads(1), ThreadPoolExecutor(blocks) as pool:
+        return torch.cat(list(pool.map(compute, rows.tensor_split(blocks))))
 
 
 _lock = threading.Lock()

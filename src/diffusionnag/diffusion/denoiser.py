@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from diffusionnag._devices import by_rows
 from diffusionnag.diffusion.score_network import ScoreNetwork, ScoreNetworkConfig
 from diffusionnag.diffusion.sde import SDE
 from diffusionnag.spaces import SearchSpace
@@ -40,7 +41,12 @@ class Denoiser(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return D for x `batch x N x F` and sigma a scalar or `batch`; `batch x N x F`."""
-        sigma = sigma.reshape(-1)  # one level for all is embedded once, not `batch` times
+        if sigma.numel() == len(x) > 1:
+            return self._clean(x, sigma)
+        # One level for all is embedded once, not `batch` times.
+        return by_rows(lambda rows: self._clean(rows, sigma.reshape(1)), x)
+
+    def _clean(self, x: Tensor, sigma: Tensor) -> Tensor:
         if self.parameterisation == "probabilities":
             return self.logits(x, sigma).softmax(-1)
         return x - sigma[:, None, None] * self.noise(x, sigma)
