@@ -107,12 +107,12 @@ class TransformerBlock(nn.Module):
         """Return what every node gathers from those that are visible to it, `batch x N x width`."""
         batch, nodes, width = hidden.shape
         projected = self.attention_input(hidden)
-        by_head = projected.view(batch, nodes, 3, self.heads, width // self.heads)
+        by_head = projected.view(batch, nodes, 3 * self.heads, width // self.heads).unbind(2)
+        queries, keys, values = (by_head[kind * self.heads :][: self.heads] for kind in range(3))
         gathered = []
-        for head in range(self.heads):
-            query, key, value = by_head[:, :, :, head].unbind(2)
+        for query, key, value, seen in zip(queries, keys, values, visible, strict=True):
             scores = torch.bmm(query, key.transpose(1, 2)) * query.shape[-1] ** -0.5
-            weights = scores.clamp(max=LARGEST_SCORE).exp() * visible[head]
+            weights = scores.clamp(max=LARGEST_SCORE).exp() * seen
             total = weights.sum(-1, keepdim=True)
             weights = functional.dropout(weights, self.dropout, self.training)
             gathered.append(torch.bmm(weights, value) / total)
