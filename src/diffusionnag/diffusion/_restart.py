@@ -12,6 +12,8 @@ from diffusionnag.diffusion.solvers import Denoise, Randn, ancestral, get_solver
 RESTART_SIGMA = 0.6
 """Noise that lets a neighbouring operation be chosen, and the rest of an architecture stand."""
 RESTARTS = 3
+DECIDED = 0.75
+"""Probability above which an operation stands; what breaks a rule was seen to hold less of one."""
 
 DenoiseRows = Callable[[Tensor], Denoise]
 """From rows of a batch (`batch` bool) to their denoiser: under guidance it may be their own."""
@@ -23,7 +25,7 @@ def restart_undecided(
     """Return estimates of x_0, `batch x N x F`, those between operations at a node walked anew.
 
     Where two slots contradict each other a denoiser of operation probabilities may end in the
-    middle, no operation above one half. Such an architecture is noised to `RESTART_SIGMA` and
+    middle, no operation above three quarters. Such an architecture is noised to `RESTART_SIGMA` and
     denoised again, at most three times (Xu et al. 2023, "Restart sampling"). No rule of the space
     is looked at.
     """
@@ -31,7 +33,7 @@ def restart_undecided(
     times = time_grid(sde, solver.steps, solver.spacing, estimate.device)
     times = times[sde.sigma(times) <= RESTART_SIGMA]
     for _ in range(RESTARTS):
-        undecided = (estimate.amax(-1) <= 0.5).any(-1)
+        undecided = (estimate.amax(-1) <= DECIDED).any(-1)
         if len(times) < 2 or not undecided.any():
             break
         x = estimate[undecided]

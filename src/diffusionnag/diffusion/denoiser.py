@@ -24,6 +24,9 @@ class Denoiser(nn.Module):
     With `score` the outputs are the noise in x_t, as in the paper's Eq. 3: score = -output / std.
     """
 
+    logit_adjustment: Tensor
+    """Added to the logits, `N x F`: 0 until it is calibrated, see `generation.calibration`."""
+
     def __init__(
         self,
         space: SearchSpace,
@@ -38,6 +41,7 @@ class Denoiser(nn.Module):
         self.network = ScoreNetwork(space, config)
         operations = len(space.operations)
         self.data_variance = (operations - 1) / operations**2
+        self.register_buffer("logit_adjustment", torch.zeros(len(space.nodes), operations))
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return D for x `batch x N x F` and sigma a scalar or `batch`; `batch x N x F`."""
@@ -54,7 +58,7 @@ class Denoiser(nn.Module):
     def logits(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return the unnormalised log-probability of every operation, `batch x N x F`."""
         input_scale = torch.rsqrt(self.data_variance + sigma**2)[:, None, None]
-        return self.network(input_scale * x, self.sde.time(sigma))
+        return self.network(input_scale * x, self.sde.time(sigma)) + self.logit_adjustment
 
     def noise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Return the noise that the network finds in x_t = scale * x, `batch x N x F`."""

@@ -17,19 +17,24 @@ from diffusionnag.spaces import SearchSpace
 class ScoreNetworkConfig:
     """The size and make of a score network; the defaults are the library's small fast one."""
 
-    blocks: int = 3
-    width: int = 64
-    heads: int = 4
-    feed_forward: int = 128
+    blocks: int = 2
+    width: int = 48
+    heads: int = 2
+    feed_forward: int = 96
     dropout: float = 0.0
-    readout_width: int = 64
+    readout_width: int = 48
     position_embedding: Literal["learned", "sinusoidal", "none"] = "learned"
     attention: Literal["both_ways", "upstream"] = "both_ways"
 
 
+LARGER_NETWORK = ScoreNetworkConfig(blocks=3, width=64, heads=4, feed_forward=128, readout_width=64)
+"""For architectures of many nodes, and those whose wiring is generated with them."""
+
 PAPER_NETWORK = ScoreNetworkConfig(
     blocks=12,
+    width=64,
     heads=8,
+    feed_forward=128,
     dropout=0.1,
     readout_width=1536,
     position_embedding="sinusoidal",

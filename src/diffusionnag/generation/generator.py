@@ -317,7 +317,9 @@ class Generator(HubModel):
                 from_json(ScoreNetworkConfig, settings["network"], "network"),
                 settings["parameterisation"],
             )
-            denoiser.load_state_dict(read_weights(folder, config))
+            # Generators of before there was a calibration are without it.
+            uncalibrated = {"logit_adjustment": denoiser.logit_adjustment}
+            denoiser.load_state_dict(uncalibrated | read_weights(folder, config))
             generator = cls(
                 space,
                 denoiser,
