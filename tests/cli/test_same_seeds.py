@@ -1,4 +1,4 @@
-"""The same seeds give the same architectures as ever, or as since the solvers of samples were chosen."""
+"""The same seeds give the same architectures as since the generators were last trained."""
 
 from __future__ import annotations
 

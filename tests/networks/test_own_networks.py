@@ -209,7 +209,7 @@ def test_a_builder_that_fails_is_one_line(own: Path, text: str, message: str) ->
 
 @pytest.mark.usefixtures("quick_training")
 def test_what_cannot_be_built_is_not_generated(own: Path, run_main: RunCli) -> None:
-    trained = run_main("train-generator", "space.yaml", "--out", "generator", "--steps", 60)
+    trained = run_main("train-generator", "space.yaml", "--out", "generator", "--steps", 150)
     assert trained.returncode == 0, trained.stderr
     for count, *options in ((64, "--generator", "generator"), (4, "--guide", "params=-1")):
         done = run_main("generate", "space.yaml", "-n", count, *options, "--out", "all.jsonl")

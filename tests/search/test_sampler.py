@@ -146,7 +146,7 @@ def test_values_that_are_all_the_same_teach_nothing_and_stop_nothing() -> None:
 
 
 def test_networks_of_a_space_with_a_rule_are_valid() -> None:
-    sampler = DiffusionNAGSampler(PHONE, candidates=32)
+    sampler = DiffusionNAGSampler(PHONE, seed=1, candidates=32)
     measure = read_params(PHONE)
     study = studied(sampler, 14, measure, "minimize")
     architectures = [PHONE.parse(name) for name in names(study.trials)]

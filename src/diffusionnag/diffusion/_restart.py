@@ -12,7 +12,7 @@ from diffusionnag.diffusion.solvers import Denoise, Randn, ancestral, get_solver
 RESTART_SIGMA = 0.6
 """Noise that lets a neighbouring operation be chosen, and the rest of an architecture stand."""
 RESTARTS = 3
-DECIDED = 0.75
+DECIDED = 0.8
 """Probability above which an operation stands; what breaks a rule was seen to hold less of one."""
 
 DenoiseRows = Callable[[Tensor], Denoise]
@@ -25,7 +25,7 @@ def restart_undecided(
     """Return estimates of x_0, `batch x N x F`, those between operations at a node walked anew.
 
     Where two slots contradict each other a denoiser of operation probabilities may end in the
-    middle, no operation above three quarters. Such an architecture is noised to `RESTART_SIGMA` and
+    middle, no operation above four fifths. Such an architecture is noised to `RESTART_SIGMA` and
     denoised again, at most three times (Xu et al. 2023, "Restart sampling"). No rule of the space
     is looked at.
     """
