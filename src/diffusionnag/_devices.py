@@ -58,18 +58,44 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-FEWEST_ROWS = 32
-"""Rows for which a thread of their own is worth starting."""
+FEWEST_NODES = 2_000
+"""Nodes, of all architectures together, for which a thread of their own is worth its while."""
+
+
+class _Spared(threading.local):
+    """The threads that a thread of Python has spared for rows."""
+
+    pool: ThreadPoolExecutor | None = None
+    count: int = 1
+
+
+_spared = _Spared()
+
+
+@contextmanager
+def threads_for_rows() -> Iterator[None]:
+    """Spare torch's threads for `by_rows` inside the block: all else computes on one.
+
+    What is computed for some hundred architectures is so little that two threads which share it take
+    longer than one, as they wait asleep (see OMP_WAIT_POLICY in the package).
+    """
+    count = torch.get_num_threads()
+    with torch_threads(1), ThreadPoolExecutor(max(1, count - 1)) as pool:
+        outer = _spared.pool, _spared.count
+        _spared.pool, _spared.count = pool, count
+        try:
+            yield
+        finally:
+            _spared.pool, _spared.count = outer
 
 
 def by_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """Return `function(rows)`, `batch x ...`, of a function that treats each row by itself.
+    """Return `function(rows)`, `batch x N x F`, of a function that treats each row by itself.
 
-    On a CPU each of torch's threads computes a block of rows. The layers of a small network are so
-    short that threads which share each of them spend half of the time waiting for each other.
+    On a CPU each of the threads that are spared computes a block of rows, where they are many.
     """
-    blocks = min(torch.get_num_threads(), len(rows) // FEWEST_ROWS)
-    if blocks < 2 or rows.device.type != "cpu":
+    blocks = min(_spared.count, rows.shape[:2].numel() // FEWEST_NODES)
+    if _spared.pool is None or blocks < 2 or rows.device.type != "cpu":
         return function(rows)
     inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 
@@ -78,8 +104,9 @@ def by_rows(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
             return function(block)
 
-    with torch_threads(1), ThreadPoolExecutor(blocks) as pool:
-        return torch.cat(list(pool.map(compute, rows.tensor_split(blocks))))
+    first, *others = rows.tensor_split(blocks)
+    computing = [_spared.pool.submit(compute, block) for block in others]
+    return torch.cat([function(first), *(block.result() for block in computing)])
 
 
 _lock = threading.Lock()

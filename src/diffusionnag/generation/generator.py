@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusionnag._devices import check_device, torch_defaults
+from diffusionnag._devices import check_device, threads_for_rows, torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
@@ -229,7 +229,7 @@ class Generator(HubModel):
             return torch.randn(like.shape, generator=rng, device=device)
 
         while True:
-            with torch.inference_mode(guide is None), torch.no_grad():
+            with threads_for_rows(), torch.inference_mode(guide is None), torch.no_grad():
                 x = randn(torch.empty(shape)) * sde.prior_std()
                 estimate = solver.solve(denoise, x, sde, times, randn)
                 if self.denoiser.parameterisation == "probabilities":
