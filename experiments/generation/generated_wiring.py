@@ -8,8 +8,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from diffusionnag.diffusion.training_set import whole_space
 from diffusionnag.generation.generator import Generator
-from diffusionnag.generation.metrics import generation_quality, operation_counts
+from diffusionnag.generation.metrics import (
+    count_operations,
+    generation_quality,
+    operation_counts,
+)
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.spaces.constrained_decoding import mend_invalid
@@ -18,8 +23,6 @@ from experiments.result_table import ResultTable
 CASES = (("nasbench_graph", 16), ("nasbench_graph", 48), ("nasbench101", 16), ("darts", 16))
 """Spaces whose generators are shipped, and the solver steps."""
 SAMPLES = 10_000
-REFERENCE = 500_000
-"""Uniform draws that stand for a space which is too large to be walked through."""
 FEWEST_EXPECTED = 5
 """Kinds that fewer are expected of say nothing in a chi-square test."""
 
@@ -37,7 +40,7 @@ def wiring(report: Callable[[str], None]) -> ResultTable:
         after = 100 * (len(valid) + len(mended)) / SAMPLES
         met = -math.expm1(SAMPLES * math.log1p(-1 / space.size))
         expected = 100 * space.size / SAMPLES * met
-        everything = _whole_space(space)
+        everything = whole_space(space, np.random.default_rng(0))
         rows.append(
             (
                 *(name, str(steps), f"{quality.validity:.2f}", f"{after:.2f}"),
@@ -79,12 +82,6 @@ def draw_and_mend(
     return drawn, mended
 
 
-def _whole_space(space: SearchSpace) -> np.ndarray:
-    if space.is_enumerable:
-        return np.concatenate(list(space.enumerate_operations()))
-    return space.sample_operations(REFERENCE, np.random.default_rng(0))
-
-
 def _p_of_wirings(
     space: SearchSpace, drawn: Sequence[Architecture], everything: np.ndarray
 ) -> float:
@@ -109,8 +106,8 @@ def _p_of_operations(
 
     counts = operation_counts(space, drawn)
     p_values: dict[str, float] = {}
-    for node, name in enumerate(space.nodes):
-        whole = np.bincount(everything[:, node], minlength=len(space.operations))
+    whole_counts = count_operations(everything, len(space.operations))
+    for node, (name, whole) in enumerate(zip(space.nodes, whole_counts, strict=True)):
         if node in space.wiring.nodes or (whole > 0).sum() == 1:
             continue
         kept = whole > 0

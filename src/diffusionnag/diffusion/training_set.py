@@ -29,9 +29,9 @@ class TrainingSet:
         draws.
         """
         rng = np.random.default_rng(self.seed)
+        everything = whole_space(space, rng)
         if not space.is_enumerable:
-            return space.sample_operations(DRAWS, rng)
-        everything = np.concatenate(list(space.enumerate_operations()))
+            return everything
         if len(everything) == 0:
             raise DiffusionNAGError(
                 f"{space.name} has no architecture at all: its rule refuses all"
@@ -44,6 +44,13 @@ class TrainingSet:
         known = _sorted_hashes(self, space)
         asked = row_hashes(operation_indices(architectures, len(space.nodes)))
         return known[np.searchsorted(known, asked).clip(max=len(known) - 1)] == asked
+
+
+def whole_space(space: SearchSpace, rng: np.random.Generator) -> np.ndarray:
+    """Return all of a space that can be enumerated, else 500,000 uniform draws; `count x N` int64."""
+    if space.is_enumerable:
+        return np.concatenate(list(space.enumerate_operations()))
+    return space.sample_operations(DRAWS, rng)
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from diffusionnag._devices import torch_defaults
+from diffusionnag.diffusion.training_set import whole_space
 from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.metrics import count_operations
 from diffusionnag.generation.sampling import Sampling
 
 ROUNDS = 5
@@ -33,11 +35,7 @@ def calibrate(
     """
     space, adjustment = generator.search_space, generator.denoiser.logit_adjustment
     # Where all can be counted the half that was learnt from is off by chance, as samples are.
-    everything = (
-        np.concatenate(list(space.enumerate_operations()))
-        if space.is_enumerable
-        else generator.training_set.operations(space)
-    )
+    everything = whole_space(space, np.random.default_rng(generator.origin.seed))
     wanted = _shares(everything, len(space.operations))
     estimates = generator.estimates(sampling=Sampling(seed=seed))
     for round_number in range(1, ROUNDS + 1):
@@ -54,4 +52,4 @@ def calibrate(
 
 def _shares(rows: np.ndarray, operations: int) -> np.ndarray:
     """Return which share of architectures, `count x N` indices, has each operation at a node, `N x F`."""
-    return np.stack([np.bincount(node, minlength=operations) for node in rows.T]) / len(rows)
+    return count_operations(rows, operations) / len(rows)

@@ -61,8 +61,12 @@ def seconds_per_sample(generator: Generator) -> float:
 def operation_counts(space: SearchSpace, architectures: Iterable[Architecture]) -> np.ndarray:
     """Return how often each operation stands at each node, `N x F` int."""
     indices = operation_indices(architectures, len(space.nodes))
-    operations = np.arange(len(space.operations))
-    return (indices[:, :, None] == operations).sum(0)
+    return count_operations(indices, len(space.operations))
+
+
+def count_operations(indices: np.ndarray, operations: int) -> np.ndarray:
+    """Return the same from indices, `count x N`, of so many operations."""
+    return np.stack([np.bincount(node, minlength=operations) for node in indices.T])
 
 
 def _percentage(part: int, whole: int) -> float:
