@@ -58,9 +58,9 @@ def declared_spaces(report: Callable[[str], None]) -> ResultTable:
         ),
         rows=tuple(rows),
         notes=(
-            "The files in examples/; trained as `train-generator FILE --steps N` does, recipe fast, "
-            "seed 0. Seconds of CPU, all threads together, are those of the training alone, its training "
-            "set included.",
+            "The files in examples/; trained as `train-generator FILE --steps N` does, not calibrated, "
+            "recipe fast, seed 0. Seconds of CPU, all threads together, are those of the training alone, "
+            "its training set included.",
             "Validity is that of the network itself; mending takes the likeliest valid architecture "
             "under its probabilities.",
         ),

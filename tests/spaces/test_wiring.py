@@ -28,7 +28,7 @@ from diffusionnag.predictors import PathFeatures, WeisfeilerLehman
 from diffusionnag.spaces.constrained_decoding import mend_invalid
 
 # The first 64 architectures of seed 0 from the shipped generators, free and guided to many
-# parameters, as they were when the wiring of every space was fixed.
+# parameters, as they were when the generators were last trained.
 DIGESTS = {
     "nasbench201": ("4faeec283bb8bbbe", "45b3c0e26adc8e49"),
     "mobilenetv3": ("da58ab448d923633", "69da74c5f68f694d"),
