@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from diffusionnag.generation.best import find_best
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance.properties import Property
@@ -25,6 +26,8 @@ PredictorOfSeed = Callable[[int], Property]
 @dataclass(frozen=True, eq=False)
 class TrueQuality:
     """Compares groups of `count` cells; `sorted` ones are the best of as many unguided candidates.
+
+    `guided` ones are distinct samples, `best` ones what is handed out unless samples are asked for.
 
     `first` keeps the cells of the first seed, by what was labelled and how they were made.
     """
@@ -54,7 +57,7 @@ class TrueQuality:
             self._row(truth, "-", "random", [space.sample(self.count, seed) for seed in SEEDS]),
         ]
         for share, predictor_of in predictors.items():
-            ranked, guided = [], []
+            ranked, guided, best = [], [], []
             for seed in SEEDS:
                 report(f"labelled: {share}; seed {seed}")
                 predictor, candidates = predictor_of(seed), self.candidates[seed]
@@ -64,8 +67,10 @@ class TrueQuality:
                     self.count, guide=predictor, distinct=True, sampling=Sampling(seed=seed)
                 )
                 guided.append(samples.architectures)
+                best.append(find_best(space, self.count, guide=predictor).architectures)
             rows.append(self._row(truth, share, "unguided and sorted", ranked))
             rows.append(self._row(truth, share, "guided", guided))
+            rows.append(self._row(truth, share, "best", best))
         return rows
 
     def _row(

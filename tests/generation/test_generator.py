@@ -115,6 +115,16 @@ class OneCellOnly(Guidance):
         return 100.0 * (clean * goal).sum((1, 2))
 
 
+def test_distinct_ones_surpass_the_best_of_ten_times_as_many_draws(generator: Generator) -> None:
+    # Robustness hangs on single operations: what a mixture of cells promises, no cell may hold.
+    space = generator.search_space
+    robust = PropertyPredictor.from_pretrained("robustness:pgd_1", search_space=space)
+    samples = generator.sample(100, guide=robust, distinct=True)
+    assert len(samples.drawn) <= 800
+    drawn = np.sort(robust.normal_score(list(set(space.sample(8_000, 0)))))
+    assert robust.normal_score(samples.architectures).mean() > drawn[-100:].mean() + 0.05
+
+
 def test_distinct_gives_up_with_a_reason(generator: Generator) -> None:
     with pytest.raises(DiffusionNAGError, match=r"only \d+ of 30 distinct architectures"):
         generator.sample(30, guide=OneCellOnly(), distinct=True)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.generation._corrector import corrected
 from diffusionnag.generation.samples import Samples
 from diffusionnag.guidance import Bound, Guidance
 from diffusionnag.guidance.feasibility import within_limits
@@ -43,17 +45,32 @@ class Sifted(NamedTuple):
     """Within the limits, but a user's own builder makes no network of them."""
 
 
-def sift(
-    space: SearchSpace,
-    limits: Sequence[Bound],
-    drawn: Sequence[Architecture],
-    mended: Sequence[Architecture],
-) -> Sifted:
-    """Return what of a batch is valid, within the limits, and has a network."""
-    valid = [*filter(space.is_valid, drawn), *mended]
+def sift(space: SearchSpace, limits: Sequence[Bound], valid: Sequence[Architecture]) -> Sifted:
+    """Return what of valid architectures is within the limits and has a network."""
     within = within_limits(limits, valid)
     kept = list(compress(within, can_be_built(space, within)))
     return Sifted(kept, len(valid) - len(within), len(within) - len(kept))
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What distinct architectures are collected for: as many as are wanted above the ceiling."""
+
+    guide: Guidance
+    """As it was given."""
+    capped: Guidance
+    """The same, its reward ending at the ceiling."""
+    ceiling: float
+    """A log-likelihood of `guide`."""
+    rng: np.random.Generator
+
+    def raised(self, space: SearchSpace, valid: list[Architecture]) -> list[Architecture]:
+        """Return valid architectures, those below the ceiling corrected under the capped guide."""
+        if not valid:
+            return valid
+        below = merit(self.guide, space, valid) < self.ceiling
+        higher = iter(corrected(self.capped, space, list(compress(valid, below)), self.rng))
+        return [next(higher) if low else each for low, each in zip(below, valid, strict=True)]
 
 
 @dataclass
@@ -68,13 +85,12 @@ class Collection:
     drawn: list[Architecture] = field(default_factory=list)
     rejected: int = 0
     unbuildable: int = 0
-    _guide: Guidance | None = None
-    _ceiling: float = -np.inf
+    _aim: Aim | None = None
     _merits: list[float] = field(default_factory=list)
     _seen: set[Architecture] = field(default_factory=set)
     _fruitless: int = 0
 
-    def aim_at_the_best(self, guide: Guidance) -> Guidance:
+    def aim_at_the_best(self, guide: Guidance, seed: int) -> Guidance:
         """Return guidance for distinct architectures; from then on the best by `guide` are kept.
 
         Its reward ends at the level that somewhat more architectures than are wanted reach: without
@@ -88,18 +104,20 @@ class Collection:
         spread = float(surveyed.std())
         if spread == 0:
             return guide
-        self._guide = guide
-        self._ceiling = float(np.quantile(surveyed, 1 - min(share, 0.5)))
-        return DISTINCT_STRENGTH * Ceiling(guide, self._ceiling, spread)
+        ceiling = float(np.quantile(surveyed, 1 - min(share, 0.5)))
+        capped = DISTINCT_STRENGTH * Ceiling(guide, ceiling, spread)
+        self._aim = Aim(guide, capped, ceiling, numpy_generator(seed))
+        return capped
 
     @property
     def complete(self) -> bool:
         """Whether nothing more needs to be drawn."""
         if len(self.kept) < self.count:
             return False
-        above = sum(merit >= self._ceiling for merit in self._merits)
-        wanted = SPARE * self.count if self._guide is not None else self.count
-        return above >= wanted or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
+        if self._aim is None:
+            return True
+        above = sum(merit >= self._aim.ceiling for merit in self._merits)
+        return above >= SPARE * self.count or len(self.drawn) >= DRAWS_FOR_DISTINCT * self.count
 
     def add(self, batch: list[Architecture], mended: Sequence[Architecture] = ()) -> None:
         """Keep what serves of a batch, and of what stands in for its invalid ones.
@@ -107,15 +125,18 @@ class Collection:
         Raises DiffusionNAGError once there is no hope of enough.
         """
         self.drawn += batch
-        good, rejected, unbuildable = sift(self.space, self.limits, batch, mended)
+        valid = [*filter(self.space.is_valid, batch), *mended]
+        if self._aim is not None:
+            valid = self._aim.raised(self.space, valid)
+        good, rejected, unbuildable = sift(self.space, self.limits, valid)
         self.rejected += rejected
         self.unbuildable += unbuildable
         if self.distinct:
             good = [new for new in dict.fromkeys(good) if new not in self._seen]
             self._seen.update(good)
         self.kept += good
-        if good and self._guide is not None:
-            self._merits += merit(self._guide, self.space, good).tolist()
+        if good and self._aim is not None:
+            self._merits += merit(self._aim.guide, self.space, good).tolist()
         else:
             self._merits += [0.0] * len(good)
         self._fruitless = 0 if good else self._fruitless + 1

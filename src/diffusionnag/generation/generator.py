@@ -118,16 +118,16 @@ class Generator(HubModel):
 
         A property as `guide` is raised; see `diffusionnag.guidance` for more. What the network gets
         wrong is replaced by the likeliest valid architecture under its own probabilities; what
-        breaks a limit in the guide is rejected and drawn again. Of `distinct` guided
-        ones somewhat more are drawn than needed, where the space has few good ones, and the best
-        by the guide kept. Raises DiffusionNAGError for a count or number of steps below 1, an
-        unknown solver, a guide of another space, a limit that nothing keeps, or when `distinct`,
-        the limits or validity cannot be reached.
+        breaks a limit in the guide is rejected and drawn again. Of `distinct` guided ones more are
+        drawn than needed, where the space has few good ones; those that turn out not to be good are
+        corrected node by node, and the best by the guide kept. Raises DiffusionNAGError for a count
+        or number of steps below 1, an unknown solver, a guide of another space, a limit that
+        nothing keeps, or when `distinct`, the limits or validity cannot be reached.
         """
         guide = maximize(guide) if isinstance(guide, Property) else guide
         collection = self.collect(count, guide=guide, distinct=distinct)
         if guide is not None and distinct:
-            guide = collection.aim_at_the_best(guide)
+            guide = collection.aim_at_the_best(guide, sampling.seed)
         # A second batch for the few that break a limit would cost as much as the first.
         batch = math.ceil(SPARE_FOR_LIMITS * count) if collection.limits else count
         batches = self.estimates(guide=guide, sampling=sampling, batch=batch)

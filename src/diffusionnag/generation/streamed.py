@@ -131,7 +131,9 @@ class Stream:
         for estimate in model.estimates(guide=guide, sampling=sampling, batch=BATCH):
             drawn = space.decode(estimate)
             mended = mend_invalid(space, drawn, estimate)
-            kept, rejected, unbuildable = sift(space, bounds, drawn, mended)
+            kept, rejected, unbuildable = sift(
+                space, bounds, [*filter(space.is_valid, drawn), *mended]
+            )
             valid = len(kept) + rejected + unbuildable - len(mended)
             counted.add(Streamed(len(drawn), valid, rejected, unbuildable))
             fruitless = 0 if kept else fruitless + 1
