@@ -14,6 +14,7 @@ import torch
 from commands import Command
 from conftest import RunCli, assert_fails, wait_for
 from PIL import Image
+from safetensors.torch import load_file
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.artifacts.training_state import STATE_FILE
@@ -193,6 +194,27 @@ def test_killed_it_goes_on_to_the_same_weights(
     assert_fails(run_cli(*arguments(images, "killed")), 2, "holds a trained model")
 
 
+def test_clipped_gradients_move_the_weights_no_further(
+    images: Path, run_main: RunCli, tmp_path: Path
+) -> None:
+    moved = {}
+    for clip in ("1e-6", "1e6"):
+        asked = ("--gradient-clip", clip, "--weight-decay", "0", "--learning-rate", "0.1")
+        weights = []
+        for epochs in ("1", "2"):
+            out = f"{clip}-{epochs}"
+            result = run_main(*arguments(images, out), *asked, "--epochs", epochs)
+            assert result.returncode == 0, result.stderr
+            weights.append(load_file(tmp_path / out / "model.safetensors"))
+        # What batch normalisation counts moves in any case.
+        moved[clip] = max(
+            float((weights[0][name] - weights[1][name]).abs().max())
+            for name in weights[0]
+            if "running" not in name and "num_batches" not in name
+        )
+    assert moved["1e-6"] < 1e-4 < 1e-2 < moved["1e6"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -200,6 +222,8 @@ def test_killed_it_goes_on_to_the_same_weights(
         (("--batch-size", "0"), "batch size is 0"),
         (("--learning-rate", "nan"), "learning rate"),
         (("--label-smoothing", "1"), "label smoothing"),
+        (("--weight-decay", "-1"), "weight decay is 0 or more"),
+        (("--gradient-clip", "0"), "gradient clip above 0"),
         (("--randaugment", "31"), "RandAugment"),
         (("--drop-path", "1"), "drop path in"),
         (("--resolution", "2"), "4 pixels at least"),

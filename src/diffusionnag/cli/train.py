@@ -50,6 +50,12 @@ def train(
     optimiser: Annotated[
         str | None, typer.Option(help="sgd (images, if left out) or adamw (all others).")
     ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="5e-4, or 0.01 if the data are neither images nor a graph.")
+    ] = None,
+    gradient_clip: Annotated[
+        float | None, typer.Option(help="Longest gradient (darts: 5); any if left out.")
+    ] = None,
     label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
     auxiliary_weight: Annotated[
         float, typer.Option(help="Of the loss of a second head (darts: 0.4).")
@@ -113,6 +119,8 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "optimiser": optimiser,
+        "weight_decay": weight_decay,
+        "gradient_clip": gradient_clip,
         "label_smoothing": label_smoothing,
         "auxiliary_weight": auxiliary_weight,
         "drop_path": drop_path,

@@ -41,11 +41,11 @@ class TrainingSettings:
     """How a network is trained; the defaults are the recipe of NAS-Bench-201 (200 epochs there).
 
     Stochastic gradient descent with Nesterov momentum, or AdamW, and a learning rate that falls to 0
-    along a cosine. Training ends early where `patience` epochs brought no better metric on what is
+    along a cosine. Gradients longer than `gradient_clip`, all of them together, are shortened to it.
+    Training ends early where `patience` epochs brought no better metric on what is
     held out; the augmentation is that of images. The `auxiliary_weight` of a second head's loss, and the
     share of dropped paths at the end of training, are for networks that have these (DARTS: 0.4, 0.2).
-    Source: Dong & Yang, "NAS-Bench-201", ICLR 2020,
-    table 1.
+    Source: Dong & Yang, "NAS-Bench-201", ICLR 2020, table 1.
     """
 
     epochs: int = 200
@@ -53,6 +53,7 @@ class TrainingSettings:
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    gradient_clip: float | None = None
     label_smoothing: float = 0.0
     auxiliary_weight: float = 0.0
     drop_path: float = 0.0
@@ -69,6 +70,9 @@ class TrainingSettings:
                 raise DiffusionNAGError(f"the {name} is {value}; it must be at least 1")
         if not 0 < self.learning_rate < math.inf:
             raise DiffusionNAGError(f"the learning rate {self.learning_rate} is not above 0")
+        clip = 1.0 if self.gradient_clip is None else self.gradient_clip
+        if not 0 <= self.weight_decay < math.inf or not 0 < clip < math.inf:
+            raise DiffusionNAGError("the weight decay is 0 or more, and a gradient clip above 0")
         if self.optimiser not in ("sgd", "adamw"):
             raise DiffusionNAGError(f"no optimiser {self.optimiser!r}; there are sgd and adamw")
         if not 0 <= self.label_smoothing < 1:
@@ -195,6 +199,8 @@ def train_network(
         mistake = loss_of(wrapped(inputs), targets, settings.label_smoothing)
         wrapped_optimiser.zero_grad()
         fabric.backward(mistake)
+        if settings.gradient_clip is not None:
+            fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=settings.gradient_clip)
         wrapped_optimiser.step()
         return float(mistake.detach())
 

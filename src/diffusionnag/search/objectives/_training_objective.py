@@ -37,6 +37,8 @@ OPTIONS: dict[str, Callable[[str], int | float | str | Path]] = {
     "batch_size": int,
     "learning_rate": float,
     "optimiser": str,
+    "weight_decay": float,
+    "gradient_clip": float,
     "auxiliary_weight": float,
     "drop_path": float,
     "target": str,
