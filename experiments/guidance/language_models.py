@@ -100,9 +100,9 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
             "width, fitted on all 10,000 rows (the shipped predictors were taught by one that was fitted on "
             f"9,000); `put right` adds its mean error at the {NEIGHBOURS} nearest rows. The best of 20 is "
             "the best of those that keep the limit. Measured rows count by what was measured, errors "
-            "included; `measured best, judged` is the best row by the judge within the limit by the judge. Where "
-            "the latency of the best measured is judged to be beyond its limit, it kept it by luck, and a "
-            "shape as good that keeps it may not exist.",
+            "included; `measured best, judged` is the best row by the judge within the limit by the judge.",
+            "Where the latency of the best measured is judged to be beyond its limit, it kept it by luck, "
+            "and a shape as good that keeps it may not exist.",
         ),
     )
 
