@@ -8,8 +8,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -18,17 +20,31 @@ import sys
 import tempfile
 import threading
 import time
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
 SECONDS = 300.0
 """Patience with any one event; nothing is asserted about time."""
 IMPORTED = (
+    "alembic.command",
+    "alembic.config",
+    "alembic.migration",
+    "diffusionnag.cli.console",
+    "diffusionnag.cli.output",
+    "diffusionnag.cli.show_search",
     "diffusionnag.generation.generator",
     "diffusionnag.networks",
     "diffusionnag.report",
     "diffusionnag.search.study",
     "lightning_fabric",
+    "optuna.storages._rdb.storage",
+    "pydantic.type_adapter",
+    "rich.logging",
+    "rich.progress",
+    "rich.table",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm",
     "torch.utils.tensorboard",
 )
 
@@ -165,6 +181,36 @@ def _attend(connection: socket.socket) -> Any:
     os._exit(0)
 
 
+def _keep_fork_server() -> None:
+    """Let this process's workers be forks of one that is as this one now is, and has all imports.
+
+    What this process does later, and imports of a user's, is none of theirs, as usual.
+    """
+    ours, theirs = socket.socketpair()
+    server = os.fork()
+    if server == 0:
+        ours.close()
+        # Nothing comes where the command ends without workers.
+        code, files, _, _ = socket.recv_fds(theirs, 2**16, 2)
+        theirs.close()
+        if code:
+            # The program names the files by their numbers in the other process.
+            numbers = "main({}, {}, ".format(*files)
+            exec(re.sub(r"main\(\d+, \d+, ", lambda _: numbers, code.decode(), count=1))
+        os._exit(0)
+    theirs.close()
+    usual = util.spawnv_passfds
+
+    def start(path: Any, arguments: Any, files: Any) -> int:
+        if "forkserver" not in arguments[-1] or ours.fileno() < 0:
+            return usual(path, arguments, files)
+        socket.send_fds(ours, [arguments[-1].encode()], files)
+        ours.close()
+        return server
+
+    util.spawnv_passfds = start
+
+
 if __name__ == "__main__":
     import importlib
 
@@ -174,6 +220,8 @@ if __name__ == "__main__":
         importlib.import_module(name)
     from diffusionnag.cli import main
 
+    # A fork that looked for garbage among all this, as it does when it ends, would first copy it.
+    gc.freeze()
     sys.argv, here, environment, prepare = _serve(sys.argv[1])
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(file, mode, 1, closefd=False) for file, mode in enumerate("rww")
@@ -183,5 +231,7 @@ if __name__ == "__main__":
     os.environ.update(environment)
     # A shell's background job, in which tests may run, ignores interrupts, and so would its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "--workers" in sys.argv:
+        _keep_fork_server()
     exec(prepare)
     main()
