@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,24 @@ def run_main(
         return subprocess.CompletedProcess(command, code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_once() -> Iterator[None]:
+    """Let torch compile the operators of ONNX once, not again for every network that is exported."""
+    usual = torch.onnx.export
+
+    def export(*arguments: object, **options: object) -> object:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        fill = ONNXRegistry.from_torchlib
+        if not hasattr(fill, "cache_info"):
+            patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(fill)))
+        return usual(*arguments, **options)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", export)
+        yield
 
 
 @pytest.fixture
