@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from commands import Command
 from conftest import RunCli, assert_fails, wait_for
 
 from diffusionnag import get_search_space
-from diffusionnag.networks import LatencySettings, ProfileSettings, profile_space, task_of
+from diffusionnag.networks import Cache, LatencySettings, ProfileSettings, profile_space
 from diffusionnag.spaces import ImageClassification
+from diffusionnag.spaces.gpt2_networks import LanguageModel
 from diffusionnag.tables import Table, read_table
-from diffusionnag.tables.table import write_table
 
 SPACE = get_search_space("nasbench201")
 SETTINGS = ProfileSettings(LatencySettings(repeats=1), ImageClassification(10, 4))
@@ -112,25 +113,59 @@ def test_wrong_requests_are_one_line(
     assert not own_models.exists()
 
 
-def test_a_generated_token_is_a_latency_of_its_own(run_main: RunCli, own_models: Path) -> None:
-    space, latency = get_search_space("gpt2"), LatencySettings(repeats=1)
-    task = task_of(space, context=16)
-    folder = own_models / "gpt2-latency_token"
-    medians = [
-        profile_space(
-            space, "latency:token", 1, folder / kind, ProfileSettings(latency, task, generation)
-        ).column("measured_ms")[0]
-        for kind, generation in (("prompt", False), ("", True))
-    ]
-    assert medians[1] < medians[0]
-    # The networks are large: what else the command would measure stands there already.
-    first = read_table(folder / "latencies.parquet")
-    shapes = {*first.architectures, *map(space.format, space.sample(4, 1))}
-    columns = {name: np.linspace(1, 2, 5) for name in first.columns} | {"reference_ms": np.ones(5)}
-    write_table(Table("profile", tuple(shapes), columns), folder / "latencies.parquet")
-    options = ("--repeats", 1, "--context", 16, "--name", "token", "--generation")
-    result = run_main("profile", "gpt2", "-n", 5, *options)
-    assert "generation: 571 / 667 / 800 tokens/s, the quartiles" in result.stdout, result.stderr
+TINY = """
+from diffusionnag.spaces import GPT2Scale, GPT2Shapes
+
+class Tiny(GPT2Shapes, scale=GPT2Scale((16, 32), (1, 2), (1, 3))):
+    name = "tiny-profiled"
+"""
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens stand before each that is decoded, on a clock that only tokens move on.
+
+    Each takes a millisecond in a network of width 16, and two in one of width 32.
+    """
+    now, before = [0.0], list[int]()
+    usual, usual_step = LanguageModel.forward, LanguageModel.decode
+
+    def pass_time(network: LanguageModel, tokens: torch.Tensor) -> None:
+        now[0] += 1e-3 * tokens.shape[1] * network.embedding.embedding_dim / 16
+
+    def forward(self: LanguageModel, tokens: torch.Tensor) -> torch.Tensor:
+        pass_time(self, tokens)
+        return usual(self, tokens)
+
+    def decode(
+        self: LanguageModel, tokens: torch.Tensor, cache: Cache
+    ) -> tuple[torch.Tensor, Cache]:
+        pass_time(self, tokens)
+        before.append(cache[0][0].shape[2])
+        return usual_step(self, tokens, cache)
+
+    monkeypatch.setattr(LanguageModel, "forward", forward)
+    monkeypatch.setattr(LanguageModel, "decode", decode)
+    monkeypatch.setattr("diffusionnag.networks.latency.time.perf_counter", lambda: now[0])
+    return before
+
+
+def test_a_generated_token_is_a_latency_of_its_own(
+    run_main: RunCli, own_models: Path, tmp_path: Path, remembered: list[int]
+) -> None:
+    (tmp_path / "tiny.py").write_text(TINY)
+    request = ("profile", "tiny.py:Tiny", "-n", 5, "--repeats", 2, "--context", 16, "--name")
+    for name, options, tokens in (("prompt", (), 16), ("generation", ("--generation",), 1)):
+        result = run_main(*request, name, *options)
+        assert result.returncode == 0, result.stderr
+        table = read_table(own_models / f"tiny-profiled-latency_{name}" / "latencies.parquet")
+        widths = np.array([int(text.split("|")[0]) for text in table.architectures])
+        np.testing.assert_allclose(table.column("measured_ms"), tokens * widths / 16)
+        assert set(widths) == {16, 32}
+        rates = 16e3 / np.quantile(widths, (0.75, 0.5, 0.25))
+        speeds = " / ".join(f"{rate:,.0f}" for rate in rates)
+        assert f"{name}: {speeds} tokens/s, the quartiles" in result.stdout
+        assert set(remembered) == (set() if name == "prompt" else {0, 15})
 
 
 def test_a_profile_of_other_settings_is_left_alone(
