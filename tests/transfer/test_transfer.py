@@ -19,6 +19,7 @@ from diffusionnag.predictors import (
     GaussianProcess,
     GaussianProcessConfig,
     PropertyPredictor,
+    ensemble,
     spearman,
 )
 from diffusionnag.proxies import shipped_proxies
@@ -209,7 +210,16 @@ def test_transfer_says_what_is_wrong(run_main: RunCli, tmp_path: Path) -> None:
     ("name", "noise_aware"),
     [("nasbench201", False), ("nasbench201", True), ("mobilenetv3", False)],
 )
-def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_aware: bool) -> None:
+def test_meta_training_learns_from_triplets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, noise_aware: bool
+) -> None:
+    usual = ensemble.fit_ensemble
+
+    def fit_shortly(*data: object, steps: int, **options: object) -> None:
+        assert steps > 60
+        usual(*data, steps=60, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ensemble, "fit_ensemble", fit_shortly)
     space = get_search_space(name)
     names = tuple(map(str, range(12)))
     images = read_images(draw_images(tmp_path / "images", names, each=2))
@@ -224,7 +234,7 @@ def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_awa
     write_triplets(tmp_path / "all.parquet", space, architectures, accuracies.tolist(), names[:5])
     triplets = read_triplets(tmp_path / "all.parquet", space, images.classes, 60)
     assert len(triplets.seen) == 180
-    predictor = meta_train(space, triplets, encoding, encoder, noise_aware=noise_aware, steps=40)
+    predictor = meta_train(space, triplets, encoding, encoder, noise_aware=noise_aware, steps=15)
     predictor.save_pretrained(tmp_path / "saved")
     again = DatasetAwarePredictor.from_pretrained(tmp_path / "saved")
     first, second = (
@@ -232,7 +242,7 @@ def test_meta_training_learns_from_triplets(tmp_path: Path, name: str, noise_awa
         for learnt in (predictor, again)
     )
     assert np.array_equal(first, second)
-    assert spearman(first, triplets.accuracies[triplets.held_out]) > 0.5
+    assert spearman(first, triplets.accuracies[triplets.held_out]) > 0.7
 
 
 def test_architectures_and_data_sets_are_told_apart_by_one_triplet_of_each() -> None:
@@ -298,7 +308,7 @@ def test_a_finished_study_is_learnt_from(run_main: RunCli, tmp_path: Path) -> No
         "def top1(architecture):\n"
         "    return {'top1': 50.0 + sum(architecture.operations), 'loss': -1.0}\n"
     )
-    kept = ("--storage", "sqlite:///kept.db")
+    kept = ("--storage", "journal:kept.log")
     searched = run_main("search", "nasbench201", *objective, *kept, "--trials", 60)
     assert searched.returncode == 0, searched.stderr
     written = run_main("triplets", "nasbench201", *kept, "--images", "images", "--out", "a.parquet")
