@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -51,8 +51,8 @@ class AnalyticProperty(Property):
 
     def _fit(self, space: SearchSpace) -> None:
         grouped, name = GroupSum(space), self.property_name
-        drawn = space.sample(4 * grouped.combinations + CHECKED, 1)
-        values, _ = self.predict(drawn)
+        drawn, properties = _known(space, 4 * grouped.combinations + CHECKED)
+        values = np.array([known[name] for known in properties], dtype=np.float64)
         x = torch.from_numpy(space.encode(drawn)).double()
         self._mean, self._spread = float(values.mean()), float(values.std())
         if self._spread == 0:
@@ -111,4 +111,16 @@ class AnalyticProperty(Property):
 # It takes seconds, and the same property is often asked for again.
 @functools.lru_cache(maxsize=16)
 def _under_each_value(space: ConditionedSpace, name: str) -> tuple[AnalyticProperty, ...]:
-    return tuple(AnalyticProperty(space.under_value(value), name) for value in space.values)
+    return tuple(AnalyticProperty(under, name) for under in _spaces_under(space))
+
+
+@functools.lru_cache(maxsize=4)
+def _spaces_under(space: ConditionedSpace) -> tuple[SearchSpace, ...]:
+    return tuple(space.under_value(value) for value in space.values)
+
+
+# All properties are known at once, and another of them is often asked for next.
+@functools.lru_cache(maxsize=32)
+def _known(space: SearchSpace, count: int) -> tuple[list[Architecture], list[Mapping[str, float]]]:
+    drawn = space.sample(count, 1)
+    return drawn, [space.analytic_properties(architecture) for architecture in drawn]
