@@ -103,7 +103,7 @@ def test_distances_to_known_cells_do_not_depend_on_which_others_are_known() -> N
 
 def make_ranker(name: str) -> Ranker:
     if name == "transformers":
-        return NodeTransformer(SPACE, 150)
+        return NodeTransformer(SPACE, 50)
     if name == "one-hot":
         return ProcessOn(SPACE, lambda _: OneHot(SPACE))
     return ProcessOn(SPACE, partial(WeisfeilerLehman, SPACE))

@@ -9,7 +9,7 @@ import pytest
 from experiments.search import language_model_trade_off as trade_off
 
 
-@pytest.mark.usefixtures("data_folder", "one_core")
+@pytest.mark.usefixtures("data_folder", "one_core", "few_candidates")
 def test_hypervolumes_grow_and_stay_within_the_rectangle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ def test_a_student_learns_what_the_teacher_says(monkeypatch: pytest.MonkeyPatch)
     student = PropertyPredictor(
         SPACE, "top1", model="ensemble", width=32, conditions=["resolution"]
     )
-    distilled(student, drawn, values, conditions=resolution[:, None], steps=400)
+    distilled(student, drawn, values, conditions=resolution[:, None], steps=150)
     predicted, _ = student.under(resolution=224.0).predict(fresh)
     assert spearman(predicted, teacher.predict(fresh, np.full(60, 224.0))) > 0.8
 
