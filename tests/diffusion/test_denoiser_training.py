@@ -55,7 +55,6 @@ def unfinished(folder: Path, steps: int = 30) -> Path:
     return folder / STATE_FILE
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     for _ in range(2):

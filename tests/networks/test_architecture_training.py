@@ -170,7 +170,6 @@ def arguments(images: Path, out: str) -> list[str]:
     return ["train", "nasbench201", CELL, "--data", str(images), "--out", out, *chosen]
 
 
-@pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_weights(
     images: Path, tmp_path: Path, run_cli: RunCli
 ) -> None:

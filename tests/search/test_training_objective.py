@@ -138,7 +138,6 @@ def test_search_prunes_a_function_of_the_user(run_main: RunCli, tmp_path: Path) 
     assert "gave no value" not in result.stderr
 
 
-@pytest.mark.slow
 def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli) -> None:
     def command(name: str) -> tuple[str, ...]:
         objective = f"training:{images},{QUICK},epochs=4,out={name}"

@@ -103,7 +103,6 @@ def assert_none_is_lost_or_twice(folder: Path, storage: str) -> None:
     assert len(measured) == 16 == len(set(measured)) + 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite:///study.db", "journal:study.log"])
 def test_a_killed_worker_loses_nothing(folder: Path, storage: str) -> None:
     assert_none_is_lost_or_twice(folder, storage)

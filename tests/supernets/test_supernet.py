@@ -185,7 +185,6 @@ def arguments(images: Path, out: str) -> list[str]:
     return ["supernet", "nasbench201", "--data", str(images), "--out", out, *chosen]
 
 
-@pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_weights(tmp_path: Path, run_cli: RunCli) -> None:
     images = write_images(tmp_path / "images.parquet")
     process = Command(arguments(images, "killed"), tmp_path, KEEN)

@@ -299,7 +299,6 @@ def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         read_triplets(path, space, CLASSES, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("short_meta_training")
 def test_a_finished_study_is_learnt_from(run_main: RunCli, tmp_path: Path) -> None:
     draw_images(tmp_path / "images")
