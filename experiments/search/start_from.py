@@ -27,17 +27,17 @@ from experiments.search.search_runs import (
     run_searches,
 )
 
-SEEDS, FEWER_SEEDS, FEWEST_SEEDS = range(30), range(15), range(5)
+SEEDS, FEWER_SEEDS = range(30), range(15)
 IMAGENET_SEEDS = range(10)
 CAP = 50
 """When a search for the best cell is given up."""
 TOP = 0.99
 NOTHING, PROXIES = "nothing", "proxies"
 SEARCHERS = {
-    NOTHING: (Searcher("diffusionnag"), FEWER_SEEDS),
+    NOTHING: (Searcher("diffusionnag"), SEEDS),
     PROXIES: (Searcher("diffusionnag", start_from="proxies"), SEEDS),
-    "a useless proxy": (Searcher("diffusionnag", start_from="useless"), FEWEST_SEEDS),
-    "inverted proxies": (Searcher("diffusionnag", start_from="inverted"), FEWEST_SEEDS),
+    "a useless proxy": (Searcher("diffusionnag", start_from="useless"), FEWER_SEEDS),
+    "inverted proxies": (Searcher("diffusionnag", start_from="inverted"), FEWER_SEEDS),
 }
 CHEAP = "mutation+random"
 """Candidates that take less time than generated ones."""
