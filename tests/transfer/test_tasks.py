@@ -83,6 +83,22 @@ def test_units_do_not_count_and_predictions_are_in_that_of_the_measurements(
     assert np.array_equal(same.normal_score(CELLS[:50]), learnt.normal_score(CELLS[:50]))
 
 
+def test_values_that_cannot_be_learnt_are_one_line(learnt: TaskTransfer) -> None:
+    cells = [CELLS[row] for row in LABELLED[:20]]
+    values = np.stack([CONVOLUTIONS[0], SKIPS[0]], axis=1)[LABELLED[:20]]
+    unfinished, level = values.copy(), values.copy()
+    unfinished[7, 1] = np.nan
+    level[:, 0] = 3.0
+    with pytest.raises(DiffusionNAGError, match="architecture 7 has a value that is not finite"):
+        TaskTransfer.learn(SPACE, cells, unfinished)
+    with pytest.raises(DiffusionNAGError, match="architecture 7 has a value that is not finite"):
+        learnt.given(cells, unfinished[:, 1])
+    with pytest.raises(DiffusionNAGError, match="task 0 cannot be learnt: all 20 values are 3"):
+        TaskTransfer.learn(SPACE, cells, level)
+    with pytest.raises(DiffusionNAGError, match="20 architectures and values of 19"):
+        learnt.given(cells, values[:19, 0])
+
+
 def test_it_guides_by_a_gradient(learnt: TaskTransfer) -> None:
     given = learnt.given(*measured(quality("skip_connect"), 6))
     x = torch.from_numpy(SPACE.encode(CELLS[:3])).requires_grad_()

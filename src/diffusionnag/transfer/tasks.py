@@ -17,6 +17,7 @@ from diffusionnag.guidance.properties import SMALLEST_STD, Property
 from diffusionnag.predictors import PathFeatures, RankGaussian, covariance_of, fit_kernel
 from diffusionnag.predictors.gaussian_process import noisy_covariance
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables import nothing_to_learn
 
 FEWEST_TASKS = 2
 MAGNITUDE = 0.5
@@ -104,8 +105,10 @@ class TaskTransfer(Property):
         """Learn from the values of the same architectures on several tasks, `count x tasks`.
 
         More is better on every task; their units may differ. Raises DiffusionNAGError for fewer
-        than two tasks, which tell nothing of how tasks are alike.
+        than two tasks, which tell nothing of how tasks are alike, for values of another shape, and
+        for those that are not finite or all the same on a task.
         """
+        _check_values(architectures, values)
         tasks = values.shape[1]
         if tasks < FEWEST_TASKS:
             raise DiffusionNAGError(f"{tasks} known task is too few; name at least {FEWEST_TASKS}")
@@ -126,9 +129,11 @@ class TaskTransfer(Property):
         """Return what it holds knowing these values of the new task, one an architecture, in any unit.
 
         More is better. Values are put on the scale of the known tasks, where they spread as much as
-        is expected of these architectures; so a single one, or equal ones, say nothing.
+        is expected of these architectures; so a single one, or equal ones, say nothing. Raises
+        DiffusionNAGError for values of another shape, or that are not finite.
         """
         values = np.asarray(values, dtype=np.float64)
+        _check_finite(architectures, values)
         if len(np.unique(values)) < 2:
             return replace(self, measured=None)
         target = RankGaussian.fit(values, magnitude=1.0)
@@ -257,6 +262,26 @@ def learn_similarity(scores: Tensor, normal: Tensor, covariance: Tensor) -> Simi
     *logarithms, mean = parameters.tolist()
     shared, own, noise = np.exp(logarithms).tolist()
     return Similarity(shared, own, noise, mean)
+
+
+def _check_values(architectures: Sequence[Architecture], values: np.ndarray) -> None:
+    """Raise DiffusionNAGError unless values, `count x tasks`, can be learnt."""
+    _check_finite(architectures, values)
+    for task, column in enumerate(values.T):
+        if fault := nothing_to_learn(column):
+            raise DiffusionNAGError(f"task {task} cannot be learnt: {fault}")
+
+
+def _check_finite(architectures: Sequence[Architecture], values: np.ndarray) -> None:
+    if len(values) != len(architectures):
+        raise DiffusionNAGError(
+            f"{len(architectures)} architectures and values of {len(values)}: one row each"
+        )
+    missing = ~np.isfinite(values).reshape(len(values), -1).all(1)
+    if missing.any():
+        raise DiffusionNAGError(
+            f"architecture {int(missing.argmax())} has a value that is not finite; leave it out"
+        )
 
 
 def _differences(scores: Tensor) -> Tensor:
