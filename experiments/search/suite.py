@@ -23,9 +23,7 @@ DRAWN_BY = 22
 SHOWN = (10, 20, 40)
 ADDED, ADDED_SHOWN = ("nasbench_macro", "gpt2"), (10, 20, 40, 80)
 """Spaces of objectives that joined the suite later, which can be shown alone, and for longer."""
-SEEDS, FEWER_SEEDS = 30, 10
-"""How often a search is repeated, and how often that of a slow searcher."""
-SLOW = ("nas-bowl",)
+SEEDS = range(30)
 NOISE = 0.25
 """Deviation of the noise of noisy objectives, in interquartile ranges of the true values."""
 LEVEL = 0.05
@@ -160,31 +158,30 @@ def judged(
 ) -> ResultTable:
     """Return regrets and ranks of the searchers on some objectives, after the numbers `shown`."""
     runs = {
-        (benchmark, searcher): [
-            Run(benchmark, searcher, seed, shown[-1])
-            for seed in range(FEWER_SEEDS if searcher.name in SLOW else SEEDS)
-        ]
+        (benchmark, searcher): [Run(benchmark, searcher, seed, shown[-1]) for seed in SEEDS]
         for benchmark in benchmarks
         for searcher in SEARCHERS
     }
     # Seed by seed, so that one that is stopped has as many of each.
     searches = sorted((run for group in runs.values() for run in group), key=lambda run: run.seed)
     outcomes = run_searches(searches, report)
-    regrets = [
-        _regrets(
-            benchmark,
-            [[outcomes[run] for run in runs[benchmark, each]] for each in SEARCHERS],
-            shown,
-        )
-        for benchmark in benchmarks
-    ]
-    means = np.array([[each.mean(0) for each in group] for group in regrets])
+    regrets = np.array(
+        [
+            _regrets(
+                benchmark,
+                [[outcomes[run] for run in runs[benchmark, each]] for each in SEARCHERS],
+                shown,
+            )
+            for benchmark in benchmarks
+        ]
+    )
+    means = regrets.mean(2)
     ranks = stats.rankdata(means, axis=1)
     rows = [_row(benchmark.name, mean) for benchmark, mean in zip(benchmarks, means, strict=True)]
     rows.append(_row("mean", means.mean(0)))
     average = ranks.mean(0)
     rows.append(("average rank", *(" / ".join(f"{rank:.2f}" for rank in each) for each in average)))
-    comparisons = _comparisons(benchmarks, regrets)
+    comparisons = _comparisons(benchmarks, regrets[..., -1])
     return ResultTable(
         title=f"Searchers on a suite of objectives: {half}",
         columns=("objective", *(searcher.label for searcher in SEARCHERS)),
@@ -192,16 +189,16 @@ def judged(
         notes=(
             "Regret, in % of the distance from the space's median to its best (of surrogates: the "
             f"best that any of them found), after {' / '.join(map(str, shown))} measurements: means "
-            f"of {SEEDS} seeds, of {', '.join(SLOW)} of {FEWER_SEEDS}.",
+            f"of {len(SEEDS)} seeds.",
             *_about_noise(benchmarks),
             f"The halves were drawn by seed {DRAWN_BY} within each family of objectives, before any "
             "was searched; of a family of one it judges.",
             "Objectives on which the library's own search is behind one of "
             f"{', '.join(rival.label for rival in RIVALS)} after {shown[-1]} (Wilcoxon's signed-rank "
-            f"test, paired over the seeds that both have, p < {LEVEL} with Holm's correction): "
+            f"test, paired over seeds, p < {LEVEL} with Holm's correction): "
             f"{', '.join(_rejected(comparisons)) or 'none'}; without the correction: "
-            f"{', '.join(name for p, name in comparisons if p < LEVEL) or 'none'}. Of "
-            f"{FEWER_SEEDS} seeds p is {0.5**FEWER_SEEDS:.1g} at least, in {len(comparisons)} comparisons.",
+            f"{', '.join(name for p, name in comparisons if p < LEVEL) or 'none'}. Of {len(SEEDS)} "
+            f"seeds p is {0.5 ** len(SEEDS):.1g} at least, in {len(comparisons)} comparisons.",
         ),
         picture=functools.partial(
             plot_ranks,
@@ -223,28 +220,25 @@ def _about_noise(benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
 
 def _regrets(
     benchmark: Benchmark, outcomes: Sequence[Sequence[Outcome]], shown: Sequence[int]
-) -> list[np.ndarray]:
-    """Return the regrets of each searcher, `seeds x shown`."""
-    best = max(each.reported.max() for group in outcomes for each in group)
-    curves = [np.array([each.best_so_far(shown[-1]) for each in group]) for group in outcomes]
-    columns = np.array(shown) - 1
-    return [Scale.of(benchmark).regret(curve[:, columns], best) for curve in curves]
+) -> np.ndarray:
+    """Return the regrets, `searchers x seeds x shown`."""
+    curves = np.array([[each.best_so_far(shown[-1]) for each in group] for group in outcomes])
+    return Scale.of(benchmark).regret(
+        curves[..., np.array(shown) - 1],
+        max(each.reported.max() for group in outcomes for each in group),
+    )
 
 
 def _row(name: str, regrets: np.ndarray) -> tuple[str, ...]:
     return (name, *(" / ".join(f"{100 * value:.1f}" for value in each) for each in regrets))
 
 
-def _comparisons(
-    benchmarks: Sequence[Benchmark], regrets: Sequence[Sequence[np.ndarray]]
-) -> list[tuple[float, str]]:
-    """Return p that a rival's regrets at last, by objective and searcher, are not lower, least first."""
+def _comparisons(benchmarks: Sequence[Benchmark], last: np.ndarray) -> list[tuple[float, str]]:
+    """Return p that a rival's regrets, `objectives x searchers x seeds`, are not lower, least first."""
     comparisons = []
-    for benchmark, group in zip(benchmarks, regrets, strict=True):
-        ours = group[0][:, -1]
+    for row, benchmark in enumerate(benchmarks):
         for rival in RIVALS:
-            theirs = group[SEARCHERS.index(rival)][:, -1]
-            difference = ours[: len(theirs)] - theirs
+            difference = last[row, 0] - last[row, SEARCHERS.index(rival)]
             comparisons.append((p_above_zero(difference), f"{benchmark.name} ({rival.label})"))
     return sorted(comparisons)
 
