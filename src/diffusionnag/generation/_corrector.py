@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from diffusionnag.generation._objective import one_hot
 from diffusionnag.guidance import Guidance
+from diffusionnag.guidance.terms import merit_of_one_hot
 from diffusionnag.spaces import Architecture, SearchSpace, operation_indices
 
 SWEEPS = 2
@@ -50,9 +49,7 @@ def _log_likelihoods(guide: Guidance, space: SearchSpace, operations: np.ndarray
     """Return the guide's log-likelihood of rows `batch x N`, minus infinity where a rule is broken."""
     values = np.full(len(operations), -np.inf)
     keeping = np.flatnonzero(space.obeys_rule(operations))
-    with torch.no_grad():
-        for start in range(0, len(keeping), CHUNK):
-            chunk = keeping[start : start + CHUNK]
-            x = one_hot(space, operations[chunk])
-            values[chunk] = guide.log_likelihood(x, torch.zeros(len(x)), x).double().numpy()
+    for start in range(0, len(keeping), CHUNK):
+        chunk = keeping[start : start + CHUNK]
+        values[chunk] = merit_of_one_hot(guide, space.one_hot(operations[chunk]))
     return values

@@ -71,7 +71,7 @@ class Objective:
         """Return the gradients of the score and of each room, `batch x (1 + limits) x N x F`."""
         gradients = []
         for function in (self._score, *(limit.room for limit in self.limits)):
-            x = one_hot(self.space, operations).requires_grad_()
+            x = torch.from_numpy(self.space.one_hot(operations)).requires_grad_()
             (gradient,) = torch.autograd.grad(function(x).sum(), x)
             gradients.append(gradient.numpy())
         return np.stack(gradients, axis=1)
@@ -215,16 +215,10 @@ def _judged(
     scores, rooms = [], []
     with torch.no_grad():
         for start in range(0, len(operations), CHUNK):
-            x = one_hot(space, operations[start : start + CHUNK])
+            x = torch.from_numpy(space.one_hot(operations[start : start + CHUNK]))
             scores.append(score(x).double().numpy())
             rooms.append(_stacked([limit.room(x) for limit in limits], x))
     return Judgement(np.concatenate(scores), np.concatenate(rooms))
-
-
-def one_hot(space: SearchSpace, operations: np.ndarray) -> Tensor:
-    """Return rows of operation indices, `batch x N`, as one-hot matrices `batch x N x F`."""
-    identity = np.eye(len(space.operations), dtype=np.float32)
-    return torch.from_numpy(identity[operations])
 
 
 def _stacked(rooms: list[Tensor], x: Tensor) -> np.ndarray:

@@ -149,6 +149,11 @@ def merit(
     guidance: Guidance, space: SearchSpace, architectures: Sequence[Architecture]
 ) -> np.ndarray:
     """Return the log-likelihood of noiseless architectures under a guidance, `batch` float64."""
+    return merit_of_one_hot(guidance, space.encode(architectures))
+
+
+def merit_of_one_hot(guidance: Guidance, one_hot: np.ndarray) -> np.ndarray:
+    """Return the same of architectures given as one-hot rows, `batch x N x F`."""
+    x = torch.from_numpy(one_hot)
     with torch.no_grad():
-        x = torch.from_numpy(space.encode(architectures))
         return guidance.log_likelihood(x, torch.zeros(len(x)), x).double().numpy()

@@ -252,8 +252,11 @@ class SearchSpace(ABC):
 
     def encode(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return V of each architecture as one-hot rows, `batch x N x F` float32."""
-        indices = operation_indices(architectures, len(self.nodes))
-        return np.eye(len(self.operations), dtype=np.float32)[indices]
+        return self.one_hot(operation_indices(architectures, len(self.nodes)))
+
+    def one_hot(self, operations: np.ndarray) -> np.ndarray:
+        """Return V of operation indices `batch x N` as one-hot rows, `batch x N x F` float32."""
+        return np.eye(len(self.operations), dtype=np.float32)[operations]
 
     def decode(self, matrices: np.ndarray) -> list[Architecture]:
         """Return the architectures of real-valued matrices `batch x N x F`, without any repair.
