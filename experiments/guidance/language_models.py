@@ -27,6 +27,12 @@ SURE = (0.6, 0.95)
 """Probabilities with which a shape is to keep its limit."""
 HANDED_OUT, FRONT = 20, 64
 NEIGHBOURS = 10
+MEASURED, JUDGED = "best measured", "measured best, judged"
+GENERATED = f"best of {HANDED_OUT} generated"
+COLUMNS = (
+    *("device", "limit, ms", "probability", MEASURED, "its latency, judged"),
+    *(GENERATED, "put right by neighbours", JUDGED, "keep the limit", "seconds"),
+)
 NONE = "none"
 """What stands for the best of no shapes."""
 
@@ -75,23 +81,24 @@ def language_models(report: Callable[[str], None]) -> ResultTable:
             report(f"{name}, {quantile:.0%}")
             rows += [best_within(judged, name, float(quantile), sure) for sure in SURE]
 
-    def won(sure: float, column: int) -> int:
-        of_sure = [row for row in rows if row[2] == f"{sure:g}"]
-        return sum(row[5] != NONE and float(row[5]) < float(row[column]) for row in of_sure)
+    def won(sure: float, against: str) -> int:
+        named = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return sum(
+            row[GENERATED] != NONE and float(row[GENERATED]) < float(row[against])
+            for row in named
+            if row["probability"] == f"{sure:g}"
+        )
 
     return ResultTable(
         title="GPT-2 shapes within a device's latency, against 10,000 measured ones",
-        columns=(
-            *("device", "limit, ms", "probability", "best measured", "its latency, judged"),
-            *("best of 20 generated", "put right by neighbours", "measured best, judged"),
-            *("keep the limit", "seconds"),
-        ),
+        columns=COLUMNS,
         rows=tuple(rows),
         notes=(
             "Perplexity on OpenWebText; less is better. Generated is better than measured under "
-            f"{won(SURE[0], 3)} of 6 limits where they are to be kept with a probability of {SURE[0]}, under "
-            f"{won(SURE[1], 3)} with {SURE[1]}; than the rows, if these are judged as well, under "
-            f"{won(SURE[0], 7)} and {won(SURE[1], 7)}. `diffusionnag generate gpt2 -n {HANDED_OUT} "
+            f"{won(SURE[0], MEASURED)} of 6 limits where they are to be kept with a probability of "
+            f"{SURE[0]}, under {won(SURE[1], MEASURED)} with {SURE[1]}; than the rows, if these are judged "
+            f"as well, under {won(SURE[0], JUDGED)} and {won(SURE[1], JUDGED)}. "
+            f"`diffusionnag generate gpt2 -n {HANDED_OUT} "
             "--guide perplexity=-1 --limit 'latency:a100<=30%' --limit-probability 0.95`. What a "
             "predictor is unsure of includes how measurements vary, so that a high probability costs "
             "little on a quiet device (a100), and much on a noisy one (rtx2080, cpu_alldlc). The limits "
