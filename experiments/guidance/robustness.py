@@ -14,7 +14,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.report import plot_pareto
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables import Table
-from experiments.guidance.true_quality import COLUMNS, SEEDS, TrueQuality
+from experiments.guidance.true_quality import ABOUT_BEST, COLUMNS, SEEDS, TrueQuality
 from experiments.measured_data import Truth, labelled_predictor, required_table
 from experiments.result_table import ResultTable
 
@@ -55,6 +55,7 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
             "corruptions of 5 severities (Jung et al. 2023); isomorphic cells share the value that was "
             f"measured once for them. Means over seeds {SEEDS}, each with its own labelled cells; max "
             "and min are the best and worst of all. Labelled: a share of all 15,625 cells.",
+            ABOUT_BEST,
             *notes,
         ),
         picture=picture,

@@ -9,6 +9,7 @@ from diffusionnag.generation.generator import Generator
 from diffusionnag.report import plot_distributions
 from diffusionnag.spaces import SearchSpace
 from experiments.guidance.true_quality import (
+    ABOUT_BEST,
     CANDIDATES,
     COLUMNS,
     SEEDS,
@@ -85,6 +86,7 @@ def table3(report: Callable[[str], None]) -> ResultTable:
             f"{SEEDS}, each with its own labelled cells; max and min are the best and worst of all.",
             f"Sorted: the best {SAMPLES:,} of {CANDIDATES:,} unguided samples by the same predictor. "
             "Gap: between the mean of all cells and the oracle's mean.",
+            ABOUT_BEST,
             "Images alone: the shipped dataset-aware predictor, which was meta-trained on 20-class "
             "tasks of ImageNet and learns of CIFAR-10 by some of its images.",
             "Paper, with a dataset-aware predictor and duplicates allowed: CIFAR-10 93.13 (min "

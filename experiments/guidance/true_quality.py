@@ -17,6 +17,7 @@ from experiments.result_table import mean_and_std
 
 SEEDS = (0, 1, 2)
 CANDIDATES = 10_000
+ABOUT_BEST = "Best: of all cells by the same predictor, as `generate` hands out without `--sample`."
 COLUMNS = ("labelled", "cells", "max", "mean", "min", "distinct", "gap closed %")
 
 Report = Callable[[str], None]
@@ -25,11 +26,11 @@ PredictorOfSeed = Callable[[int], Property]
 
 @dataclass(frozen=True, eq=False)
 class TrueQuality:
-    """Compares groups of `count` cells; `sorted` ones are the best of as many unguided candidates.
+    """Compares groups of `count` cells, by how they were made.
 
-    `guided` ones are distinct samples, `best` ones what is handed out unless samples are asked for.
-
-    `first` keeps the cells of the first seed, by what was labelled and how they were made.
+    Sorted ones are the best of as many unguided candidates; guided ones are distinct samples; best
+    ones are what is handed out unless samples are asked for. `first` keeps the cells of the first
+    seed, by what was labelled and how they were made.
     """
 
     generator: Generator
