@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from diffusionnag._files import write_atomically
@@ -31,7 +30,8 @@ def write_state(
     metadata = {"run": json.dumps(identity), "counters": json.dumps(counters)}
     metadata["sha256"] = _state_sum(kept, metadata)
     with write_atomically(path) as temporary:
-        save_file(kept, temporary, metadata)
+        # `save_file` would write a temporary file of its own, which nobody removes after a kill.
+        temporary.write_bytes(safetensors.torch.save(kept, metadata))
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> tuple[dict[str, Tensor], Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import platformdirs
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from diffusionnag._files import prepare_folder, write_atomically
@@ -126,6 +126,6 @@ def _write_cache(file: str, kept: dict[str, Tensor]) -> None:
     try:
         prepare_folder(folder)
         with write_atomically(folder / file) as temporary:
-            save_file(kept, temporary)
+            temporary.write_bytes(save(kept))
     except (EnvironmentFailureError, safetensors.SafetensorError):
         return
