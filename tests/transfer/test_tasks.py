@@ -78,9 +78,9 @@ def test_units_do_not_count_and_predictions_are_in_that_of_the_measurements(
     assert np.abs(mean - values).mean() < 0.5
     assert (std > 0).all()
     assert given.to_standard(values.max()) > given.to_standard(values.min())
-    # Values that are all the same say nothing.
-    same = learnt.given(cells, np.ones(20))
-    assert np.array_equal(same.normal_score(CELLS[:50]), learnt.normal_score(CELLS[:50]))
+    # Values that are all the same say nothing, and so does no value at all.
+    for nothing in (learnt.given(cells, np.ones(20)), learnt.given([], np.array([]))):
+        assert np.array_equal(nothing.normal_score(CELLS[:50]), learnt.normal_score(CELLS[:50]))
 
 
 def test_values_that_cannot_be_learnt_are_one_line(learnt: TaskTransfer) -> None:

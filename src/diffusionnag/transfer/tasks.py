@@ -277,7 +277,7 @@ def _check_finite(architectures: Sequence[Architecture], values: np.ndarray) -> 
         raise DiffusionNAGError(
             f"{len(architectures)} architectures and values of {len(values)}: one row each"
         )
-    missing = ~np.isfinite(values).reshape(len(values), -1).all(1)
+    missing = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if missing.any():
         raise DiffusionNAGError(
             f"architecture {int(missing.argmax())} has a value that is not finite; leave it out"
