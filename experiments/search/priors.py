@@ -41,6 +41,27 @@ class Scored(Property):
         return score, np.zeros_like(score)
 
 
+class Inverted(Scored):
+    """The opposite of a property, and of each of its components."""
+
+    def __init__(self, property: Property) -> None:
+        super().__init__(
+            property.search_space,
+            f"inverted {property.property_name}",
+            lambda x: -property.standardised(x),
+        )
+        self.property = property
+
+    @property
+    def component_names(self) -> Sequence[str]:
+        """The names of what the property is made of."""
+        return self.property.component_names
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the opposite of each component, `batch x components`."""
+        return -self.property.components(x)
+
+
 def random_function(space: SearchSpace, seed: int) -> Property:
     """Return a function drawn at random, as smooth over architectures as the surrogate expects.
 
@@ -78,6 +99,4 @@ def prior(name: str, space: SearchSpace, seed: int) -> Property:
     if name == "useless":
         return random_function(space, seed)
     proxies = PropertyPredictor.from_pretrained(COMBINED, search_space=space)
-    if name == "inverted":
-        return Scored(space, name, lambda x: -proxies.standardised(x))
-    return proxies
+    return Inverted(proxies) if name == "inverted" else proxies

@@ -13,15 +13,16 @@ from diffusionnag.predictors import PropertyPredictor, checkpoint_name, spearman
 from diffusionnag.proxies import (
     AZ_NAS,
     COMBINED,
+    FURTHER_PROXIES,
     USUAL_PROXIES,
     ProxySettings,
-    combined_ranks,
+    components,
     score_architectures,
     score_space,
 )
 from diffusionnag.search.objectives import read_objective
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
-from diffusionnag.tables import Table
+from diffusionnag.tables import Table, clean_measurements
 from experiments.measured_data import (
     CIFAR10_TRAINING,
     IMAGENET_SINGLES,
@@ -36,7 +37,7 @@ from experiments.shipped_models.shipped_predictors import FOLDER
 
 SCORES = Path("runs") / "proxies"
 """Where the scores of untrained networks are kept, so that the experiment can be stopped and go on."""
-SETTINGS = ProxySettings((*USUAL_PROXIES, AZ_NAS), batch=32)
+SETTINGS = ProxySettings(batch=32, besides=(AZ_NAS, *FURTHER_PROXIES))
 BEST = 1_000
 JUDGED_ON = 500
 """Random networks on which the predictor of a space without a full table is compared."""
@@ -45,7 +46,7 @@ IMAGENET = "ImageNet"
 
 PIXELS = 64
 """The resolution of images that networks of the mobile spaces see."""
-COUNTS = {"nasbench201": 200, "mobilenetv3": 60, "mnasnet": 60}
+COUNTS = {"nasbench201": 200, "mobilenetv3": 200, "mnasnet": 200}
 """How many networks of each space are scored."""
 SURROGATES = {benchmark.space: benchmark.searched for benchmark in (biggest_space(), big_space())}
 """What judges networks of a space that are not all measured."""
@@ -108,18 +109,19 @@ def _rows(space: SearchSpace, report: Callable[[str], None]) -> list[tuple[str, 
     scores = _scores(space, report)
     architectures = [space.parse(name) for name in scores.architectures]
     true = _accuracies(space, architectures)
-    columns = {name: scores.column(name) for name in (*SETTINGS.computed, AZ_NAS)}
-    columns[COMBINED] = combined_ranks({name: columns[name] for name in USUAL_PROXIES})
     rows = []
-    for name, values in columns.items():
+    for name, values in scores.columns.items():
         known = np.isfinite(values)
         correlations = {
             dataset: spearman(values[known], column[known]) for dataset, column in true.items()
         }
         rows.append((space.name, f"{name}, {known.sum()} networks", *_shown(correlations)))
-    known = np.flatnonzero(np.isfinite(columns[COMBINED]))
-    predictor = PropertyPredictor(space, COMBINED)
-    predictor.fit([architectures[row] for row in known], columns[COMBINED][known])
+    measured = clean_measurements(scores, space, COMBINED)
+    predictor = PropertyPredictor(space, COMBINED).fit(
+        measured.architectures,
+        measured.values,
+        components=components(scores, space, measured.architectures),
+    )
     whole = list(space.enumerate()) if space.is_enumerable else space.sample(JUDGED_ON, 1)
     predicted = predictor.normal_score(whole)
     correlations = {
@@ -129,7 +131,7 @@ def _rows(space: SearchSpace, report: Callable[[str], None]) -> list[tuple[str, 
     rows.append((space.name, f"predictor of {COMBINED}", *_shown(correlations)))
     predictor.about = About(
         command="python -m experiments shipped-proxies",
-        data=f"{', '.join(USUAL_PROXIES)} of {len(known)} untrained networks on "
+        data=f"{', '.join(USUAL_PROXIES)} of {len(measured.values)} untrained networks on "
         f"{SETTINGS.batch} images of {'ImageNet' if space.name in SURROGATES else 'CIFAR-10'}",
         date=today(),
         machine=machine(),

@@ -13,10 +13,18 @@ from conftest import RunCli, assert_fails, wait_for
 from diffusionnag import PropertyPredictor, get_search_space
 from diffusionnag.networks import OwnFit, load_data
 from diffusionnag.predictors import spearman
-from diffusionnag.proxies import ProxySettings, combined_ranks, score_architecture, score_space
+from diffusionnag.proxies import (
+    FURTHER_PROXIES,
+    USUAL_PROXIES,
+    ProxySettings,
+    combined_ranks,
+    components,
+    score_architecture,
+    score_space,
+)
 from diffusionnag.proxies.az_nas import VIEWS, az_nas
 from diffusionnag.tables import known_tables
-from diffusionnag.tables.table import read_table
+from diffusionnag.tables.table import Table, read_table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DATA = "sklearn:breast_cancer"
@@ -135,6 +143,12 @@ def test_what_fails_has_no_scores_and_stops_nothing(run_main: RunCli, tmp_path: 
     assert lost.any()
     assert not lost.all()
     assert f"{lost.sum()} networks have no scores" in result.stderr
+    predictor = PropertyPredictor.from_pretrained(
+        tmp_path / "scores", search_space=get_search_space(str(tmp_path / "tabular_mlp.yaml"))
+    )
+    counted = {*USUAL_PROXIES, *FURTHER_PROXIES}
+    assert {"proxies", "synflow", "snip", "l2_norm"} <= set(predictor.component_names)
+    assert set(predictor.component_names) <= {"proxies", *counted} == set(table.columns)
 
 
 def test_ranks_are_combined() -> None:
@@ -145,6 +159,19 @@ def test_ranks_are_combined() -> None:
         "undefined": np.array([nan, nan, nan, 1.0]),
     }
     np.testing.assert_allclose(combined_ranks(scores), [0.25, 0.75, 0.75, nan])
+
+
+def test_single_proxies_count_where_they_tell_networks_apart(space_file: Path) -> None:
+    space = get_search_space(str(space_file))
+    networks = list(dict.fromkeys(space.sample(30, 0)))[:6]
+    names = tuple(map(space.format, networks))
+    scores = {"synflow": np.arange(6.0), "nwot": np.array([np.nan, *range(5)])}
+    columns = {**scores, "params": np.ones(6), "proxies": np.arange(6.0)}
+    single = components(Table("scores", names, columns), space, networks[::-1])
+    assert list(single) == ["synflow"]
+    np.testing.assert_array_equal(single["synflow"], np.arange(6.0)[::-1])
+    later = components(Table("scores", names, columns), space, networks[1:])
+    assert list(later) == ["synflow", "nwot"]
 
 
 def test_the_shipped_predictor_ranks_accuracies_that_it_has_not_seen(data_folder: Path) -> None:

@@ -178,6 +178,43 @@ def test_how_a_property_counts_is_learnt(sign: int) -> None:
     assert spearman(mean.double().numpy(), measured[16:]) > 0.8
 
 
+class SumOf(Hashed):
+    """The sum of two such properties, which are told one by one."""
+
+    def __init__(self, first: Hashed, second: Hashed) -> None:
+        pairs = first.values.items()
+        super().__init__(
+            first.search_space, {cell: value + second.values[cell] for cell, value in pairs}
+        )
+        self.summed = (first, second)
+
+    @property
+    def component_names(self) -> Sequence[str]:
+        return ("first", "second")
+
+    def components(self, x: Tensor) -> Tensor:
+        return torch.stack([each.standardised(x) for each in self.summed], dim=1)
+
+
+def test_how_each_component_of_a_property_counts_is_learnt() -> None:
+    cells = list(dict.fromkeys(SPACE.sample(400, seed=0)))
+    known, others = cells[:20], cells[20:]
+    rng = np.random.default_rng(0)
+    first, second = (
+        Hashed(SPACE, dict(zip(cells, rng.normal(size=len(cells)), strict=True))) for _ in range(2)
+    )
+    # The sum says nothing of the difference.
+    measured = np.array([first.values[cell] - second.values[cell] for cell in cells])
+    agreement = {}
+    for prior in (SumOf(first, second), Hashed(SPACE, SumOf(first, second).values)):
+        surrogate = informed_process(SPACE, [prior]).fit(known, measured[:20], seed=0)
+        with torch.no_grad():
+            mean, _ = surrogate.distribution(torch.from_numpy(SPACE.encode(others)))
+        agreement[type(prior)] = spearman(mean.double().numpy(), measured[20:])
+    assert agreement[SumOf] > 0.8
+    assert abs(agreement[Hashed]) < 0.3
+
+
 WRONG = {
     "name": ("--start-from cifar11", "cifar10"),
     "searcher": ("--start-from cifar10 --searcher rea", "rea has no option start-from"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     from rich.progress import Progress, TaskID
 
     from diffusionnag.predictors import PropertyPredictor
@@ -15,9 +18,19 @@ FOLDS = 5
 
 
 def fit_shown(
-    space: SearchSpace, column: str, measured: Measurements, seed: int, bar: Progress, task: TaskID
+    space: SearchSpace,
+    column: str,
+    measured: Measurements,
+    seed: int,
+    bar: Progress,
+    task: TaskID,
+    *,
+    components: Mapping[str, np.ndarray] | None = None,
 ) -> PropertyPredictor:
-    """Return a predictor cross-validated in five parts; a task of a progress bar shows each."""
+    """Return a predictor cross-validated in five parts; a task of a progress bar shows each.
+
+    `components` are values of what the column is made of, one a measurement.
+    """
     from diffusionnag.predictors import fit_judged, held_out_parts
 
     parts = held_out_parts(len(measured.values), FOLDS, seed)
@@ -27,6 +40,7 @@ def fit_shown(
         column,
         measured,
         parts,
+        components=components,
         seed=seed,
         report=lambda done, note: bar.update(task, completed=done, note=note),
     )

@@ -31,8 +31,8 @@ def proxies(
     proxy: Annotated[
         list[str] | None,
         typer.Option(
-            help="A proxy, by name; repeatable. Left out: nwot, synflow, jacov, "
-            "trainability and flops."
+            help="A proxy that counts, by name; repeatable. Left out: nwot, synflow, jacov, "
+            "trainability and flops, and others besides that tell networks apart."
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Examples that each network sees.")] = 64,
@@ -47,20 +47,30 @@ def proxies(
     """Score random networks without training them, and learn the scores; run again, it resumes.
 
     The mean of ranks, `proxies`, then guides (`generate --guide FOLDER`) and starts a search
-    (`search --start-from FOLDER`) where nothing is measured yet.
+    (`search --start-from FOLDER`) where nothing is measured yet; the search learns from each proxy.
     """
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.execution import new_executor
     from diffusionnag.networks import OwnFit, load_data
-    from diffusionnag.predictors import FEWEST_ARCHITECTURES
-    from diffusionnag.proxies import COMBINED, USUAL_PROXIES, ProxySettings, score_space
+    from diffusionnag.predictors import FEWEST_ARCHITECTURES, MOST_FOR_GAUSSIAN_PROCESS
+    from diffusionnag.proxies import (
+        COMBINED,
+        FURTHER_PROXIES,
+        ProxySettings,
+        components,
+        score_space,
+    )
     from diffusionnag.proxies.scoring import TABLE_FILE
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements
 
     search_space = get_search_space(space)
-    settings = ProxySettings(tuple(proxy or USUAL_PROXIES), batch, seed)
+    settings = (
+        ProxySettings(tuple(proxy), batch, seed)
+        if proxy
+        else ProxySettings(batch=batch, seed=seed, besides=FURTHER_PROXIES)
+    )
     if count < FEWEST_ARCHITECTURES:
         raise DiffusionNAGError(
             f"-n is {count}; at least {FEWEST_ARCHITECTURES} are needed to learn from"
@@ -86,7 +96,11 @@ def proxies(
                 f"only {len(measured.values)} of {len(table.architectures)} networks have scores; "
                 f"`diffusionnag check {space}` tells what fails, --proxy names other proxies"
             )
-        predictor = fit_shown(search_space, COMBINED, measured, seed, bar, scoring)
+        few = len(measured.values) <= MOST_FOR_GAUSSIAN_PROCESS
+        single = components(table, search_space, measured.architectures) if few else None
+        predictor = fit_shown(
+            search_space, COMBINED, measured, seed, bar, scoring, components=single
+        )
     predictor.about = origin(
         data=f"{', '.join(settings.names)} of {len(measured.values)} untrained networks on {data}",
         quality=predictor.about.quality,

@@ -51,6 +51,11 @@ class Property(ABC):
         """What else it depends on, such as the resolution, by name, and for which it is asked."""
         return {}
 
+    @property
+    def component_names(self) -> Sequence[str]:
+        """The names of what it is made of, each of which `components` tells; its own if of one piece."""
+        return (self.property_name,)
+
     @abstractmethod
     def distribution(self, x: Tensor, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, standardised, each `batch`, differentiable in x.
@@ -70,6 +75,10 @@ class Property(ABC):
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the mean of the standardised property, `batch`, differentiable in x."""
         return self.distribution(x, sigma)[0]
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the mean of each component, standardised, `batch x components`, differentiable in x."""
+        return self.standardised(x)[:, None]
 
     def normal_score(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Return the standardised property of architectures, `batch` float64; higher is more."""

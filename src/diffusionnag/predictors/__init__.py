@@ -35,6 +35,7 @@ from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import (
     FEWEST_ARCHITECTURES,
     KIND,
+    MOST_FOR_GAUSSIAN_PROCESS,
     ModelKind,
     PropertyPredictor,
     predictor_under,
@@ -48,6 +49,7 @@ __all__ = [
     "FEWEST_ARCHITECTURES",
     "KIND",
     "MOST_CROSS_VALIDATED",
+    "MOST_FOR_GAUSSIAN_PROCESS",
     "CountedProperty",
     "FeatureGroups",
     "FeaturesAnd",

@@ -37,6 +37,8 @@ class GaussianProcessConfig:
     repeated: bool = False
     ordered: bool = True
     """Whether the kernel sees the order of numbers; of processes that do not say it, it does not."""
+    components: tuple[str, ...] = ()
+    """What was learnt besides on the same architectures, by name."""
 
 
 class GaussianProcess(Model):
@@ -46,7 +48,8 @@ class GaussianProcess(Model):
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
     The groups are the path features and the order of numbers, unless others are given. Where
     architectures were measured several times, `repeats` (`labelled`) says how often: the noise of a
-    mean is the smaller.
+    mean is the smaller. `component_weights` (`labelled x components`) are the posterior means of its
+    components, under the same kernel.
     """
 
     kind = "gaussian_process"
@@ -56,6 +59,8 @@ class GaussianProcess(Model):
     kernel: Tensor
     centre: Tensor
     repeats: Tensor | None
+    component_weights: Tensor | None
+    component_centres: Tensor | None
 
     def __init__(
         self,
@@ -74,6 +79,10 @@ class GaussianProcess(Model):
         self.register_buffer("kernel", torch.zeros(2 * self.features.groups + 1, dtype=double))
         self.register_buffer("centre", torch.zeros((), dtype=double))
         self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
+        count = len(config.components)
+        for name, shape in (("weights", (labelled, count)), ("centres", (count,))):
+            zeros = torch.zeros(shape, dtype=double) if count else None
+            self.register_buffer(f"component_{name}", zeros)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
     def _usual_features(self, space: SearchSpace) -> FeatureGroups:
@@ -94,7 +103,10 @@ class GaussianProcess(Model):
         seed: int,
         report: Callable[[int, int], None] = lambda step, steps: None,
     ) -> None:
-        """Fit the kernel on 400 architectures at most, which the seed draws, the posterior on all."""
+        """Fit the kernel on 400 architectures at most, which the seed draws, the posterior on all.
+
+        A target of `count x (1 + components)` is the property, and then what it is made of.
+        """
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         fit_gaussian_process(self, x[order], target[order], report)
 
@@ -113,6 +125,20 @@ class GaussianProcess(Model):
         return covariance_of(self.features(x), known, self.kernel.to(x)) @ self.weights.to(x) + (
             self.centre.to(x)
         )
+
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """What was learnt besides of which the property is made, by name."""
+        return self.config.components
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the posterior mean of the property and of each component, `batch x (1 + components)`."""
+        if self.component_weights is None or self.component_centres is None:
+            return super().components(x)
+        known, _ = self._prepared(x)
+        weights = torch.cat([self.weights[:, None], self.component_weights], dim=1).to(x)
+        centres = torch.cat([self.centre[None], self.component_centres]).to(x)
+        return covariance_of(self.features(x), known, self.kernel.to(x)) @ weights + centres
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior mean, `batch`, and covariance, `batch x batch`, without the noise."""
@@ -161,18 +187,22 @@ class GaussianProcess(Model):
 def fit_gaussian_process(
     process: GaussianProcess, x: Tensor, target: Tensor, report: Callable[[int, int], None]
 ) -> None:
-    """Fit in place on one-hot x `labelled x N x F` and target `labelled`.
+    """Fit in place on one-hot x `labelled x N x F` and target `labelled`, or that and its components'.
 
-    The kernel is fitted on the first 400 architectures at most.
+    The kernel is fitted on the first 400 architectures at most, as suits the property.
     """
-    known, target = process.features(x.double()), target.double()
+    known, targets = process.features(x.double()), target.double().reshape(len(target), -1)
     few = [group[:FITTED_ON] for group in known]
-    kernel = fit_kernel(few, target[:FITTED_ON], report, noise_prior=process.noise_prior)
+    kernel = fit_kernel(few, targets[:FITTED_ON, 0], report, noise_prior=process.noise_prior)
     with torch.no_grad():
+        centres, weights = targets.mean(0), weights_of(known, kernel, targets)
         process.kernel.copy_(kernel)
-        process.centre.copy_(target.mean())
+        process.centre.copy_(centres[0])
         process.operations.copy_(x.argmax(-1))
-        process.weights.copy_(weights_of(known, kernel, target))
+        process.weights.copy_(weights[:, 0])
+        if process.component_weights is not None and process.component_centres is not None:
+            process.component_weights.copy_(weights[:, 1:])
+            process.component_centres.copy_(centres[1:])
 
 
 def fit_kernel(
@@ -213,9 +243,13 @@ def kernel_prior(distances: Tensor, noise_prior: tuple[float, float]) -> tuple[T
 
 
 def weights_of(known: list[Tensor], kernel: Tensor, target: Tensor) -> Tensor:
-    """Return the weights, `labelled`, of the posterior mean in a target measured once for each."""
+    """Return the weights of the posterior mean in a target measured once for each, `labelled`.
+
+    Of several targets, `labelled x targets`, those in each.
+    """
     factor = torch.linalg.cholesky(noisy_covariance(known, kernel))
-    return torch.cholesky_solve((target - target.mean())[:, None], factor)[:, 0]
+    centred = (target - target.mean(0)).reshape(len(target), -1)
+    return torch.cholesky_solve(centred, factor).reshape(target.shape)
 
 
 def _whitened(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ def fit_judged(
     measured: Measurements,
     parts: Sequence[np.ndarray],
     *,
+    components: Mapping[str, np.ndarray] | None = None,
     noise_aware: bool = False,
     seed: int = 0,
     report: Callable[[float, str], None] = lambda done, note: None,
@@ -27,8 +28,9 @@ def fit_judged(
     """Return a predictor of measured values, and what others predicted of each part held out.
 
     `parts` are those of `held_out_parts`; the predictor's `about.quality` says how good the held-out
-    predictions are, if there are any. `report` is given how many fits, of one more than there are
-    parts, are done. Raises DiffusionNAGError as `PropertyPredictor.fit` does.
+    predictions are, if there are any. `components` are as `PropertyPredictor.fit` has them. `report`
+    is given how many fits, of one more than there are parts, are done. Raises DiffusionNAGError as
+    `PropertyPredictor.fit` does.
     """
     fits = itertools.count()
 
@@ -39,6 +41,7 @@ def fit_judged(
         return predictor.fit(
             [measured.architectures[row] for row in rows],
             measured.values[rows],
+            components={name: values[rows] for name, values in (components or {}).items()},
             seed=seed,
             report=lambda step, steps: report(done + step / steps, note),
         )

@@ -72,6 +72,15 @@ class Model(nn.Module, ABC):
     def standardised(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the mean alone, `batch`, which takes less work."""
 
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """What was learnt besides of which the property is made, by name."""
+        return ()
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the mean of the property and of each component, `batch x (1 + components)`."""
+        return self.standardised(x)[:, None]
+
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean, `batch`, and covariance, `batch x batch`, without the noise of measuring.
 

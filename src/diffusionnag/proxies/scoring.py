@@ -28,6 +28,7 @@ from diffusionnag.spaces import (
     SearchSpace,
     task_as_json,
 )
+from diffusionnag.tables import nothing_to_learn
 from diffusionnag.tables.growing import check_identity, draw_other
 from diffusionnag.tables.table import Table, read_table, write_table
 
@@ -36,6 +37,8 @@ SETTINGS_FILE = "proxies.json"
 USUAL_PROXIES = ("nwot", "synflow", "jacov", "trainability", "flops")
 """Cheap, and better together than each alone, as the first three are known to be (NAS-Bench-Suite-Zero,
 Krishnakumar et al. 2022)."""
+FURTHER_PROXIES = ("snip", "grad_norm", "fisher", "plain", "l2_norm")
+"""They rank networks worse, but tell them apart, by which a search learns sooner from measurements."""
 AZ_NAS = "az_nas"
 """The name of what joins four proxies by their ranks among the networks that are scored."""
 COMBINED = "proxies"
@@ -44,19 +47,23 @@ COMBINED = "proxies"
 
 @dataclass(frozen=True)
 class ProxySettings:
-    """Which proxies are computed, `az_nas` among them, on a batch of how many examples."""
+    """Which proxies are computed, `az_nas` among them, on a batch of how many examples.
+
+    Those in `names` are combined, those `besides` are not.
+    """
 
     names: tuple[str, ...] = USUAL_PROXIES
     batch: int = 64
     seed: int = 0
+    besides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        known = (*PROXIES, AZ_NAS)
-        unknown = [name for name in self.names if name not in known]
+        known, asked = (*PROXIES, AZ_NAS), (*self.names, *self.besides)
+        unknown = [name for name in asked if name not in known]
         if unknown or not self.names:
             wrong = unknown[0] if unknown else "none"
             raise DiffusionNAGError(f"no proxy {wrong!r}; known: {', '.join(known)}")
-        if len(set(self.names)) < len(self.names):
+        if len(set(asked)) < len(asked):
             raise DiffusionNAGError("a proxy is named twice")
         if self.batch < 2:
             raise DiffusionNAGError(f"a batch of {self.batch} compares nothing; give at least 2")
@@ -65,7 +72,8 @@ class ProxySettings:
     @property
     def computed(self) -> tuple[str, ...]:
         """The proxies of a single network that these are made of, each once."""
-        parts = (VIEWS if name == AZ_NAS else (name,) for name in self.names)
+        asked = (*self.names, *self.besides)
+        parts = (VIEWS if name == AZ_NAS else (name,) for name in asked)
         return tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
 
 
@@ -203,6 +211,22 @@ def score_architectures(
     return _table(space, settings, architectures, rows)
 
 
+def components(
+    table: Table, space: SearchSpace, architectures: Sequence[Architecture]
+) -> dict[str, np.ndarray]:
+    """Return what scored architectures have by each single proxy, by name, `count` float64 each.
+
+    Left out are proxies that are not defined for all of them, or the same for all.
+    """
+    texts = list(map(space.format, architectures))
+    scores = {name: table.lookup(name, texts) for name in table.columns if name != COMBINED}
+    return {
+        name: values
+        for name, values in scores.items()
+        if np.isfinite(values).all() and not nothing_to_learn(values)
+    }
+
+
 def combined_ranks(scores: dict[str, np.ndarray]) -> np.ndarray:
     """Return the mean of the ranks by each proxy, from 0 (worst) to 1, `count` float64.
 
@@ -234,7 +258,7 @@ def _table(
         name: np.array([rows[each][name] for each in ordered], dtype=np.float64)
         for name in settings.computed
     }
-    if AZ_NAS in settings.names:
+    if AZ_NAS in (*settings.names, *settings.besides):
         computed[AZ_NAS] = az_nas({name: computed[name] for name in VIEWS})
     combined = combined_ranks({name: computed[name] for name in settings.names})
     return Table("proxies", tuple(map(space.format, ordered)), computed | {COMBINED: combined})

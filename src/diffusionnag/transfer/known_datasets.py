@@ -54,6 +54,15 @@ class MeanOverDatasets(Property):
         """Return the mean alone, `batch`, which takes less work."""
         return torch.stack([each.standardised(x) for each in self.predictors]).mean(0)
 
+    @property
+    def component_names(self) -> Sequence[str]:
+        """What each of the predictors predicts."""
+        return [predictor.property_name for predictor in self.predictors]
+
+    def components(self, x: Tensor) -> Tensor:
+        """Return the mean of each predictor as a normal score, `batch x predictors`."""
+        return torch.stack([each.standardised(x) for each in self.predictors], dim=1)
+
     def to_standard(self, value: float) -> float:
         """Return a value, which is a normal score, as it is."""
         return value

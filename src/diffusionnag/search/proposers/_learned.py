@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,8 +15,6 @@ from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
-    FeatureGroups,
-    FeaturesAnd,
     Learner,
     PairsProcess,
     PathsAndPairs,
@@ -48,22 +45,25 @@ def gaussian_process(space: SearchSpace) -> PropertyPredictor:
 def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessOn:
     """Return the surrogate that knows properties besides, which may be in other units, or misleading.
 
-    What each says is one more kernel input: how it counts, if it does, is learnt as all else is.
+    What each says, and each of its components, is one more kernel input: how it counts, if it does,
+    is learnt as all else is.
     """
-    features: FeatureGroups = PathsAndPairs(space)
-    for prior in priors:
-        features = FeaturesAnd(features, partial(_known, prior))
-    return ProcessOn(
-        space,
-        lambda _: features,
-        process=PairsProcess,
-        magnitude=MAGNITUDE,
-    )
+    features = _Informed(space, priors)
+    return ProcessOn(space, lambda _: features, process=PairsProcess, magnitude=MAGNITUDE)
 
 
-def _known(prior: Property, x: Tensor) -> Tensor:
-    """Return the standardised property of `batch x N x F`, `batch x 1`."""
-    return prior.standardised(x.float())[:, None]
+class _Informed:
+    """The features of paths and pairs, and each component of each prior as a group of its own."""
+
+    def __init__(self, space: SearchSpace, priors: Sequence[Property]) -> None:
+        self.paths = PathsAndPairs(space)
+        self.priors = priors
+        self.groups = self.paths.groups + sum(len(prior.component_names) for prior in priors)
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return the groups of features of `batch x N x F`, each `batch x features`."""
+        known = [prior.components(x.float()).to(x) for prior in self.priors]
+        return [*self.paths(x), *torch.cat(known, dim=1).split(1, dim=1)]
 
 
 @dataclass(frozen=True)
