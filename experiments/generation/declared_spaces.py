@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
+from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun
 from diffusionnag.diffusion.recipes import get_recipe
-from diffusionnag.generation.generator import Generator, Origin
+from diffusionnag.generation.generator_training import train_generator
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.spaces import get_search_space
 from experiments.generation.generated_wiring import SAMPLES, draw_and_mend
@@ -36,9 +36,8 @@ def declared_spaces(report: Callable[[str], None]) -> ResultTable:
 
         started = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            denoiser = train(run, Path(folder), steps=steps, report=tell)
+            generator = train_generator(run, Path(folder), steps=steps, report=tell)
         seconds = time.process_time() - started
-        generator = Generator(space, denoiser, run.recipe.solver, Origin("fast", steps, run.seed))
         drawn, mended = draw_and_mend(generator)
         quality = generation_quality(space, drawn, generator.training_set)
         after_mending = quality.validity + 100 * len(mended) / SAMPLES
@@ -58,9 +57,9 @@ def declared_spaces(report: Callable[[str], None]) -> ResultTable:
         ),
         rows=tuple(rows),
         notes=(
-            "The files in examples/; trained as `train-generator FILE --steps N` does, not calibrated, "
-            "recipe fast, seed 0. Seconds of CPU, all threads together, are those of the training alone, "
-            "its training set included.",
+            "The files in examples/; trained as `train-generator FILE --steps N` does, "
+            "recipe fast, seed 0. Seconds of CPU, all threads together, are those of training and "
+            "calibration, the training set included.",
             "Validity is that of the network itself; mending takes the likeliest valid architecture "
             "under its probabilities.",
         ),

@@ -6,9 +6,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
+from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun
 from diffusionnag.diffusion.recipes import get_recipe
-from diffusionnag.generation.generator import Generator, Origin
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.generator_training import train_generator
 from diffusionnag.spaces import SearchSpace
 
 
@@ -24,7 +25,6 @@ def kept_generator(
                 report(f"generator of {space.name}: step {progress.step} of {progress.steps}")
 
         with tempfile.TemporaryDirectory() as kept:
-            denoiser = train(run, Path(kept), steps=steps, report=tell)
-        origin = Origin("fast", steps, run.seed)
-        Generator(space, denoiser, run.recipe.solver, origin).save_pretrained(folder)
+            generator = train_generator(run, Path(kept), steps=steps, report=tell)
+        generator.save_pretrained(folder)
     return Generator.from_pretrained(folder, search_space=space)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
+from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun
 from diffusionnag.diffusion.recipes import fast_recipe
-from diffusionnag.generation.generator import Generator, Origin
+from diffusionnag.generation.generator import Generator
+from diffusionnag.generation.generator_training import train_generator
 from diffusionnag.generation.metrics import GenerationQuality, generation_quality
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.spaces import SearchSpace, get_search_space
@@ -100,5 +101,4 @@ def _without_positions(space: SearchSpace, report: Callable[[str], None]) -> Gen
 
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun.start(space, recipe, seed=0)
-        denoiser = train(run, Path(folder), report=show)
-    return Generator(space, denoiser, recipe.solver, Origin(recipe.name, run.step, run.seed))
+        return train_generator(run, Path(folder), report=show)

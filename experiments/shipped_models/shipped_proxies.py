@@ -16,9 +16,9 @@ from diffusionnag.proxies import (
     FURTHER_PROXIES,
     USUAL_PROXIES,
     ProxySettings,
-    components,
     score_architectures,
     score_space,
+    single_scores,
 )
 from diffusionnag.search.objectives import read_objective
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
@@ -120,7 +120,7 @@ def _rows(space: SearchSpace, report: Callable[[str], None]) -> list[tuple[str, 
     predictor = PropertyPredictor(space, COMBINED).fit(
         measured.architectures,
         measured.values,
-        components=components(scores, space, measured.architectures),
+        components=single_scores(scores, space, measured.architectures),
     )
     whole = list(space.enumerate()) if space.is_enumerable else space.sample(JUDGED_ON, 1)
     predicted = predictor.normal_score(whole)

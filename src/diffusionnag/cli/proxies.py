@@ -47,7 +47,7 @@ def proxies(
     """Score random networks without training them, and learn the scores; run again, it resumes.
 
     The mean of ranks, `proxies`, then guides (`generate --guide FOLDER`) and starts a search
-    (`search --start-from FOLDER`) where nothing is measured yet; the search learns from each proxy.
+    (`search --start-from FOLDER`) where nothing is measured yet; the search learns how others count.
     """
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
@@ -58,8 +58,8 @@ def proxies(
         COMBINED,
         FURTHER_PROXIES,
         ProxySettings,
-        components,
         score_space,
+        single_scores,
     )
     from diffusionnag.proxies.scoring import TABLE_FILE
     from diffusionnag.spaces import get_search_space
@@ -97,7 +97,8 @@ def proxies(
                 f"`diffusionnag check {space}` tells what fails, --proxy names other proxies"
             )
         few = len(measured.values) <= MOST_FOR_GAUSSIAN_PROCESS
-        single = components(table, search_space, measured.architectures) if few else None
+        besides = settings.besides if few else ()
+        single = single_scores(table, search_space, measured.architectures, besides)
         predictor = fit_shown(
             search_space, COMBINED, measured, seed, bar, scoring, components=single
         )

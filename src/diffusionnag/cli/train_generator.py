@@ -14,8 +14,6 @@ from diffusionnag.cli.options import Device, Seed, Space
 QUALITY_SAMPLES = 10_000
 """Samples that the quality of a generator is measured on, if that takes no longer than training."""
 FEWEST_SAMPLES = 16
-CALIBRATED_STEPS = 1_000
-"""Steps from which on a generator is calibrated: a shorter training is a trial."""
 USEFUL_VALIDITY = 50.0
 """Below so many valid samples in a hundred a generator is not recommended."""
 
@@ -41,11 +39,10 @@ def train_generator(
         progress_bar,
         results,
     )
-    from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
+    from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun
     from diffusionnag.diffusion.recipes import get_recipe
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.generation.calibration import calibrate
-    from diffusionnag.generation.generator import Generator, Origin
+    from diffusionnag.generation import generator_training
     from diffusionnag.generation.metrics import generation_quality, seconds_per_sample
     from diffusionnag.spaces import get_search_space
 
@@ -74,14 +71,12 @@ def train_generator(
                 note += f", valid {progress.validity:.1f} %"
             bar.update(task, completed=progress.step, total=progress.steps, note=note)
 
-        denoiser = train(run, out, steps=steps, minutes=minutes, report=report)
-        generator = Generator(search_space, denoiser, chosen.solver, Origin(recipe, run.step, seed))
-        if chosen.parameterisation == "probabilities" and run.step >= CALIBRATED_STEPS:
+        def counted(done: int, rounds: int) -> None:
+            bar.update(task, note=f"calibrating by samples, {done} of {rounds}")
 
-            def count(done: int, rounds: int) -> None:
-                bar.update(task, note=f"calibrating by samples, {done} of {rounds}")
-
-            calibrate(generator, seed=seed, report=count)
+        generator = generator_training.train_generator(
+            run, out, steps=steps, minutes=minutes, report=report, counted=counted
+        )
         affordable = int(run.seconds / seconds_per_sample(generator))
         samples = min(affordable, QUALITY_SAMPLES)
         quality = None

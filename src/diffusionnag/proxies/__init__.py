@@ -8,10 +8,10 @@ from diffusionnag.proxies.scoring import (
     USUAL_PROXIES,
     ProxySettings,
     combined_ranks,
-    components,
     score_architecture,
     score_architectures,
     score_space,
+    single_scores,
 )
 from diffusionnag.proxies.shipped import shipped_proxies
 from diffusionnag.proxies.untrained import Untrained
@@ -25,9 +25,9 @@ __all__ = [
     "ProxySettings",
     "Untrained",
     "combined_ranks",
-    "components",
     "score_architecture",
     "score_architectures",
     "score_space",
     "shipped_proxies",
+    "single_scores",
 ]
