@@ -15,6 +15,7 @@ from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
 from diffusionnag.diffusion.recipes import Recipe, fast_recipe, paper_recipe
+from diffusionnag.diffusion.score_network import ScoreNetworkConfig
 from diffusionnag.diffusion.sde import VESDE
 from diffusionnag.generation.generator import Generator, Origin
 from diffusionnag.generation.metrics import generation_quality
@@ -31,7 +32,7 @@ SEEDS = (0, 1, 2)
 STEPS = 1_000
 LEARNING_RATE = 1e-3
 """Published are 250,000 (1,000,000) steps at 2e-5, which two cores cannot bear."""
-SAMPLES = 128
+SAMPLES = 256
 DISTINCT = 50
 """Guided cells whose true accuracies are averaged, so that all cases show as many."""
 LABELLED = 500
@@ -61,7 +62,10 @@ class Figures:
 
 
 def cases(space: SearchSpace) -> list[Case]:
-    """Return the cases of a space: each differs from the one before in what its label names."""
+    """Return the cases of a space: each differs from the one before in what its label names.
+
+    The published network, whose step takes 70 times as long, is trained for NAS-Bench-201 alone.
+    """
     fast = fast_recipe(space)
     recipe = replace(
         paper_recipe(space),
@@ -82,16 +86,25 @@ def cases(space: SearchSpace) -> list[Case]:
     broken = replace(entropy, broken_share=fast.broken_share)
     solver = replace(broken, solver=fast.solver)
     return [
-        published,
-        Case("3 blocks, no dropout", small),
+        *([published] if space.name == "nasbench201" else []),
+        Case(f"{_network(network)}, no dropout", small),
         Case("noise from 0.02 to 5", wide_noise),
         Case("positions learnt, attention both ways", graph),
         Case("cross-entropy of operations", entropy),
         Case("broken examples", broken),
         Case("16 ancestral steps", solver),
         Case("guidance behind the denoiser", solver, noise_aware=False),
-        Case(f"{fast.steps:,} training steps (the library's)", fast, False, fast.steps),
+        Case(
+            f"{fast.steps:,} training steps, learning rate {fast.learning_rate:g} (the library's)",
+            fast,
+            noise_aware=False,
+            steps=fast.steps,
+        ),
     ]
+
+
+def _network(network: ScoreNetworkConfig) -> str:
+    return f"{network.blocks} blocks of {network.width} numbers"
 
 
 def measure(space: SearchSpace, case: Case, seed: int, show: Callable[[str], None]) -> Figures:
@@ -171,7 +184,9 @@ def paper_recipe_ablation(report: Callable[[str], None]) -> ResultTable:
             f"Guided: mean true CIFAR-10 accuracy of the first {DISTINCT} distinct valid cells of "
             f"{SAMPLES} drawn, by an ensemble fitted on {LABELLED} labelled cells, noise-aware until "
             "the row that says otherwise.",
-            "Mean ± standard deviation over trainings of other seeds; times on one core.",
+            "Mean ± standard deviation over trainings of other seeds; times on one core. No sample is "
+            "mended, and no generator calibrated, as the shipped ones are. The published network was "
+            "trained for NAS-Bench-201 alone: its step takes 70 times as long.",
         ),
     )
 
