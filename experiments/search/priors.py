@@ -42,7 +42,7 @@ class Scored(Property):
 
 
 class Inverted(Scored):
-    """The opposite of a property, and of each of its components."""
+    """The opposite of a property, and of each of its aspects."""
 
     def __init__(self, property: Property) -> None:
         super().__init__(
@@ -53,13 +53,13 @@ class Inverted(Scored):
         self.property = property
 
     @property
-    def component_names(self) -> Sequence[str]:
-        """The names of what the property is made of."""
-        return self.property.component_names
+    def aspect_names(self) -> Sequence[str]:
+        """The names of the property's aspects."""
+        return self.property.aspect_names
 
-    def components(self, x: Tensor) -> Tensor:
-        """Return the opposite of each component, `batch x components`."""
-        return -self.property.components(x)
+    def aspects(self, x: Tensor) -> Tensor:
+        """Return the opposite of each aspect, `batch x aspects`."""
+        return -self.property.aspects(x)
 
 
 def random_function(space: SearchSpace, seed: int) -> Property:

@@ -120,7 +120,7 @@ def _rows(space: SearchSpace, report: Callable[[str], None]) -> list[tuple[str, 
     predictor = PropertyPredictor(space, COMBINED).fit(
         measured.architectures,
         measured.values,
-        components=single_scores(scores, space, measured.architectures),
+        aspects=single_scores(scores, space, measured.architectures),
     )
     whole = list(space.enumerate()) if space.is_enumerable else space.sample(JUDGED_ON, 1)
     predicted = predictor.normal_score(whole)

@@ -146,8 +146,8 @@ def test_what_fails_has_no_scores_and_stops_nothing(run_main: RunCli, tmp_path: 
     predictor = PropertyPredictor.from_pretrained(
         tmp_path / "scores", search_space=get_search_space(str(tmp_path / "tabular_mlp.yaml"))
     )
-    assert {"proxies", "snip", "l2_norm"} <= set(predictor.component_names)
-    assert set(predictor.component_names) <= {"proxies", *FURTHER_PROXIES}
+    assert {"proxies", "snip", "l2_norm"} <= set(predictor.aspect_names)
+    assert set(predictor.aspect_names) <= {"proxies", *FURTHER_PROXIES}
     assert set(table.columns) == {"proxies", *USUAL_PROXIES, *FURTHER_PROXIES}
 
 

@@ -189,14 +189,14 @@ class SumOf(Hashed):
         self.summed = (first, second)
 
     @property
-    def component_names(self) -> Sequence[str]:
+    def aspect_names(self) -> Sequence[str]:
         return ("first", "second")
 
-    def components(self, x: Tensor) -> Tensor:
+    def aspects(self, x: Tensor) -> Tensor:
         return torch.stack([each.standardised(x) for each in self.summed], dim=1)
 
 
-def test_how_each_component_of_a_property_counts_is_learnt() -> None:
+def test_how_each_aspect_of_a_property_counts_is_learnt() -> None:
     cells = list(dict.fromkeys(SPACE.sample(400, seed=0)))
     known, others = cells[:20], cells[20:]
     rng = np.random.default_rng(0)

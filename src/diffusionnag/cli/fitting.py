@@ -25,11 +25,11 @@ def fit_shown(
     bar: Progress,
     task: TaskID,
     *,
-    components: Mapping[str, np.ndarray] | None = None,
+    aspects: Mapping[str, np.ndarray] | None = None,
 ) -> PropertyPredictor:
     """Return a predictor cross-validated in five parts; a task of a progress bar shows each.
 
-    `components` are values of what the column is made of, one a measurement.
+    `aspects` are as `PropertyPredictor.fit` has them.
     """
     from diffusionnag.predictors import fit_judged, held_out_parts
 
@@ -40,7 +40,7 @@ def fit_shown(
         column,
         measured,
         parts,
-        components=components,
+        aspects=aspects,
         seed=seed,
         report=lambda done, note: bar.update(task, completed=done, note=note),
     )

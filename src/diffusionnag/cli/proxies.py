@@ -99,9 +99,7 @@ def proxies(
         few = len(measured.values) <= MOST_FOR_GAUSSIAN_PROCESS
         besides = settings.besides if few else ()
         single = single_scores(table, search_space, measured.architectures, besides)
-        predictor = fit_shown(
-            search_space, COMBINED, measured, seed, bar, scoring, components=single
-        )
+        predictor = fit_shown(search_space, COMBINED, measured, seed, bar, scoring, aspects=single)
     predictor.about = origin(
         data=f"{', '.join(settings.names)} of {len(measured.values)} untrained networks on {data}",
         quality=predictor.about.quality,

@@ -52,8 +52,8 @@ class Property(ABC):
         return {}
 
     @property
-    def component_names(self) -> Sequence[str]:
-        """The names of what it is made of, each of which `components` tells; its own if of one piece."""
+    def aspect_names(self) -> Sequence[str]:
+        """The names of what `aspects` tells: its own, unless more, or something else, is known of it."""
         return (self.property_name,)
 
     @abstractmethod
@@ -76,8 +76,11 @@ class Property(ABC):
         """Return the mean of the standardised property, `batch`, differentiable in x."""
         return self.distribution(x, sigma)[0]
 
-    def components(self, x: Tensor) -> Tensor:
-        """Return the mean of each component, standardised, `batch x components`, differentiable in x."""
+    def aspects(self, x: Tensor) -> Tensor:
+        """Return the mean of each aspect, standardised, `batch x aspects`, differentiable in x.
+
+        A search that starts from the property learns how each of them counts.
+        """
         return self.standardised(x)[:, None]
 
     def normal_score(self, architectures: Sequence[Architecture]) -> np.ndarray:

@@ -37,7 +37,7 @@ class GaussianProcessConfig:
     repeated: bool = False
     ordered: bool = True
     """Whether the kernel sees the order of numbers; of processes that do not say it, it does not."""
-    components: tuple[str, ...] = ()
+    aspects: tuple[str, ...] = ()
     """What was learnt besides on the same architectures, by name."""
 
 
@@ -48,8 +48,8 @@ class GaussianProcess(Model):
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
     The groups are the path features and the order of numbers, unless others are given. Where
     architectures were measured several times, `repeats` (`labelled`) says how often: the noise of a
-    mean is the smaller. `component_weights` (`labelled x components`) are the posterior means of its
-    components, under the same kernel.
+    mean is the smaller. `aspect_weights` (`labelled x aspects`) are the posterior means of its
+    aspects, under the same kernel.
     """
 
     kind = "gaussian_process"
@@ -59,8 +59,8 @@ class GaussianProcess(Model):
     kernel: Tensor
     centre: Tensor
     repeats: Tensor | None
-    component_weights: Tensor | None
-    component_centres: Tensor | None
+    aspect_weights: Tensor | None
+    aspect_centres: Tensor | None
 
     def __init__(
         self,
@@ -79,10 +79,10 @@ class GaussianProcess(Model):
         self.register_buffer("kernel", torch.zeros(2 * self.features.groups + 1, dtype=double))
         self.register_buffer("centre", torch.zeros((), dtype=double))
         self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
-        count = len(config.components)
+        count = len(config.aspects)
         for name, shape in (("weights", (labelled, count)), ("centres", (count,))):
             zeros = torch.zeros(shape, dtype=double) if count else None
-            self.register_buffer(f"component_{name}", zeros)
+            self.register_buffer(f"aspect_{name}", zeros)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
     def _usual_features(self, space: SearchSpace) -> FeatureGroups:
@@ -105,7 +105,7 @@ class GaussianProcess(Model):
     ) -> None:
         """Fit the kernel on 400 architectures at most, which the seed draws, the posterior on all.
 
-        A target of `count x (1 + components)` is the property, and then what it is made of.
+        A target of `count x (1 + aspects)` is the property, and then its aspects.
         """
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         fit_gaussian_process(self, x[order], target[order], report)
@@ -127,17 +127,17 @@ class GaussianProcess(Model):
         )
 
     @property
-    def component_names(self) -> tuple[str, ...]:
-        """What was learnt besides of which the property is made, by name."""
-        return self.config.components
+    def aspect_names(self) -> tuple[str, ...]:
+        """What was learnt besides the property, by name."""
+        return self.config.aspects
 
-    def components(self, x: Tensor) -> Tensor:
-        """Return the posterior mean of the property and of each component, `batch x (1 + components)`."""
-        if self.component_weights is None or self.component_centres is None:
-            return super().components(x)
+    def aspects(self, x: Tensor) -> Tensor:
+        """Return the posterior mean of the property and of each aspect, `batch x (1 + aspects)`."""
+        if self.aspect_weights is None or self.aspect_centres is None:
+            return super().aspects(x)
         known, _ = self._prepared(x)
-        weights = torch.cat([self.weights[:, None], self.component_weights], dim=1).to(x)
-        centres = torch.cat([self.centre[None], self.component_centres]).to(x)
+        weights = torch.cat([self.weights[:, None], self.aspect_weights], dim=1).to(x)
+        centres = torch.cat([self.centre[None], self.aspect_centres]).to(x)
         return covariance_of(self.features(x), known, self.kernel.to(x)) @ weights + centres
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -187,7 +187,7 @@ class GaussianProcess(Model):
 def fit_gaussian_process(
     process: GaussianProcess, x: Tensor, target: Tensor, report: Callable[[int, int], None]
 ) -> None:
-    """Fit in place on one-hot x `labelled x N x F` and target `labelled`, or that and its components'.
+    """Fit in place on one-hot x `labelled x N x F` and target `labelled`, or that and its aspects'.
 
     The kernel is fitted on the first 400 architectures at most, as suits the property.
     """
@@ -200,9 +200,9 @@ def fit_gaussian_process(
         process.centre.copy_(centres[0])
         process.operations.copy_(x.argmax(-1))
         process.weights.copy_(weights[:, 0])
-        if process.component_weights is not None and process.component_centres is not None:
-            process.component_weights.copy_(weights[:, 1:])
-            process.component_centres.copy_(centres[1:])
+        if process.aspect_weights is not None and process.aspect_centres is not None:
+            process.aspect_weights.copy_(weights[:, 1:])
+            process.aspect_centres.copy_(centres[1:])
 
 
 def fit_kernel(

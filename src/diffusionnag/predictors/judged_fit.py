@@ -20,7 +20,7 @@ def fit_judged(
     measured: Measurements,
     parts: Sequence[np.ndarray],
     *,
-    components: Mapping[str, np.ndarray] | None = None,
+    aspects: Mapping[str, np.ndarray] | None = None,
     noise_aware: bool = False,
     seed: int = 0,
     report: Callable[[float, str], None] = lambda done, note: None,
@@ -28,7 +28,7 @@ def fit_judged(
     """Return a predictor of measured values, and what others predicted of each part held out.
 
     `parts` are those of `held_out_parts`; the predictor's `about.quality` says how good the held-out
-    predictions are, if there are any. `components` are as `PropertyPredictor.fit` has them. `report`
+    predictions are, if there are any. `aspects` are as `PropertyPredictor.fit` has them. `report`
     is given how many fits, of one more than there are parts, are done. Raises DiffusionNAGError as
     `PropertyPredictor.fit` does.
     """
@@ -41,7 +41,7 @@ def fit_judged(
         return predictor.fit(
             [measured.architectures[row] for row in rows],
             measured.values[rows],
-            components={name: values[rows] for name, values in (components or {}).items()},
+            aspects=aspects if len(rows) == len(measured.values) else None,
             seed=seed,
             report=lambda step, steps: report(done + step / steps, note),
         )

@@ -73,12 +73,12 @@ class Model(nn.Module, ABC):
         """Return the mean alone, `batch`, which takes less work."""
 
     @property
-    def component_names(self) -> tuple[str, ...]:
-        """What was learnt besides of which the property is made, by name."""
+    def aspect_names(self) -> tuple[str, ...]:
+        """What was learnt besides the property, by name."""
         return ()
 
-    def components(self, x: Tensor) -> Tensor:
-        """Return the mean of the property and of each component, `batch x (1 + components)`."""
+    def aspects(self, x: Tensor) -> Tensor:
+        """Return the mean of the property and of each aspect, `batch x (1 + aspects)`."""
         return self.standardised(x)[:, None]
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,7 +102,7 @@ class PropertyPredictor(Property, HubModel):
         architectures: Sequence[Architecture],
         values: Sequence[float] | np.ndarray,
         *,
-        components: Mapping[str, np.ndarray] | None = None,
+        aspects: Mapping[str, np.ndarray] | None = None,
         conditions: np.ndarray | None = None,
         seed: int = 0,
         steps: int | None = None,
@@ -110,42 +110,40 @@ class PropertyPredictor(Property, HubModel):
     ) -> PropertyPredictor:
         """Fit on measured values, one an architecture; return itself.
 
-        `components` are values of what the property is made of, by name, which a Gaussian process
+        `aspects` are values of what else is known of the architectures, by name, which a Gaussian process
         learns besides. `conditions`, `batch x C`, are those of each measurement, where the predictor
         has any. `steps` of an ensemble's training default to a number that suits the amount of data.
         Raises DiffusionNAGError for fewer than 5 architectures, values that are not finite or all the
-        same, or an architecture of another space, and for components of another model.
+        same, or an architecture of another space, and for aspects of another model.
         """
         measured = np.asarray(values, dtype=np.float64)
         _check_measured(self.search_space, architectures, measured)
         self._target = RankGaussian.fit(measured, self.magnitude)
         x = torch.from_numpy(self.search_space.encode(architectures))
         target = torch.from_numpy(self._target.to_normal(measured)).float()
-        if components:
+        if aspects:
             columns = [target]
-            for values in map(np.asarray, components.values()):
+            for values in map(np.asarray, aspects.values()):
                 _check_measured(self.search_space, architectures, values)
                 normal = RankGaussian.fit(values, self.magnitude).to_normal(values)
                 columns.append(torch.from_numpy(normal).float())
             target = torch.stack(columns, dim=1)
         with torch.random.fork_rng():
             torch.manual_seed(check_seed(seed))
-            model = self._new_model(len(measured), tuple(components or ()))
+            model = self._new_model(len(measured), tuple(aspects or ()))
         model.fit(x, target, conditions, steps=steps, seed=seed, report=report)
         self._fitted = model.eval().requires_grad_(False)
         return self
 
-    def _new_model(self, labelled: int, components: tuple[str, ...]) -> Model:
+    def _new_model(self, labelled: int, aspects: tuple[str, ...]) -> Model:
         plain = not (self.noise_aware or self._ensemble_config.conditions)
         few = "gaussian_process" if labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain else "ensemble"
         process = MODELS[self.model or few]
         if issubclass(process, GaussianProcess):
-            return process(
-                self.search_space, GaussianProcessConfig(labelled, components=components)
-            )
-        if components:
+            return process(self.search_space, GaussianProcessConfig(labelled, aspects=aspects))
+        if aspects:
             raise DiffusionNAGError(
-                f"only a Gaussian process learns components, up to {MOST_FOR_GAUSSIAN_PROCESS:,} labels"
+                f"only a Gaussian process learns aspects, up to {MOST_FOR_GAUSSIAN_PROCESS:,} labels"
             )
         return Ensemble(self.search_space, self._ensemble_config)
 
@@ -179,14 +177,14 @@ class PropertyPredictor(Property, HubModel):
         return self._on(x.device).standardised(x, sigma)
 
     @property
-    def component_names(self) -> Sequence[str]:
-        """The property's name, and what it is made of, as far as that was learnt."""
-        known = () if self._fitted is None else self._fitted.component_names
+    def aspect_names(self) -> Sequence[str]:
+        """The property's name, and those of what was learnt besides."""
+        known = () if self._fitted is None else self._fitted.aspect_names
         return (self.property_name, *known)
 
-    def components(self, x: Tensor) -> Tensor:
-        """Return the mean of the property and of each component, `batch x components`, as normal scores."""
-        return self._on(x.device).components(x)
+    def aspects(self, x: Tensor) -> Tensor:
+        """Return the mean of the property and of each aspect, `batch x aspects`, as normal scores."""
+        return self._on(x.device).aspects(x)
 
     @torch_defaults()
     def joint(self, architectures: Sequence[Architecture]) -> tuple[Tensor, Tensor]:
@@ -272,7 +270,7 @@ class PropertyPredictor(Property, HubModel):
                 "property": name,
                 "judges": "noised architectures" if self.noise_aware else "clean architectures",
                 "model": model.kind.replace("_", " "),
-                **({"made of": ", ".join(model.component_names)} if model.component_names else {}),
+                **({"aspects": ", ".join(model.aspect_names)} if model.aspect_names else {}),
                 **model.predicts_under,
             },
             about=self.about,

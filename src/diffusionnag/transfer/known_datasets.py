@@ -55,11 +55,11 @@ class MeanOverDatasets(Property):
         return torch.stack([each.standardised(x) for each in self.predictors]).mean(0)
 
     @property
-    def component_names(self) -> Sequence[str]:
+    def aspect_names(self) -> Sequence[str]:
         """What each of the predictors predicts."""
         return [predictor.property_name for predictor in self.predictors]
 
-    def components(self, x: Tensor) -> Tensor:
+    def aspects(self, x: Tensor) -> Tensor:
         """Return the mean of each predictor as a normal score, `batch x predictors`."""
         return torch.stack([each.standardised(x) for each in self.predictors], dim=1)
 

@@ -45,7 +45,7 @@ def gaussian_process(space: SearchSpace) -> PropertyPredictor:
 def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessOn:
     """Return the surrogate that knows properties besides, which may be in other units, or misleading.
 
-    What each says, and each of its components, is one more kernel input: how it counts, if it does,
+    What each says, and each of its aspects, is one more kernel input: how it counts, if it does,
     is learnt as all else is.
     """
     features = _Informed(space, priors)
@@ -53,16 +53,16 @@ def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessO
 
 
 class _Informed:
-    """The features of paths and pairs, and each component of each prior as a group of its own."""
+    """The features of paths and pairs, and each aspect of each prior as a group of its own."""
 
     def __init__(self, space: SearchSpace, priors: Sequence[Property]) -> None:
         self.paths = PathsAndPairs(space)
         self.priors = priors
-        self.groups = self.paths.groups + sum(len(prior.component_names) for prior in priors)
+        self.groups = self.paths.groups + sum(len(prior.aspect_names) for prior in priors)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return the groups of features of `batch x N x F`, each `batch x features`."""
-        known = [prior.components(x.float()).to(x) for prior in self.priors]
+        known = [prior.aspects(x.float()).to(x) for prior in self.priors]
         return [*self.paths(x), *torch.cat(known, dim=1).split(1, dim=1)]
 
 
