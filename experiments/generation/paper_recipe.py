@@ -64,7 +64,7 @@ class Figures:
 def cases(space: SearchSpace) -> list[Case]:
     """Return the cases of a space: each differs from the one before in what its label names.
 
-    The published network, whose step takes 70 times as long, is trained for NAS-Bench-201 alone.
+    The published network, whose step takes 40 times as long, is trained for NAS-Bench-201 alone.
     """
     fast = fast_recipe(space)
     recipe = replace(
@@ -186,7 +186,7 @@ def paper_recipe_ablation(report: Callable[[str], None]) -> ResultTable:
             "the row that says otherwise.",
             "Mean ± standard deviation over trainings of other seeds; times on one core. No sample is "
             "mended, and no generator calibrated, as the shipped ones are. The published network was "
-            "trained for NAS-Bench-201 alone: its step takes 70 times as long.",
+            "trained for NAS-Bench-201 alone: its step takes 40 times as long.",
         ),
     )
 
@@ -205,9 +205,9 @@ def _kept(space: SearchSpace, case: Case, seed: int, report: Callable[[str], Non
 def _cells(runs: Sequence[Figures]) -> list[str]:
     columns = [[getattr(run, name) for run in runs] for name in Figures.__dataclass_fields__]
     return [
-        mean_and_std(values, 1) if len(values) > 1 else _single(values[0]) for values in columns
+        mean_and_std(values, 2) if len(values) > 1 else _single(values[0]) for values in columns
     ]
 
 
 def _single(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.1f}"
+    return "-" if np.isnan(value) else f"{value:.2f}"
