@@ -39,7 +39,7 @@ USUAL_PROXIES = ("nwot", "synflow", "jacov", "trainability", "flops")
 Krishnakumar et al. 2022)."""
 FURTHER_PROXIES = ("snip", "grad_norm", "fisher", "plain", "l2_norm")
 """They rank networks worse, but tell them apart: as inputs of its surrogate they help a search, where
-single usual ones besides their mean do not (tried on accuracies after 12 epochs and under corruptions)."""
+the usual ones beside their mean do not (tried on accuracies after 12 epochs, and under attack)."""
 AZ_NAS = "az_nas"
 """The name of what joins four proxies by their ranks among the networks that are scored."""
 COMBINED = "proxies"
