@@ -12,7 +12,10 @@ from conftest import RunCli
 from PIL import Image
 
 REFERENCE = json.loads(Path(__file__).with_name("reference_runs.json").read_text())
-"""Of each command the SHA-256 of what it wrote: the architectures, one a line, in their order."""
+"""Of each command the SHA-256 of what it wrote: the architectures, one a line, in their order.
+
+More than one where processors that round differently were seen to give others.
+"""
 
 
 def digest(path: Path) -> str:
@@ -44,4 +47,4 @@ def test_same_seeds_give_the_same_architectures(
     draw_inputs(tmp_path)
     result = run_main(*command.split(), "--out", "out.jsonl")
     assert result.returncode == 0, result.stderr
-    assert digest(tmp_path / "out.jsonl") == REFERENCE[command]
+    assert digest(tmp_path / "out.jsonl") in REFERENCE[command]
