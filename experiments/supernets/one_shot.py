@@ -20,14 +20,14 @@ from experiments.measured_data import (
     required_table,
 )
 from experiments.result_table import ResultTable, mean_and_std
-from experiments.supernets.small_cifar10 import size, small_cifar10
+from experiments.supernets.small_cifar10 import SIZE, small_cifar10
 
 KEPT = Path("runs") / "one-shot"
 """The searches, so that the experiment can be stopped and resumed."""
 SEEDS = (0, 1, 2)
 ONE_SEED = ("drnas",)
 """The slowest of all."""
-IMAGES, CELLS = 2_500, 1
+IMAGES = 2_500
 EPOCHS, BATCH = 10, 64
 """All of it so small that one CPU core needs some quarter of an hour."""
 PUBLISHED = {
@@ -56,7 +56,7 @@ def one_shot(report: Callable[[str], None]) -> ResultTable:
     space = get_search_space("nasbench201")
     column = NASBENCH201_DATASETS["CIFAR-10"]
     truth = Truth.of(required_table("nasbench201", "nasbench201_accuracy"), column)
-    data = small_cifar10(space, IMAGES, CELLS)
+    data = small_cifar10(space, IMAGES)
     rows = []
     for algorithm in ALGORITHMS:
         runs = []
@@ -91,7 +91,7 @@ def one_shot(report: Callable[[str], None]) -> ResultTable:
             "Test accuracy after 200 epochs that NAS-Bench-201's table has for the found cell, mean and "
             f"standard deviation of {len(SEEDS)} seeds, of {ONE_SEED[0]} one; a random cell has "
             f"{truth.random:.2f} on average.",
-            f"Searched on {IMAGES:,} images, a tenth of them held out, at {size(CELLS)}, "
+            f"Searched on {IMAGES:,} images, a tenth of them held out, at {SIZE}, "
             f"for {EPOCHS} epochs in batches of {BATCH}: "
             "far less than the 25,000 images of 32 pixels, 16 channels, 5 cells and 50 to 250 epochs of "
             "the published searches, so that the figures are no measure of the algorithms.",

@@ -6,26 +6,18 @@ from diffusionnag.networks import OwnFit, TaskData, load_data
 from diffusionnag.spaces import SearchSpace
 from experiments.measured_data import CIFAR10_TRAINING, data_file
 
-RESOLUTION, WIDTH = 16, 0.5
+RESOLUTION, WIDTH, CELLS = 16, 0.5, 1
+SIZE = f"{RESOLUTION} pixels, {round(16 * WIDTH)} channels and {CELLS} cell a stage"
 
 
-def size(cells: int) -> str:
-    """Return in words how small images and networks are."""
-    plural = "" if cells == 1 else "s"
-    return f"{RESOLUTION} pixels, {round(16 * WIDTH)} channels and {cells} cell{plural} a stage"
-
-
-def small_cifar10(space: SearchSpace, images: int, cells: int) -> TaskData:
-    """Return so many images, a tenth of them held out, for networks of so many cells a stage.
-
-    Raises DiffusionNAGError without CIFAR-10.
-    """
+def small_cifar10(space: SearchSpace, images: int) -> TaskData:
+    """Return so many images, a tenth of them held out; raises DiffusionNAGError without CIFAR-10."""
     data = load_data(
         data_file(CIFAR10_TRAINING),
         space,
         resolution=RESOLUTION,
         width=WIDTH,
-        cells=cells,
+        cells=CELLS,
         subset=images,
     )
     assert not isinstance(data, OwnFit)

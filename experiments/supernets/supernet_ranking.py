@@ -22,13 +22,13 @@ from experiments.measured_data import (
     required_table,
 )
 from experiments.result_table import ResultTable
-from experiments.supernets.small_cifar10 import size, small_cifar10
+from experiments.supernets.small_cifar10 import SIZE, small_cifar10
 
 KEPT = Path("runs") / "supernet-ranking"
 """The training and the evaluations, so that the experiment can be stopped and resumed."""
 SEEDS = (0,)
 RANKED = 500
-IMAGES, CELLS = 20_000, 1
+IMAGES = 20_000
 EPOCHS, BATCH, LEARNING_RATE = 40, 128, 0.1
 GOOD = 90.0
 """Accuracy in % above which cells are ranked apart: the others hardly work."""
@@ -42,7 +42,7 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
     space = get_search_space("nasbench201")
     column = NASBENCH201_DATASETS["CIFAR-10"]
     truth = Truth.of(required_table("nasbench201", "nasbench201_accuracy"), column)
-    data = small_cifar10(space, IMAGES, CELLS)
+    data = small_cifar10(space, IMAGES)
     columns = []
     for seed in SEEDS:
         report(f"seed {seed}")
@@ -54,7 +54,7 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
         notes=(
             f"Accuracy with shared weights of {RANKED} random cells against the table's test accuracy "
             "after 200 epochs. No network was trained on its own.",
-            f"Single-path training on {IMAGES:,} images, a tenth of them held out, at {size(CELLS)}, "
+            f"Single-path training on {IMAGES:,} images, a tenth of them held out, at {SIZE}, "
             f"for {EPOCHS} epochs in batches of {BATCH}, learning rate {LEARNING_RATE}.",
         ),
     )
