@@ -168,7 +168,7 @@ class _Lookup:
         order = codes.argsort()
         self.codes, self.experience = codes[order], torch.from_numpy(experience[order])
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return what they say, `batch x data sets`, of one-hot `batch x N x F`."""
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Return what they say, one group of `batch x data sets`, of one-hot `batch x N x F`."""
         codes = x.argmax(-1).numpy() @ self.base
-        return self.experience[np.searchsorted(self.codes, codes)]
+        return [self.experience[np.searchsorted(self.codes, codes)]]

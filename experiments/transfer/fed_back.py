@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from torch import Tensor
 
 from diffusionnag.guidance import Bound, Property, maximize
 from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.guidance.terms import Sum, merit
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
-    FeatureGroups,
     FeaturesAnd,
     PathFeatures,
     ProcessOn,
@@ -72,9 +69,11 @@ class TransferSearch:
             ]
             guide = Sum(tuple(map(maximize, self.known)))
             return drawn[int(merit(guide, space, drawn).argmax())]
-        features: FeatureGroups = PathFeatures(space)
-        for prior in self.known:
-            features = FeaturesAnd(features, partial(_predicted, prior))
+        features = FeaturesAnd(
+            PathFeatures(space),
+            lambda x: [prior.standardised(x.float())[:, None] for prior in self.known],
+            len(self.known),
+        )
         proposer = Proposer(
             space,
             strategy="random",
@@ -83,10 +82,6 @@ class TransferSearch:
             limits=self.limits,
         )
         return proposer.propose(measured, taken, rng)
-
-
-def _predicted(prior: Property, x: Tensor) -> Tensor:
-    return prior.standardised(x.float())[:, None]
 
 
 @dataclass(frozen=True)

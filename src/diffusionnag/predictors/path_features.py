@@ -125,19 +125,24 @@ class PathsAndOrder(PathFeatures):
 
 
 class FeaturesAnd:
-    """Features, and what is known of an architecture besides, as a group of its own.
+    """Features, and what is known of an architecture besides, in groups of its own.
 
-    `known` returns it, `batch x features`, of one-hot `batch x N x F`.
+    `known` returns them, as many as `further`, each `batch x features`, of one-hot `batch x N x F`.
     """
 
-    def __init__(self, features: FeatureGroups, known: Callable[[Tensor], Tensor]) -> None:
-        self.groups = features.groups + 1
+    def __init__(
+        self,
+        features: FeatureGroups,
+        known: Callable[[Tensor], Sequence[Tensor]],
+        further: int = 1,
+    ) -> None:
+        self.groups = features.groups + further
         self.features = features
         self.known = known
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return the groups of features of `batch x N x F`, what is known being the last."""
-        return [*self.features(x), self.known(x).to(x)]
+        return [*self.features(x), *(group.to(x) for group in self.known(x))]
 
 
 class OneHot:

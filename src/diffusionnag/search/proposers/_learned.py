@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
+    FeaturesAnd,
     Learner,
     PairsProcess,
     PathsAndPairs,
@@ -48,22 +50,14 @@ def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessO
     What each says, and each of its aspects, is one more kernel input: how it counts, if it does,
     is learnt as all else is.
     """
-    features = _Informed(space, priors)
+    count = sum(len(prior.aspect_names) for prior in priors)
+    features = FeaturesAnd(PathsAndPairs(space), partial(_aspects, priors), count)
     return ProcessOn(space, lambda _: features, process=PairsProcess, magnitude=MAGNITUDE)
 
 
-class _Informed:
-    """The features of paths and pairs, and each aspect of each prior as a group of its own."""
-
-    def __init__(self, space: SearchSpace, priors: Sequence[Property]) -> None:
-        self.paths = PathsAndPairs(space)
-        self.priors = priors
-        self.groups = self.paths.groups + sum(len(prior.aspect_names) for prior in priors)
-
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """Return the groups of features of `batch x N x F`, each `batch x features`."""
-        known = [prior.aspects(x.float()).to(x) for prior in self.priors]
-        return [*self.paths(x), *torch.cat(known, dim=1).split(1, dim=1)]
+def _aspects(priors: Sequence[Property], x: Tensor) -> list[Tensor]:
+    """Return each aspect of each prior of `batch x N x F`, `batch x 1`."""
+    return [aspect for prior in priors for aspect in prior.aspects(x.float()).split(1, dim=1)]
 
 
 @dataclass(frozen=True)
