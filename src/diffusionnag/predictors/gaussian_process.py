@@ -80,9 +80,9 @@ class GaussianProcess(Model):
         self.register_buffer("centre", torch.zeros((), dtype=double))
         self.register_buffer("repeats", torch.ones(labelled) if config.repeated else None)
         count = len(config.aspects)
-        for name, shape in (("weights", (labelled, count)), ("centres", (count,))):
-            zeros = torch.zeros(shape, dtype=double) if count else None
-            self.register_buffer(f"aspect_{name}", zeros)
+        weights = torch.zeros(labelled, count, dtype=double) if count else None
+        self.register_buffer("aspect_weights", weights)
+        self.register_buffer("aspect_centres", torch.zeros(count, dtype=double) if count else None)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
     def _usual_features(self, space: SearchSpace) -> FeatureGroups:

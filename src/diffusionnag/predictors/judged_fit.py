@@ -34,14 +34,16 @@ def fit_judged(
     """
     fits = itertools.count()
 
-    def fitted(rows: np.ndarray) -> PropertyPredictor:
+    def fitted(
+        rows: np.ndarray, aspects: Mapping[str, np.ndarray] | None = None
+    ) -> PropertyPredictor:
         done = next(fits)
         note = f"without part {done + 1}, to measure the error" if done < len(parts) else "all"
         predictor = PropertyPredictor(space, property_name, noise_aware=noise_aware)
         return predictor.fit(
             [measured.architectures[row] for row in rows],
             measured.values[rows],
-            aspects=aspects if len(rows) == len(measured.values) else None,
+            aspects=aspects,
             seed=seed,
             report=lambda step, steps: report(done + step / steps, note),
         )
@@ -50,7 +52,7 @@ def fit_judged(
         return fitted(seen).predict([measured.architectures[row] for row in part])
 
     held_out = predict_held_out(predict, measured.values, parts)
-    predictor = fitted(np.arange(len(measured.values)))
+    predictor = fitted(np.arange(len(measured.values)), aspects)
     quality = prediction_quality(held_out.mean, held_out.std, held_out.true) if parts else {}
     predictor.about.quality = {
         f"{name}, {how_judged(parts)}": value

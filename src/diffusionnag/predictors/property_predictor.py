@@ -116,21 +116,18 @@ class PropertyPredictor(Property, HubModel):
         Raises DiffusionNAGError for fewer than 5 architectures, values that are not finite or all the
         same, or an architecture of another space, and for aspects of another model.
         """
-        measured = np.asarray(values, dtype=np.float64)
-        _check_measured(self.search_space, architectures, measured)
-        self._target = RankGaussian.fit(measured, self.magnitude)
+        columns = [
+            np.asarray(each, dtype=np.float64) for each in (values, *(aspects or {}).values())
+        ]
+        _check_measured(self.search_space, architectures, columns)
+        scales = [RankGaussian.fit(column, self.magnitude) for column in columns]
+        self._target = scales[0]
+        normal = [scale.to_normal(each) for scale, each in zip(scales, columns, strict=True)]
+        target = torch.from_numpy(np.stack(normal, axis=1) if aspects else normal[0]).float()
         x = torch.from_numpy(self.search_space.encode(architectures))
-        target = torch.from_numpy(self._target.to_normal(measured)).float()
-        if aspects:
-            columns = [target]
-            for values in map(np.asarray, aspects.values()):
-                _check_measured(self.search_space, architectures, values)
-                normal = RankGaussian.fit(values, self.magnitude).to_normal(values)
-                columns.append(torch.from_numpy(normal).float())
-            target = torch.stack(columns, dim=1)
         with torch.random.fork_rng():
             torch.manual_seed(check_seed(seed))
-            model = self._new_model(len(measured), tuple(aspects or ()))
+            model = self._new_model(len(x), tuple(aspects or ()))
         model.fit(x, target, conditions, steps=steps, seed=seed, report=report)
         self._fitted = model.eval().requires_grad_(False)
         return self
@@ -334,22 +331,24 @@ def predictor_under(name: str, space: SearchSpace) -> PropertyPredictor:
 
 
 def _check_measured(
-    space: SearchSpace, architectures: Sequence[Architecture], values: np.ndarray
+    space: SearchSpace, architectures: Sequence[Architecture], columns: Sequence[np.ndarray]
 ) -> None:
-    if values.shape != (len(architectures),):
-        raise DiffusionNAGError(
-            f"{len(architectures)} architectures and {values.size} values: one value each"
-        )
-    if len(values) < FEWEST_ARCHITECTURES:
-        raise DiffusionNAGError(
-            f"{len(values)} measured architectures are too few to learn from; "
-            f"at least {FEWEST_ARCHITECTURES} are needed"
-        )
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
-    if fault := nothing_to_learn(values):
-        raise DiffusionNAGError(f"the values cannot be learnt: {fault}")
+    """Raise DiffusionNAGError unless each of the columns, `count`, can be learnt of architectures."""
+    for values in columns:
+        if values.shape != (len(architectures),):
+            raise DiffusionNAGError(
+                f"{len(architectures)} architectures and {values.size} values: one value each"
+            )
+        if len(values) < FEWEST_ARCHITECTURES:
+            raise DiffusionNAGError(
+                f"{len(values)} measured architectures are too few to learn from; "
+                f"at least {FEWEST_ARCHITECTURES} are needed"
+            )
+        if not np.isfinite(values).all():
+            row = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
+        if fault := nothing_to_learn(values):
+            raise DiffusionNAGError(f"the values cannot be learnt: {fault}")
     for row, architecture in enumerate(architectures):
         validity = space.is_valid(architecture)
         if not validity:
