@@ -59,22 +59,26 @@ class ProxySettings:
     besides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        known, asked = (*PROXIES, AZ_NAS), (*self.names, *self.besides)
-        unknown = [name for name in asked if name not in known]
+        known = (*PROXIES, AZ_NAS)
+        unknown = [name for name in self.asked if name not in known]
         if unknown or not self.names:
             wrong = unknown[0] if unknown else "none"
             raise DiffusionNAGError(f"no proxy {wrong!r}; known: {', '.join(known)}")
-        if len(set(asked)) < len(asked):
+        if len(set(self.asked)) < len(self.asked):
             raise DiffusionNAGError("a proxy is named twice")
         if self.batch < 2:
             raise DiffusionNAGError(f"a batch of {self.batch} compares nothing; give at least 2")
         check_seed(self.seed)
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """All that are asked for, those that are combined first."""
+        return (*self.names, *self.besides)
+
+    @property
     def computed(self) -> tuple[str, ...]:
         """The proxies of a single network that these are made of, each once."""
-        asked = (*self.names, *self.besides)
-        parts = (VIEWS if name == AZ_NAS else (name,) for name in asked)
+        parts = (VIEWS if name == AZ_NAS else (name,) for name in self.asked)
         return tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))
 
 
@@ -262,7 +266,7 @@ def _table(
         name: np.array([rows[each][name] for each in ordered], dtype=np.float64)
         for name in settings.computed
     }
-    if AZ_NAS in (*settings.names, *settings.besides):
+    if AZ_NAS in settings.asked:
         computed[AZ_NAS] = az_nas({name: computed[name] for name in VIEWS})
     combined = combined_ranks({name: computed[name] for name in settings.names})
     return Table("proxies", tuple(map(space.format, ordered)), computed | {COMBINED: combined})
