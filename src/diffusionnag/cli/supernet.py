@@ -39,6 +39,14 @@ def supernet(
             "pc-darts or drnas. Left out, weights are trained and nothing is searched for."
         ),
     ] = None,
+    progressive: Annotated[
+        bool,
+        typer.Option(
+            "--progressive",
+            help="Begin with the largest network alone; then kernels, depths and widths become "
+            "choices, one after the other.",
+        ),
+    ] = False,
     test: TestData = None,
     target: Target = None,
     tokens: Tokens = "bytes",
@@ -77,6 +85,7 @@ def supernet(
     from diffusionnag.supernets import (
         TrainedSupernet,
         check_algorithm,
+        check_shrinks,
         search_cell,
         supernet_settings,
         train_supernet,
@@ -105,6 +114,8 @@ def supernet(
         raise DiffusionNAGError(f"{out} holds a trained model; use another folder")
     if algorithm is not None:
         check_algorithm(algorithm)
+    if progressive:
+        check_shrinks(search_space)
     source: dict[str, Any] = {
         "data": str(Path(data).resolve()) if Path(data).exists() else data,
         "test": str(Path(test).resolve()) if test and Path(test).exists() else test,
@@ -137,7 +148,9 @@ def supernet(
         options: dict[str, Any] = {"device": device, "report": report}
         if algorithm is None:
             cell, measured = None, "a few networks with shared weights"
-            shared, history = train_supernet(search_space, examples, settings, out, **options)
+            shared, history = train_supernet(
+                search_space, examples, settings, out, progressive=progressive, **options
+            )
         else:
             search = search_cell(search_space, examples, algorithm, settings, out, **options)
             cell, shared, history = search.cell, search.supernet, search.history

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from diffusionnag.spaces._pasted import without_whitespace
@@ -48,6 +48,7 @@ class MnasNet(SearchSpace):
     operations = tuple(operation for kind in KINDS.values() for operation in kind)
     edges = tuple((i, i + 1) for i in range(BLOCKS * len(KINDS) - 1))
     networks = NetworkFamily(ImageClassification(1000, 224), smallest=32, convention=CONVENTION)
+    elastic_kinds = ("kernel", "layers", "expansion", "squeeze_excite")
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the options of the node's kind of choice; `l4` in the sixth block alone."""
@@ -131,6 +132,17 @@ class MnasNet(SearchSpace):
         nodes = range(len(self.nodes))
         largest, smallest = ([self.choices(node)[end] for node in nodes] for end in (-1, 0))
         return self.build(largest), self.build(smallest)
+
+    def enlarged(self, architecture: Architecture, elastic: Collection[str]) -> Architecture:
+        """Return a network with the last choice of each node whose kind is none of the `elastic`."""
+        names = self.operation_names(architecture)
+        kinds = list(KINDS) * BLOCKS
+        return self.build(
+            [
+                name if kind in elastic else self.choices(node)[-1]
+                for node, (name, kind) in enumerate(zip(names, kinds, strict=True))
+            ]
+        )
 
 
 def mnasnet_cost(blocks: Sequence[Block], *, resolution: int = 224, classes: int = 1000) -> Cost:

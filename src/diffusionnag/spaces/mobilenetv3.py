@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -31,6 +31,7 @@ SLOTS = 4
 MINIMUM_DEPTH = 2
 ABSENT = "none"
 LAYERS = tuple(f"{kernel}-{expand}" for kernel in (3, 5, 7) for expand in (3, 4, 6))
+LARGEST_KERNEL, LARGEST_EXPANSION = "7", "6"
 
 Layers = Sequence[tuple[int, float]]
 """The kernel size and the expansion of each layer of a stage."""
@@ -74,6 +75,7 @@ class MobileNetV3(SearchSpace):
     edges = tuple((i, i + 1) for i in range(STAGES * SLOTS - 1))
     networks = NetworkFamily(ImageClassification(1000, RESOLUTION), smallest=32, widths=(1.0, 1.2))
     analytic_conditions = ("resolution",)
+    elastic_kinds = ("kernel", "depth", "expansion")
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the nine layers, and `none` from a stage's third slot on."""
@@ -232,9 +234,26 @@ class MobileNetV3(SearchSpace):
         """Return the network of all layers at their largest, and the one of the fewest and smallest."""
         smallest = ",".join(["3-3"] * MINIMUM_DEPTH + [ABSENT] * (SLOTS - MINIMUM_DEPTH))
         return (
-            self.build(["7-6"] * STAGES * SLOTS),
+            self.build([f"{LARGEST_KERNEL}-{LARGEST_EXPANSION}"] * STAGES * SLOTS),
             self.parse("|".join([smallest] * STAGES)),
         )
+
+    def enlarged(self, architecture: Architecture, elastic: Collection[str]) -> Architecture:
+        """Return a network with its largest choices, but for those of `elastic` kinds.
+
+        A layer that may not be absent is like the one before it.
+        """
+        layers: list[str] = []
+        for layer in self.operation_names(architecture):
+            if layer == ABSENT and "depth" not in elastic:
+                layer = layers[-1]
+            if layer != ABSENT:
+                kernel, expansion = layer.split("-")
+                kernel = kernel if "kernel" in elastic else LARGEST_KERNEL
+                expansion = expansion if "expansion" in elastic else LARGEST_EXPANSION
+                layer = f"{kernel}-{expansion}"
+            layers.append(layer)
+        return self.build(layers)
 
 
 def mobilenetv3_cost(

@@ -54,6 +54,8 @@ class SearchSpace(ABC):
     """Names of what analytic properties depend on besides the architecture, such as `resolution`."""
     conditions: Mapping[str, float] = MappingProxyType({})
     """Under which conditions, by name, properties are asked for; set by `under`."""
+    elastic_kinds: ClassVar[tuple[str, ...]] = ()
+    """What networks may have less of than the largest one, in the order in which it shrinks."""
 
     # -- what a subclass may override -------------------------------------------------------------
 
@@ -132,6 +134,13 @@ class SearchSpace(ABC):
     def extremes(self) -> tuple[Architecture, ...]:
         """Return the largest network and the smallest, where one contains all others; else nothing."""
         return ()
+
+    def enlarged(self, architecture: Architecture, elastic: Collection[str]) -> Architecture:
+        """Return an architecture with its largest choices, but for those of `elastic` kinds.
+
+        A space with `elastic_kinds` overrides this.
+        """
+        return architecture
 
     @property
     def whole(self) -> SearchSpace:

@@ -5,7 +5,11 @@ from diffusionnag.supernets.inheritance import inherited, tuned_for
 from diffusionnag.supernets.inherited_metrics import evaluate_inherited, recalibrate
 from diffusionnag.supernets.ofa_weights import import_ofa_weights
 from diffusionnag.supernets.supernet import Supernet
-from diffusionnag.supernets.supernet_training import supernet_settings, train_supernet
+from diffusionnag.supernets.supernet_training import (
+    check_shrinks,
+    supernet_settings,
+    train_supernet,
+)
 from diffusionnag.supernets.trained_supernet import TrainedSupernet
 
 __all__ = [
@@ -14,6 +18,7 @@ __all__ = [
     "Supernet",
     "TrainedSupernet",
     "check_algorithm",
+    "check_shrinks",
     "evaluate_inherited",
     "import_ofa_weights",
     "inherited",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -37,7 +37,9 @@ class Supernet(nn.Module):
     `paths x batch x outputs` come out: the largest, the smallest and two at random (the sandwich rule
     of Yu & Huang, ICCV 2019), or, where the space has no extremes, one at random (Li & Talwalkar,
     "Random search and reproducibility for NAS", UAI 2019). In evaluation mode it is `shown`, the
-    first network that it was made of. Raises DiffusionNAGError for a space without a supernet.
+    first network that it was made of. What these networks have less of than the largest is of the
+    `elastic` kinds, all of the space's unless it is set. Raises DiffusionNAGError for a space without
+    a supernet.
     """
 
     @torch_defaults()
@@ -48,6 +50,7 @@ class Supernet(nn.Module):
                 f"{space.name} has no supernet: it does not say which weights its networks share"
             )
         self.space, self.task = space, task
+        self.elastic: Collection[str] = space.elastic_kinds
         self.extremes = space.extremes()
         members = list(self.extremes) or covering(space)
         self.shown = members[0]
@@ -93,7 +96,12 @@ class Supernet(nn.Module):
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         count = RANDOM_PATHS if self.extremes else 1
         drawn = self.space.architectures(self.space.sample_operations(count, rng))
-        return [*self.extremes, *drawn]
+        return self.enlarged([*self.extremes, *drawn])
+
+    def enlarged(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """Return architectures with nothing less than the largest but of the elastic kinds, each once."""
+        grown = (self.space.enlarged(each, self.elastic) for each in architectures)
+        return list(dict.fromkeys(grown))
 
     def _parts(self, architecture: Architecture, network: nn.Module) -> dict[str, Tensor]:
         """Return each tensor of a network, by its name there, as a part of the shared ones."""

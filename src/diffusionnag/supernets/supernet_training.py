@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import (
     EpochResult,
     Progress,
@@ -37,20 +38,36 @@ def supernet_settings(task: Task, **given: Any) -> TrainingSettings:
     )
 
 
+def check_shrinks(space: SearchSpace) -> None:
+    """Raise DiffusionNAGError for a space whose networks are all of one size."""
+    if not space.elastic_kinds:
+        raise DiffusionNAGError(
+            f"{space.name} cannot be trained progressively: it does not say what its networks have "
+            "less of than the largest"
+        )
+
+
 def train_supernet(
     space: SearchSpace,
     data: TaskData,
     settings: TrainingSettings,
     folder: Path,
     *,
+    progressive: bool = False,
     device: str = "cpu",
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[Supernet, list[EpochResult]]:
     """Return a supernet trained on data, and what each epoch brought.
 
-    Its state is kept in `folder`, and resumed, as by `train_network`. The metrics of an epoch are
-    means over the space's extremes and four random networks with their inherited weights.
+    A `progressive` training begins with the largest network alone; in equal shares of the steps one
+    kind after another becomes elastic, in the order of the space's `elastic_kinds` (progressive
+    shrinking, Cai et al., "Once-for-All", ICLR 2020). The state is kept in `folder`, and resumed, as
+    by `train_network`. The metrics of an epoch are means over the space's extremes and four random
+    networks with their inherited weights, all of them as large as they are trained by then. Raises
+    DiffusionNAGError for a progressive training in a space where nothing shrinks.
     """
+    if progressive:
+        check_shrinks(space)
     supernet = Supernet(space, data.task, settings.seed)
     of_classes = hasattr(data.task, "classes")
     probes = [*supernet.extremes, *space.sample(PROBES, seed=0)]
@@ -64,13 +81,18 @@ def train_supernet(
         return torch.stack(losses).mean()
 
     def evaluate() -> dict[str, float]:
-        measured = [evaluate_inherited(supernet, each, data) for each in probes]
-        return {name: sum(each[name] for each in measured) / len(probes) for name in measured[0]}
+        measured = [evaluate_inherited(supernet, each, data) for each in supernet.enlarged(probes)]
+        return {name: sum(each[name] for each in measured) / len(measured) for name in measured[0]}
+
+    def shrink(done: float) -> None:
+        kinds = space.elastic_kinds
+        supernet.elastic = kinds[: int(done * (len(kinds) + 1))] if progressive else kinds
 
     identity = {
         "supernet": space.name,
         "task": task_as_json(data.task),
         "data": data.fingerprint(),
+        **({"progressive": True} if progressive else {}),
     }
     history = train_network(
         supernet,
@@ -81,6 +103,7 @@ def train_supernet(
         device=device,
         loss=loss,
         evaluate=evaluate,
+        before_step=shrink,
         report=report,
     )
     return supernet.eval(), history
