@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "distribution": "generation.distribution:distribution",
     "guided-quality": "guidance.guided_quality:guided_quality",
     "table3": "guidance.table3:table3",
+    "table3-recipes": "guidance.table3_recipes:table3_recipes",
     "robustness": "guidance.robustness:robustness",
     "table4": "generation.table4:table4",
     "solver-steps": "generation.solver_steps:solver_steps",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,10 +90,10 @@ class Truth:
 
 
 def labelled_predictor(
-    space: SearchSpace, truth: Truth, count: int, seed: int
+    space: SearchSpace, truth: Truth, count: int, seed: int, **options: Any
 ) -> PropertyPredictor:
-    """Return a predictor fitted on the accuracies of `count` cells drawn at random."""
+    """Return a predictor, with its `options`, fitted on the accuracies of `count` cells drawn at random."""
     rows = numpy_generator(seed).permutation(len(truth.table.architectures))[:count]
     cells = [space.parse(truth.table.architectures[row]) for row in rows]
     values = truth.table.column(truth.column)[rows]
-    return PropertyPredictor(space, truth.column).fit(cells, values, seed=seed)
+    return PropertyPredictor(space, truth.column, **options).fit(cells, values, seed=seed)
