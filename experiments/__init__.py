@@ -40,6 +40,7 @@ EXPERIMENTS = {
     "shipped-proxies": "shipped_models.shipped_proxies:shipped_proxies",
     "published-proxies": "shipped_models.published_proxies:published",
     "few-labels": "predictors.few_labels:few_labels",
+    "ranking-budget": "predictors.ranking_budget:ranking_budget",
     "ordered-choices": "predictors.ordered_choices:ordered_choices",
     "wiring": "generation.generated_wiring:wiring",
     "declared-spaces": "generation.declared_spaces:declared_spaces",

@@ -46,7 +46,7 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
     columns = []
     for seed in SEEDS:
         report(f"seed {seed}")
-        columns.append(_figures(space, truth, _measured(space, data, seed, report)))
+        columns.append(_figures(space, truth, measured(space, data, seed, report)))
     return ResultTable(
         title="How shared weights rank NAS-Bench-201 cells on CIFAR-10",
         columns=("", *(f"seed {seed}" for seed in SEEDS)),
@@ -60,10 +60,10 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
     )
 
 
-def _figures(space: SearchSpace, truth: Truth, measured: dict[str, Any]) -> dict[str, str]:
+def _figures(space: SearchSpace, truth: Truth, told: dict[str, Any]) -> dict[str, str]:
     """Return what is reported of one seed, by what it is called."""
-    cells = [space.parse(text) for text in measured["cells"]]
-    shared, true = np.array(measured["accuracies"]), truth.values(space, cells)
+    cells = [space.parse(text) for text in told["cells"]]
+    shared, true = np.array(told["accuracies"]), truth.values(space, cells)
     good = true > GOOD
     predictor = PropertyPredictor(space, "accuracy").fit(cells, shared)
     others = sorted(set(space.enumerate()) - set(cells), key=space.format)
@@ -89,15 +89,18 @@ def _figures(space: SearchSpace, truth: Truth, measured: dict[str, Any]) -> dict
             "skip_connect"
         ),
         "the same of 3x3 convolutions": both("nor_conv_3x3"),
-        "training, CPU minutes": f"{measured['training_seconds'] / 60:.1f}",
-        f"{RANKED} evaluations, CPU minutes": f"{measured['evaluation_seconds'] / 60:.1f}",
+        "training, CPU minutes": f"{told['training_seconds'] / 60:.1f}",
+        f"{RANKED} evaluations, CPU minutes": f"{told['evaluation_seconds'] / 60:.1f}",
     }
 
 
-def _measured(
+def measured(
     space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Return cells, their accuracies with shared weights, and the CPU seconds that both took."""
+    """Return cells, their accuracies with shared weights, and the CPU seconds that both took.
+
+    They are computed, or were in an earlier run.
+    """
     folder = KEPT / str(seed)
     path = folder / "measured.json"
     if path.exists():
@@ -117,12 +120,12 @@ def _measured(
     trained = time.process_time()
     cells = space.sample(RANKED, seed=1_000 + seed)
     accuracies = [evaluate_inherited(supernet, cell, data)["accuracy"] for cell in cells]
-    measured = {
+    told = {
         "cells": [space.format(cell) for cell in cells],
         "accuracies": accuracies,
         "training_seconds": trained - begun,
         "evaluation_seconds": time.process_time() - trained,
     }
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(measured))
-    return measured
+        temporary.write_text(json.dumps(told))
+    return told
