@@ -108,7 +108,9 @@ def _found(space: SearchSpace, data: TaskData, algorithm: str, seed: int) -> Fou
     if path.exists():
         return Found(**read_json(path))
     folder.mkdir(parents=True, exist_ok=True)
-    settings = supernet_settings(data.task, epochs=EPOCHS, batch_size=BATCH, seed=seed)
+    settings = supernet_settings(
+        space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
+    )
     started = time.process_time()
     search = search_cell(space, data, algorithm, settings, folder)
     run = Found(space.format(search.cell), time.process_time() - started)

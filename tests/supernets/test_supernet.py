@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from diffusionnag.supernets import Supernet, TrainedSupernet, recalibrate, train
 
 SMALLEST = "|".join(["3-3,3-3,none,none"] * 5)
 SMALL = ImageClassification(2, 8, width=0.25, cells=1)
+EDGE = r"tensors\.1\.edges\.(\d)\.(nor_conv_\dx\d)"
 SMALL_DATA = replace(DATA, task=SMALL)
 
 
@@ -91,6 +93,26 @@ def test_networks_share_the_weights_of_the_same_operation_and_no_others() -> Non
     first, second = (dict(supernet.extract(each).named_parameters()) for each in (same, other))
     assert torch.equal(first["1.edges.3.1.weight"], second["1.edges.3.1.weight"])
     assert "1.edges.5.1.weight" in second.keys() - first.keys()
+
+
+def test_random_networks_share_a_batch_where_none_contains_the_others() -> None:
+    supernet = Supernet(SPACE, SMALL).train()
+    most = []
+    for count in (64, 256):
+        torch.manual_seed(0)
+        supernet.zero_grad()
+        outputs = supernet(inputs(count))
+        assert outputs.shape == (1, count, 2)
+        outputs.square().sum().backward()
+        touched = [name for name, tensor in supernet.named_parameters() if tensor.grad is not None]
+        kinds = {match.groups() for name in touched if (match := re.search(EDGE, name))}
+        most.append(max(Counter(edge for edge, _ in kinds).values()))
+    assert most == [1, 2]
+    # Each network has its own part of the batch, in the order of the examples.
+    changed = inputs(256)
+    changed[64:] = 0
+    torch.manual_seed(0)
+    torch.testing.assert_close(supernet(changed)[0, :64], outputs[0, :64])
 
 
 def test_it_learns_and_inherited_weights_tell_good_cells_from_bad_ones(

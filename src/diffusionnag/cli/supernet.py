@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,7 +55,10 @@ def supernet(
     batch_size: BatchSize = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="At first; it falls to 0. 0.025, or 0.001 if the data are no images."),
+        typer.Option(
+            help="At first; it falls to 0. 0.1 in nasbench201, 0.025 in other spaces and for an "
+            "algorithm, 0.001 if the data are no images."
+        ),
     ] = None,
     label_smoothing: Annotated[float, typer.Option(help="Share of the other classes.")] = 0.0,
     resolution: Resolution = None,
@@ -107,7 +111,8 @@ def supernet(
         "label_smoothing": label_smoothing,
         "seed": check_seed(seed),
     }
-    supernet_settings(task_of(search_space, **sizes), **asked).check()
+    usual = functools.partial(supernet_settings, search_space, searches=algorithm is not None)
+    usual(task=task_of(search_space, **sizes), **asked).check()
     check_device(device)
     prepare_folder(out)
     if any((out / name).exists() for name in (CONFIG_FILE, FOUND_FILE)):
@@ -144,7 +149,7 @@ def supernet(
             note = f"loss {last.loss:.3f}, {metrics_text(last.metrics)}" if last else ""
             bar.update(training, completed=progress.step, total=progress.steps, note=note)
 
-        settings = supernet_settings(examples.task, **asked)
+        settings = usual(task=examples.task, **asked)
         options: dict[str, Any] = {"device": device, "report": report}
         if algorithm is None:
             cell, measured = None, "a few networks with shared weights"

@@ -24,6 +24,8 @@ from diffusionnag.supernets._shared_tensors import (
 
 RANDOM_PATHS = 2
 """Networks drawn at random at a step, beside the largest and the smallest."""
+PART = 64
+"""Examples that each of several random networks gets of a batch, where none contains the others."""
 DRAWS = 1_000
 """Architectures drawn until each operation has been seen at each of its nodes."""
 
@@ -35,8 +37,9 @@ class Supernet(nn.Module):
     the first ones, a smaller kernel comes of the middle of the larger one by a learnt matrix (Cai et
     al., "Once-for-All", ICLR 2020). In training mode a batch goes through several networks, and
     `paths x batch x outputs` come out: the largest, the smallest and two at random (the sandwich rule
-    of Yu & Huang, ICCV 2019), or, where the space has no extremes, one at random (Li & Talwalkar,
-    "Random search and reproducibility for NAS", UAI 2019). In evaluation mode it is `shown`, the
+    of Yu & Huang, ICCV 2019). Where the space has no extremes, networks at random share the batch, one
+    for each 64 examples, and `1 x batch x outputs` come out (up to 127 it is one network, as in Li &
+    Talwalkar, "Random search and reproducibility for NAS", UAI 2019). In evaluation mode it is `shown`, the
     first network that it was made of. What these networks have less of than the largest is of the
     `elastic` kinds, all of the space's unless it is set. Raises DiffusionNAGError for a space without
     a supernet.
@@ -75,7 +78,12 @@ class Supernet(nn.Module):
         """Return `batch x outputs` of the shown network; in training `paths x batch x outputs`."""
         if not self.training:
             return self.run(self.shown, x)
-        return torch.stack([self.run(architecture, x) for architecture in self._paths()])
+        if self.extremes:
+            paths = self.enlarged([*self.extremes, *self._drawn(RANDOM_PATHS)])
+            return torch.stack([self.run(architecture, x) for architecture in paths])
+        parts = x.tensor_split(max(1, len(x) // PART))
+        shared = zip(self._drawn(len(parts)), parts, strict=True)
+        return torch.cat([self.run(architecture, part) for architecture, part in shared])[None]
 
     def run(self, architecture: Architecture, x: Tensor) -> Tensor:
         """Return the outputs of an architecture's network with the shared weights."""
@@ -91,12 +99,10 @@ class Supernet(nn.Module):
         network.load_state_dict(self._parts(architecture, network), strict=False)
         return network.eval()
 
-    def _paths(self) -> list[Architecture]:
-        """Return the networks of a step, drawn by torch's generator."""
+    def _drawn(self, count: int) -> list[Architecture]:
+        """Return random networks for a step, drawn by torch's generator."""
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        count = RANDOM_PATHS if self.extremes else 1
-        drawn = self.space.architectures(self.space.sample_operations(count, rng))
-        return self.enlarged([*self.extremes, *drawn])
+        return self.space.architectures(self.space.sample_operations(count, rng))
 
     def enlarged(self, architectures: Sequence[Architecture]) -> list[Architecture]:
         """Return architectures with nothing less than the largest but of the elastic kinds, each once."""

@@ -26,13 +26,19 @@ PROBES = 4
 """Random architectures whose mean metrics are reported after each epoch, besides the extremes."""
 
 
-def supernet_settings(task: Task, **given: Any) -> TrainingSettings:
+def supernet_settings(
+    space: SearchSpace, task: Task, *, searches: bool = False, **given: Any
+) -> TrainingSettings:
     """Return the settings for shared weights, those `given` by name in place of the usual ones.
 
     On images they are a learning rate of 0.025 and batches of 64 (RSPS in Dong & Yang, "NAS-Bench-201",
-    ICLR 2020); else, and for what is None, they are those of `usual_settings`.
+    ICLR 2020), but where networks share a batch, and no algorithm `searches`, 0.1 and 256; else, and for
+    what is None, they are those of `usual_settings`.
     """
-    usual = {"learning_rate": 0.025, "batch_size": 64} if task.inputs == "images" else {}
+    usual: dict[str, Any] = {}
+    if task.inputs == "images":
+        share = not space.extremes() and not searches
+        usual = {"learning_rate": 0.1 if share else 0.025, "batch_size": 256 if share else 64}
     return usual_settings(
         task, **usual | {name: value for name, value in given.items() if value is not None}
     )
