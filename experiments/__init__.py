@@ -78,6 +78,7 @@ EXPERIMENTS = {
     "interaction": "transfer.interaction:interaction",
     "several-images": "transfer.several_images:several_images",
     "one-shot": "supernets.one_shot:one_shot",
+    "darts-collapse": "supernets.darts_collapse:darts_collapse",
     "supernet-ranking": "supernets.supernet_ranking:supernet_ranking",
 }
 """Module and function of each, loaded when it is asked for."""

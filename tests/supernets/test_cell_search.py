@@ -13,6 +13,7 @@ from test_supernet import SMALL, SMALL_DATA
 
 from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.artifacts import read_records
+from diffusionnag.spaces import Architecture
 from diffusionnag.spaces.nasbench201 import EDGE_OPERATIONS
 from diffusionnag.supernets import ALGORITHMS, cell_search, search_cell
 from diffusionnag.supernets.mixed_cells import EDGES, SCORE_LEARNING, MixedEdge, MixedNetwork
@@ -25,9 +26,15 @@ def test_a_search_ends_with_a_cell(
     monkeypatch.setattr(cell_search, "RANDOM_CELLS", 5)
     few = {name: replace(way, draws=min(5, way.draws)) for name, way in SCORE_LEARNING.items()}
     monkeypatch.setattr(cell_search, "SCORE_LEARNING", few)
-    found = search_cell(SPACE, SMALL_DATA, algorithm, settings(1), tmp_path)
+    told: dict[int, Architecture] = {}
+    found = search_cell(
+        SPACE, SMALL_DATA, algorithm, settings(1), tmp_path, so_far=told.__setitem__
+    )
     assert SPACE.is_valid(found.cell)
     assert len(found.history) == 1
+    assert list(told) == ([1] if algorithm in few else [])
+    if algorithm in few and not few[algorithm].draws:
+        assert told[1] == found.cell
     if algorithm == "pc-darts":
         assert found.supernet is None
     else:

@@ -60,12 +60,14 @@ def search_cell(
     *,
     device: str = "cpu",
     report: Callable[[Progress], None] = lambda progress: None,
+    so_far: Callable[[int, Architecture], None] = lambda epoch, cell: None,
 ) -> CellSearch:
     """Return the cell that a one-shot search finds: rsps, darts, gdas, setn, pc-darts or drnas.
 
     Scores of operations are learnt on half of the examples to train on, weights on the other half;
     cells with shared weights are compared on what is held out. `folder` is that of `train_network`:
-    a search that was killed is resumed. Raises DiffusionNAGError for another algorithm or space.
+    a search that was killed is resumed. After each epoch `so_far` is told the cell of the highest
+    scores, where there are scores. Raises DiffusionNAGError for another algorithm or space.
     """
     check_algorithm(algorithm)
     if space.name != "nasbench201" or not isinstance(data, ImageData):
@@ -94,6 +96,15 @@ def search_cell(
         inputs, targets = halves[1].batch(chosen, settings.augmentation, place)
         network.learn_scores(lambda: halves[1].loss(network(inputs), targets, 0.0))
 
+    told = 0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        if progress.last is not None and progress.last.epoch > told:
+            told = progress.last.epoch
+            so_far(told, _highest(space, network.scores))
+        report(progress)
+
     identity = {
         "search_space": space.name,
         "algorithm": algorithm,
@@ -108,18 +119,17 @@ def search_cell(
         identity=identity,
         device=device,
         before_step=learn_scores,
-        report=report,
+        report=tell,
     )
     network = network.cpu()
     supernet = None
     if way.channels == 1:
         supernet = Supernet(space, data.task).eval()
         supernet.tensors.load_state_dict(network.network.state_dict())
-    scores = network.scores[:, :-1]
     if way.draws and supernet is not None:
-        cells = _drawn(space, scores, way.draws, settings.seed)
+        cells = _drawn(space, network.scores[:, :-1], way.draws, settings.seed)
         return CellSearch(_best(supernet, cells, data), supernet, history)
-    return CellSearch(_cell(space, scores.argmax(1)), supernet, history)
+    return CellSearch(_highest(space, network.scores), supernet, history)
 
 
 def _halves(data: ImageData) -> list[ImageData]:
@@ -138,6 +148,11 @@ def _drawn(space: SearchSpace, scores: Tensor, count: int, seed: int) -> list[Ar
         _cell(space, torch.multinomial(scores.softmax(1), 1, generator=rng)[:, 0])
         for _ in range(count)
     ]
+
+
+def _highest(space: SearchSpace, scores: Tensor) -> Architecture:
+    """Return the cell of the highest scores, `edges x (operations + 1)`, the last being the edge's own."""
+    return _cell(space, scores[:, :-1].argmax(1))
 
 
 def _cell(space: SearchSpace, chosen: Tensor) -> Architecture:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments.supernets import one_shot, supernet_ranking
+from experiments.supernets import darts_collapse, one_shot, supernet_ranking
 
 
 def tiny(monkeypatch: pytest.MonkeyPatch, module: Any, kept: Path) -> None:
@@ -41,3 +41,22 @@ def test_ranking_reports_what_shared_weights_say_of_random_cells(
     first = supernet_ranking.supernet_ranking(lambda text: None)
     assert -1 <= float(first.rows[0][1]) <= 1
     assert supernet_ranking.supernet_ranking(lambda text: None).rows == first.rows
+
+
+def test_collapse_reports_the_cells_of_one_search(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path
+) -> None:
+    tiny(monkeypatch, darts_collapse, tmp_path)
+    for name, value in {"EPOCHS": 2, "SHOWN": (1, 2)}.items():
+        monkeypatch.setattr(darts_collapse, name, value)
+    table = darts_collapse.darts_collapse(lambda text: None)
+    assert [row[0] for row in table.rows] == ["1", "2"]
+    for _, _, by_seed, skips, convolutions in table.rows:
+        assert len(by_seed.split(" / ")) == 2
+        for skip, convolution in zip(skips.split(" / "), convolutions.split(" / "), strict=True):
+            assert 0 <= int(skip) + int(convolution) <= 6
+    kept = sorted(path.name for path in tmp_path.glob("*/cells.json"))
+    assert kept == ["cells.json"] * 2
+    # What ended before is not searched again.
+    monkeypatch.setattr(darts_collapse, "search_cell", None)
+    assert darts_collapse.darts_collapse(lambda text: None).rows == table.rows
