@@ -69,7 +69,7 @@ def table3_recipes(report: Callable[[str], None]) -> ResultTable:
     """
     torch.set_num_threads(1)
     required_table("nasbench201", "nasbench201_accuracy")
-    rows = itertools.starmap(Row, itertools.product(DATASETS, LABELLED, (PAPER, LIBRARY), GUIDANCE))
+    rows = itertools.starmap(Row, itertools.product(DATASETS, (PAPER, LIBRARY), GUIDANCE))
     return ResultTable(
         title=f"{BEST:,} guided NAS-Bench-201 cells by recipe and guidance (paper, Table 3)",
         columns=(

@@ -68,8 +68,12 @@ def test_a_network_learns_and_is_kept(tmp_path: Path) -> None:
     assert [record.epoch for record in history] == list(range(1, 9))
     assert history[-1].loss < 0.5 * history[0].loss
     assert history[-1].metrics["accuracy"] >= 90
+    held_out = DATA.inputs(DATA.held_out, torch.arange(len(HELD_OUT.labels)), "cpu")
+    shares = trained.network(held_out).softmax(1)[torch.arange(len(held_out)), HELD_OUT.labels]
+    nats = -float(shares.log().mean())
+    assert history[-1].metrics["cross_entropy"] == pytest.approx(nats, rel=1e-4)
     rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert rows[0] == "epoch,loss,accuracy"
+    assert rows[0] == "epoch,loss,accuracy,cross_entropy"
     assert len(rows) == 9
     assert list((tmp_path / "tensorboard").glob("events*"))
 

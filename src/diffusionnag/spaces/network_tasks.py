@@ -11,7 +11,7 @@ from diffusionnag.errors import DiffusionNAGError
 BYTE_TOKENS = 257
 """Tokens of a text in bytes: each byte is its value plus 1, and 0 stands behind the end of a text."""
 IMAGE_CHANNELS = 3
-LOWER_IS_BETTER = ("bits_per_byte", "perplexity", "rmse", "loss")
+LOWER_IS_BETTER = ("bits_per_byte", "cross_entropy", "perplexity", "rmse", "loss")
 """Metrics of which less is better; of all others more is."""
 
 

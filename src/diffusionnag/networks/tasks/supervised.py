@@ -95,13 +95,18 @@ class SupervisedData:
         return F.mse_loss(outputs[:, 0].float(), targets)
 
     def evaluate(self, predict: Predict, device: Any) -> dict[str, float]:
-        """Return the `accuracy` in %; or `rmse`, in the target's unit, and the explained share `r2`."""
+        """Return the `accuracy` in % and the `cross_entropy` in nats, the mean over examples.
+
+        Of numbers `rmse`, in the target's unit, and the explained share `r2`.
+        """
         if self.of_classes:
-            right = sum(
-                int((outputs.argmax(1).cpu() == targets).sum())
-                for outputs, targets in self._predicted(predict, device)
-            )
-            return {"accuracy": 100.0 * right / len(self.held_out)}
+            right, nats = 0, 0.0
+            for outputs, targets in self._predicted(predict, device):
+                told = outputs.float().cpu()
+                right += int((told.argmax(1) == targets).sum())
+                nats += float(F.cross_entropy(told, targets, reduction="sum"))
+            count = len(self.held_out)
+            return {"accuracy": 100.0 * right / count, "cross_entropy": nats / count}
         errors = [
             (outputs[:, 0].float().cpu() - targets).double()
             for outputs, targets in self._predicted(predict, device)
