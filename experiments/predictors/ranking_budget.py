@@ -32,7 +32,7 @@ from experiments.result_table import ResultTable
 from experiments.supernets.small_cifar10 import small_cifar10
 from experiments.supernets.supernet_ranking import IMAGES as SUPERNET_IMAGES
 from experiments.supernets.supernet_ranking import SEEDS as SUPERNET_SEEDS
-from experiments.supernets.supernet_ranking import measured
+from experiments.supernets.supernet_ranking import goodness, measured
 from experiments.transfer.known_by_images import transfer_to
 
 DATASET = "CIFAR-10"
@@ -239,7 +239,7 @@ def _of_supernet(
 ) -> dict[int, Ranking]:
     """Return, for each number of evaluations, a predictor of them, and the CPU seconds."""
     told = measured(space, small_cifar10(space, SUPERNET_IMAGES), seed, report)
-    cells, values = [space.parse(text) for text in told["cells"]], told["accuracies"]
+    cells, values = [space.parse(text) for text in told["cells"]], goodness(told)
     each = told["evaluation_seconds"] / len(cells)
     return {
         count: (
