@@ -299,6 +299,23 @@ def test_a_search_measures_with_inherited_weights(
         assert shared.evaluate(cell, shared.read_data()).items() <= row["properties"].items()
 
 
+def test_a_search_lowers_the_cross_entropy_where_that_is_the_metric(
+    trained: tuple[Path, Path], tmp_path: Path, run_main: RunCli
+) -> None:
+    objective = f"supernet:{trained[0]},metric=cross_entropy,data={trained[1]}"
+    chosen = ["--searcher", "random", "--trials", "4", "--out", "measured.jsonl"]
+    result = run_main("search", "nasbench201", "--objective", objective, *chosen)
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "measured.jsonl").read_text().splitlines()]
+    lowest = min(rows, key=lambda row: row["properties"]["cross_entropy"])
+    shown = lowest["architecture"]
+    assert shown in result.stdout.replace("\n", "")
+    unknown = objective.replace("cross_entropy", "f1")
+    result = run_main("search", "nasbench201", "--objective", unknown, "--trials", "2")
+    assert result.returncode == 2
+    assert "it has accuracy, cross_entropy" in result.stderr
+
+
 def test_an_exported_network_has_inherited_weights(
     trained: tuple[Path, Path], tmp_path: Path, run_main: RunCli
 ) -> None:

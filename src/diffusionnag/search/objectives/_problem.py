@@ -101,7 +101,7 @@ def read_problem(
     A text is one that `read_objective` reads, or the name alone of another column of the first
     objective's table, of another value that its function returns, or of an analytic property. A
     constraint is such a text, the sign of its bound (1 for an upper one) and the bound. `minimize`
-    is the direction of a single objective that states none; the errors that a training measures are
+    is the direction of a single objective that states none; the errors of a trained network are
     lowered in any case. With `evaluate`, a command or a
     function, a name alone is one of the values that it gives, and without objectives a number alone
     is the only one. `cost` is a text as a constraint has it; training costs its seconds unless
@@ -195,9 +195,10 @@ class _Values:
         return name
 
     def is_error(self, name: str) -> bool:
-        """Whether a value is a metric of training, of which less is better."""
+        """Whether a value is a metric of a trained network, of which less is better."""
         source = self.sources.get(name)
-        return source is not None and source.kind == "training" and is_better(name, 0, 1)
+        trained = source is not None and source.kind in ("training", "supernet")
+        return trained and is_better(name, 0, 1)
 
     def _analytic(self, text: str) -> ObjectiveText | None:
         known = text in analytic_names(self.space) or text in counted_names(self.space)
