@@ -106,7 +106,7 @@ def _row(row: Row, report: Callable[[str], None]) -> tuple[str, ...]:
         mean_and_std([float(each.mean()) for each in values]),
         f"{min(each.min() for each in values):.2f}",
         mean_and_std([truth.closed(each) for each in values]),
-        f"{np.mean([each.seconds for each in drawn]):.2g}",
+        f"{np.mean([each.seconds for each in drawn]):.3g}",
     )
 
 
