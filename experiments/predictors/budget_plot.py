@@ -54,6 +54,8 @@ def plot_budget(lines: Mapping[str, Line], path: Path, *, title: str) -> None:
                 markersize=4.5,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda minutes, _: f"{minutes:,g}")
+        axes.minorticks_off()
         label_axes(axes, "CPU minutes", "Kendall's tau")
         plain_axes(axes, "both")
         write_heading(figure, title)

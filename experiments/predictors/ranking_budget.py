@@ -152,7 +152,7 @@ def _table(
         (
             kind,
             str(count) if count else "-",
-            f"{cost / 60:.3g}",
+            f"{cost / 60:,.{2 if cost < 600 else 0}f}",
             f"{taus.mean():.3f}" + (f" ± {taus.std(ddof=1):.3f}" if len(taus) > 1 else ""),
         )
         for kind, points in groups.items()

@@ -25,7 +25,9 @@ def test_it_reports_costs_and_ranks_of_each_way_to_know(
     for name, value in {"KEPT": tmp_path, "EPOCHS": 1, "RANKED": 6}.items():
         monkeypatch.setattr(supernet_ranking, name, value)
     table = ranking_budget.ranking_budget(lambda text: None)
-    rows = {(kind, cells): (float(cost), tau) for kind, cells, cost, tau in table.rows}
+    rows = {
+        (kind, cells): (float(cost.replace(",", "")), tau) for kind, cells, cost, tau in table.rows
+    }
     few, many = (rows[ranking_budget.FULL, count] for count in ("5", "20"))
     assert many[0] == pytest.approx(4 * few[0], rel=0.01)
     assert float(few[1].split()[0]) < float(many[1].split()[0])
