@@ -96,13 +96,10 @@ def search_cell(
         inputs, targets = halves[1].batch(chosen, settings.augmentation, place)
         network.learn_scores(lambda: halves[1].loss(network(inputs), targets, 0.0))
 
-    told = 0
-
     def tell(progress: Progress) -> None:
-        nonlocal told
-        if progress.last is not None and progress.last.epoch > told:
-            told = progress.last.epoch
-            so_far(told, _highest(space, network.scores))
+        epoch, within = divmod(progress.step, progress.steps // settings.epochs)
+        if within == 0:
+            so_far(epoch, _highest(space, network.scores))
         report(progress)
 
     identity = {
