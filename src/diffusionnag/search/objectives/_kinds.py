@@ -39,6 +39,8 @@ class Kind:
     """Whether it may tell a trial how far it has got, so that a pruner can end it."""
     cost: str | None = None
     """The measured value that says what a measurement costs."""
+    trained: bool = False
+    """Whether values are metrics of a trained network, of which some are errors: less is better."""
 
 
 def _split_function(text: str, space: SearchSpace) -> tuple[str, str]:
@@ -97,8 +99,10 @@ KINDS = {
     "table": Kind(split_table, read_table_objective, looked_up=True),
     "surrogate": Kind(split_table, read_surrogate_objective, looked_up=True),
     "python": Kind(_split_function, _read_function, reports=True),
-    "training": Kind(_split_training, _read_training, reports=True, cost=TRAIN_SECONDS),
-    "supernet": Kind(_split_supernet, _read_supernet),
+    "training": Kind(
+        _split_training, _read_training, reports=True, cost=TRAIN_SECONDS, trained=True
+    ),
+    "supernet": Kind(_split_supernet, _read_supernet, trained=True),
     "command": Kind(
         lambda text, _: (text, PRINTED), lambda command, _, space: CommandObjective(space, command)
     ),

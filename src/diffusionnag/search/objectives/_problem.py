@@ -197,8 +197,7 @@ class _Values:
     def is_error(self, name: str) -> bool:
         """Whether a value is a metric of a trained network, of which less is better."""
         source = self.sources.get(name)
-        trained = source is not None and source.kind in ("training", "supernet")
-        return trained and is_better(name, 0, 1)
+        return source is not None and KINDS[source.kind].trained and is_better(name, 0, 1)
 
     def _analytic(self, text: str) -> ObjectiveText | None:
         known = text in analytic_names(self.space) or text in counted_names(self.space)
