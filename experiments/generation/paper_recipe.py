@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
 from diffusionnag.diffusion.recipes import Recipe, fast_recipe, paper_recipe
@@ -21,9 +19,14 @@ from diffusionnag.generation.generator import Generator, Origin
 from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
-from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import SearchSpace, get_search_space
-from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
+from experiments.kept_results import Kept, kept
+from experiments.measured_data import (
+    NASBENCH201_DATASETS,
+    Truth,
+    labelled_predictor,
+    required_table,
+)
 from experiments.result_table import ResultTable, mean_and_std
 
 RUNS = Path("runs/paper-recipe")
@@ -150,11 +153,9 @@ def _guided_accuracy(generator: Generator, case: Case, seed: int) -> float:
         return float("nan")
     table = required_table("nasbench201", "nasbench201_accuracy")
     truth = Truth.of(table, NASBENCH201_DATASETS["CIFAR-10"])
-    rows = np.random.default_rng(seed).permutation(len(table.architectures))[:LABELLED]
-    cells = [space.parse(table.architectures[row]) for row in rows]
-    predictor = PropertyPredictor(
-        space, truth.column, noise_aware=case.noise_aware, model="ensemble"
-    ).fit(cells, table.column(truth.column)[rows], seed=seed)
+    predictor = labelled_predictor(
+        space, truth, LABELLED, seed, noise_aware=case.noise_aware, model="ensemble"
+    )
     drawn = generator.draw(SAMPLES, guide=maximize(predictor), sampling=Sampling(seed=seed))
     valid = dict.fromkeys(cell for cell in drawn if space.is_valid(cell))
     return float(truth.values(space, list(valid)[:DISTINCT]).mean())
@@ -167,11 +168,11 @@ def paper_recipe_ablation(report: Callable[[str], None]) -> ResultTable:
     for name in SPACES:
         space = get_search_space(name)
         for case in cases(space):
-            kept = [
+            runs = [
                 _kept(space, case, seed, lambda note, case=case: report(f"{case.label}: {note}"))
                 for seed in case.seeds
             ]
-            rows.append((name, case.label, str(len(kept)), *_cells(kept)))
+            rows.append((name, case.label, str(len(runs)), *_cells(runs)))
     return ResultTable(
         title="From the paper's recipe to the library's, step by step",
         columns=(
@@ -201,13 +202,11 @@ def paper_recipe_ablation(report: Callable[[str], None]) -> ResultTable:
 
 def _kept(space: SearchSpace, case: Case, seed: int, report: Callable[[str], None]) -> Figures:
     path = RUNS / commit() / f"{space.name}-{case.label}-{seed}.json"
-    if path.exists():
-        return Figures(**json.loads(path.read_text()))
-    figures = measure(space, case, seed, lambda note: report(f"seed {seed}, {note}"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(asdict(figures)))
-    return figures
+
+    def figures() -> Kept:
+        return asdict(measure(space, case, seed, lambda note: report(f"seed {seed}, {note}")))
+
+    return Figures(**kept(path, figures))
 
 
 def _cells(runs: Sequence[Figures]) -> list[str]:

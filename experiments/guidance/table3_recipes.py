@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusionnag._files import read_json, write_atomically
 from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.spaces import get_search_space
 from experiments.generation.paper_recipe import small_published, trained
+from experiments.kept_results import Kept, kept
 from experiments.measured_data import (
     BEST,
     NASBENCH201_DATASETS,
@@ -118,25 +117,21 @@ def _truth(dataset: str) -> Truth:
 def _drawn(row: Row, seed: int, report: Callable[[str], None]) -> Drawn:
     """Return what a row draws with a seed, or drew in an earlier run at this commit."""
     name = "-".join((*asdict(row).values(), str(seed)))
-    path = RUNS / commit() / f"{name}.json"
-    if path.exists():
-        return Drawn(**read_json(path))
-    report(f"{name}: labels and generator")
-    space, truth = get_search_space("nasbench201"), _truth(row.dataset)
-    options = GUIDANCE[row.guidance]
-    predictor = labelled_predictor(space, truth, LABELLED, seed, **options)
-    generator = (
-        trained(space, small_published(space), seed, report)
-        if row.recipe == PAPER
-        else Generator.from_pretrained(space.name)
-    )
-    report(f"{name}: drawing")
-    started = time.process_time()
-    cells = generator.draw(BEST, guide=maximize(predictor), sampling=Sampling(seed=seed))
-    seconds = time.process_time() - started
-    valid = [cell for cell in cells if space.is_valid(cell)]
-    drawn = Drawn(truth.values(space, valid).tolist(), len(set(valid)), seconds)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(asdict(drawn)))
-    return drawn
+
+    def draw() -> Kept:
+        report(f"{name}: labels and generator")
+        space, truth = get_search_space("nasbench201"), _truth(row.dataset)
+        predictor = labelled_predictor(space, truth, LABELLED, seed, **GUIDANCE[row.guidance])
+        generator = (
+            trained(space, small_published(space), seed, report)
+            if row.recipe == PAPER
+            else Generator.from_pretrained(space.name)
+        )
+        report(f"{name}: drawing")
+        started = time.process_time()
+        cells = generator.draw(BEST, guide=maximize(predictor), sampling=Sampling(seed=seed))
+        seconds = time.process_time() - started
+        valid = [cell for cell in cells if space.is_valid(cell)]
+        return asdict(Drawn(truth.values(space, valid).tolist(), len(set(valid)), seconds))
+
+    return Drawn(**kept(RUNS / commit() / f"{name}.json", draw))

@@ -66,11 +66,15 @@ class Comparison:
     cells: Sequence[Architecture]
     label_seconds: dict[str, float]
 
+    @functools.cached_property
+    def true(self) -> np.ndarray:
+        """The true accuracies of the cells, in %."""
+        return self.truth.values(self.space, self.cells)
+
     def tau(self, ranking: Property) -> float:
         """Return Kendall's tau of a property with the true accuracy, over all cells."""
         predicted = ranking.normal_score(self.cells)
-        true = self.truth.values(self.space, self.cells)
-        return float(np.asarray(kendalltau(predicted, true))[0])
+        return float(np.asarray(kendalltau(predicted, self.true))[0])
 
     def labelled(
         self, kind: str, count: int, seed: int, priors: Sequence[Property] = ()

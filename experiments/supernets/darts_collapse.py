@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from diffusionnag._files import read_json, write_atomically
+from diffusionnag._files import read_json
 from diffusionnag.networks import TaskData
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.supernets import search_cell, supernet_settings
+from experiments.kept_results import keep
 from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
 from experiments.result_table import ResultTable, mean_and_std
 from experiments.supernets.small_cifar10 import RESOLUTION, WIDTH, small_cifar10
@@ -80,15 +80,14 @@ def _cells(
     path = folder / "cells.json"
     cells: dict[str, str] = read_json(path) if path.exists() else {}
 
-    def keep(epoch: int, cell: Architecture) -> None:
+    def add(epoch: int, cell: Architecture) -> None:
         report(f"seed {seed}, epoch {epoch} of {EPOCHS}")
         cells[str(epoch)] = space.format(cell)
-        with write_atomically(path) as temporary:
-            temporary.write_text(json.dumps(cells))
+        keep(path, cells)
 
     if str(EPOCHS) not in cells:
         settings = supernet_settings(
             space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
         )
-        search_cell(space, data, "darts", settings, folder, so_far=keep)
+        search_cell(space, data, "darts", settings, folder, so_far=add)
     return cells

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from diffusionnag._files import read_json, write_atomically
 from diffusionnag.networks import TaskData
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import ALGORITHMS, search_cell, supernet_settings
+from experiments.kept_results import Kept, kept
 from experiments.measured_data import (
     NASBENCH201_DATASETS,
     Truth,
@@ -104,16 +103,14 @@ def one_shot(report: Callable[[str], None]) -> ResultTable:
 def _found(space: SearchSpace, data: TaskData, algorithm: str, seed: int) -> Found:
     """Return what a search finds, or found in an earlier run of this experiment."""
     folder = KEPT / f"{algorithm}-{seed}"
-    path = folder / "found.json"
-    if path.exists():
-        return Found(**read_json(path))
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = supernet_settings(
-        space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
-    )
-    started = time.process_time()
-    search = search_cell(space, data, algorithm, settings, folder)
-    run = Found(space.format(search.cell), time.process_time() - started)
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(asdict(run)))
-    return run
+
+    def find() -> Kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = supernet_settings(
+            space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
+        )
+        started = time.process_time()
+        search = search_cell(space, data, algorithm, settings, folder)
+        return asdict(Found(space.format(search.cell), time.process_time() - started))
+
+    return Found(**kept(folder / "found.json", find))

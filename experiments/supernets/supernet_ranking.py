@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
 
-from diffusionnag._files import read_json, write_atomically
 from diffusionnag.networks import TaskData
 from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import evaluate_inherited, supernet_settings, train_supernet
 from diffusionnag.supernets.supernet import PART
+from experiments.kept_results import Kept, kept
 from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
 from experiments.result_table import ResultTable
 from experiments.supernets.small_cifar10 import SIZE, small_cifar10
@@ -58,7 +56,7 @@ def supernet_ranking(report: Callable[[str], None]) -> ResultTable:
     )
 
 
-def _figures(space: SearchSpace, truth: Truth, told: dict[str, Any]) -> dict[str, str]:
+def _figures(space: SearchSpace, truth: Truth, told: Kept) -> dict[str, str]:
     """Return what is reported of one seed, by what it is called."""
     cells = [space.parse(text) for text in told["cells"]]
     shared, true = goodness(told), truth.values(space, cells)
@@ -95,43 +93,44 @@ def _figures(space: SearchSpace, truth: Truth, told: dict[str, Any]) -> dict[str
     }
 
 
-def goodness(told: dict[str, Any]) -> np.ndarray:
+def goodness(told: Kept) -> np.ndarray:
     """Return by what cells are ranked, more being better: their cross-entropy with the opposite sign."""
     return -np.array(told["cross_entropy"])
 
 
-def measured(
-    space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]
-) -> dict[str, Any]:
+def measured(space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]) -> Kept:
     """Return cells, their metrics with shared weights, and the CPU seconds that both took.
 
     They are computed, or were in an earlier run.
     """
     folder = KEPT / str(seed)
-    path = folder / "measured.json"
-    if path.exists():
-        return read_json(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = supernet_settings(
-        space, data.task, epochs=EPOCHS, batch_size=BATCH, learning_rate=LEARNING_RATE, seed=seed
-    )
-    begun = time.process_time()
-    supernet, _ = train_supernet(
-        space,
-        data,
-        settings,
-        folder,
-        report=lambda progress: report(f"step {progress.step} of {progress.steps}"),
-    )
-    trained = time.process_time()
-    cells = space.sample(RANKED, seed=1_000 + seed)
-    metrics = [evaluate_inherited(supernet, cell, data) for cell in cells]
-    told = {
-        "cells": [space.format(cell) for cell in cells],
-        **{name: [each[name] for each in metrics] for name in ("accuracy", "cross_entropy")},
-        "training_seconds": trained - begun,
-        "evaluation_seconds": time.process_time() - trained,
-    }
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(told))
-    return told
+
+    def measure() -> Kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = supernet_settings(
+            space,
+            data.task,
+            epochs=EPOCHS,
+            batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            seed=seed,
+        )
+        begun = time.process_time()
+        supernet, _ = train_supernet(
+            space,
+            data,
+            settings,
+            folder,
+            report=lambda progress: report(f"step {progress.step} of {progress.steps}"),
+        )
+        trained = time.process_time()
+        cells = space.sample(RANKED, seed=1_000 + seed)
+        metrics = [evaluate_inherited(supernet, cell, data) for cell in cells]
+        return {
+            "cells": [space.format(cell) for cell in cells],
+            **{name: [each[name] for each in metrics] for name in ("accuracy", "cross_entropy")},
+            "training_seconds": trained - begun,
+            "evaluation_seconds": time.process_time() - trained,
+        }
+
+    return kept(folder / "measured.json", measure)

@@ -1,0 +1,28 @@
+"""What an experiment measured, kept as JSON, so that it can be stopped and resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diffusionnag._files import read_json, write_atomically
+
+Kept = dict[str, Any]
+
+
+def kept(path: Path, measure: Callable[[], Kept]) -> Kept:
+    """Return what a file holds, or what is measured now, which the file then holds."""
+    if path.exists():
+        return read_json(path)
+    measured = measure()
+    keep(path, measured)
+    return measured
+
+
+def keep(path: Path, measured: Kept) -> None:
+    """Write what was measured; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(measured))
