@@ -142,12 +142,12 @@ def picture_of(curves: Mapping[str, Curves], title: str) -> Callable[[Path], Non
         }
         for name, of_searchers in curves.items()
     }
-    (seeds,) = {len(runs) for of_searchers in curves.values() for runs in of_searchers.values()}
+    seeds = {len(runs) for of_searchers in curves.values() for runs in of_searchers.values()}
     return functools.partial(
         plot_curves,
         panels,
         xlabel="measured architectures",
         ylabel="best so far, %",
         title=title,
-        caption=f"mean and 95 % interval over {seeds} seeds",
+        caption=f"mean and 95 % interval over {' or '.join(map(str, sorted(seeds)))} seeds",
     )
