@@ -29,6 +29,7 @@ from experiments.measured_data import (
 )
 from experiments.predictors.budget_plot import Line, plot_budget
 from experiments.result_table import ResultTable
+from experiments.search.priors import Scored
 from experiments.supernets.small_cifar10 import small_cifar10
 from experiments.supernets.supernet_ranking import IMAGES as SUPERNET_IMAGES
 from experiments.supernets.supernet_ranking import SEEDS as SUPERNET_SEEDS
@@ -47,8 +48,11 @@ PROXIES, IMAGES, SUPERNET = "training-free proxies", "images, known data sets", 
 FULL, SHORT = "labels of 200 epochs", "labels of 12 epochs"
 TRAINED = {FULL: ("cifar10_test_200ep", 200, 50_000), SHORT: ("cifar10_valid_12ep", 12, 25_000)}
 """The table's column of a label, and the epochs and images that each took."""
-AND_BOTH = ", with both"
+WITH = ", with "
+"""What stands between the name of a way to know, and what is known besides."""
+AND_BOTH = f"{WITH}both"
 """What is added to the name of labels where proxies and images are known besides."""
+AND_PROXIES = f"{WITH}proxies"
 TIMED_CELLS, TIMED_BATCH = 10, 64
 IMAGES_LOOKED_AT = 1_000
 """By proxies and for timing; batches of them are drawn."""
@@ -139,6 +143,14 @@ def ranking_budget(report: Callable[[str], None]) -> ResultTable:
         )
         for count in EVALUATED
     ]
+    groups[f"{SUPERNET}{AND_PROXIES}"] = [
+        (
+            count,
+            cost + proxies_cost,
+            np.array([comparison.tau(_sum(of_seed[count][0], proxies)) for of_seed in shared]),
+        )
+        for count, cost, _ in groups[SUPERNET]
+    ]
     for kind in TRAINED:
         report(kind)
         groups[kind] = comparison.line(kind)
@@ -166,7 +178,7 @@ def _table(
         kind: Line(
             [cost / 60 for _, cost, _ in points],
             [float(taus.mean()) for *_, taus in points],
-            kind.removesuffix(AND_BOTH) if kind.endswith(AND_BOTH) else None,
+            kind.partition(WITH)[0] if WITH in kind else None,
         )
         for kind, points in groups.items()
     }
@@ -186,13 +198,23 @@ def _table(
             "rank. Supernet: see supernet-ranking; so many evaluations, and a predictor of them. Images: "
             "the shipped predictor that other data sets taught; what that took is not counted.",
             f"With both: proxies of {max(SCORED)} cells and images, as further inputs of the labels' "
-            "predictor.",
+            f"predictor. The supernet with proxies: the sum of both predictions, proxies of {max(SCORED)} "
+            "cells.",
         ),
         picture=functools.partial(
             plot_budget,
             lines,
             title="Ranking NAS-Bench-201 cells by CPU minutes spent",
         ),
+    )
+
+
+def _sum(first: Property, second: Property) -> Property:
+    """Return the sum of two properties of a space, in the standard units of each."""
+    return Scored(
+        first.search_space,
+        f"{first.property_name} + {second.property_name}",
+        lambda x: first.standardised(x) + second.standardised(x),
     )
 
 

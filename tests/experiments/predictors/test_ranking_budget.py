@@ -37,6 +37,16 @@ def test_it_reports_costs_and_ranks_of_each_way_to_know(
     both = rows[f"{ranking_budget.SHORT}{ranking_budget.AND_BOTH}", "5"]
     assert both[0] >= short[0]
     assert float(both[1].split()[0]) > float(short[1].split()[0])
+    shared, proxies, joined = (
+        rows[name, "6"]
+        for name in (
+            ranking_budget.SUPERNET,
+            ranking_budget.PROXIES,
+            f"{ranking_budget.SUPERNET}{ranking_budget.AND_PROXIES}",
+        )
+    )
+    assert joined[0] == pytest.approx(shared[0] + proxies[0], abs=0.02)
+    assert len({tau for _, tau in (shared, proxies, joined)}) == 3
     assert table.picture is not None
     table.picture(tmp_path / "budget.png")
     assert (tmp_path / "budget.png").stat().st_size > 0
