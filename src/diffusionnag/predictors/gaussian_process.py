@@ -27,6 +27,14 @@ LEARNING_RATE = 0.1
 JITTER = 1e-5
 NOISE_PRIOR = (-3.0, 1.5)
 """Mean and deviation of the log noise variance before anything is measured, standardised."""
+KNOWN_LENGTH = (-0.75, 0.5)
+"""Mean and deviation of a log length, in typical distances, where a feature is itself a prediction.
+
+Such a one tells apart what lies close together. With a longer length the best of what is measured
+would always promise something better still further out.
+"""
+BESIDE_KNOWN = -1.0
+"""Mean log variance of the other groups beside predictions, of which more is expected."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ class GaussianProcess(Model):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             return float(-0.5 * whitened.square().sum() - factor.diagonal().log().sum())
 
-        prior = kernel_prior(distances, self.noise_prior)
+        prior = kernel_prior(distances, self.noise_prior, self.features.known_groups)
         for kernel in plausible_kernels(log_likelihood, self.kernel, prior, count, seed):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             across = covariance_of(known, features, kernel)
@@ -193,7 +201,13 @@ def fit_gaussian_process(
     """
     known, targets = process.features(x.double()), target.double().reshape(len(target), -1)
     few = [group[:FITTED_ON] for group in known]
-    kernel = fit_kernel(few, targets[:FITTED_ON, 0], report, noise_prior=process.noise_prior)
+    kernel = fit_kernel(
+        few,
+        targets[:FITTED_ON, 0],
+        report,
+        noise_prior=process.noise_prior,
+        known_groups=process.features.known_groups,
+    )
     with torch.no_grad():
         centres, weights = targets.mean(0), weights_of(known, kernel, targets)
         process.kernel.copy_(kernel)
@@ -211,6 +225,7 @@ def fit_kernel(
     report: Callable[[int, int], None],
     *,
     noise_prior: tuple[float, float] = NOISE_PRIOR,
+    known_groups: int = 0,
 ) -> Tensor:
     """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
 
@@ -218,7 +233,7 @@ def fit_kernel(
     or of several independent ones, `labelled x targets`, times a weak prior.
     """
     distances = torch.stack([_squared_distances(group, group) for group in known])
-    centres, widths = kernel_prior(distances, noise_prior)
+    centres, widths = kernel_prior(distances, noise_prior, known_groups)
     kernel = torch.cat([centres[:-1], torch.tensor([-2.0], dtype=torch.float64)])
     optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
@@ -230,15 +245,21 @@ def fit_kernel(
     return kernel
 
 
-def kernel_prior(distances: Tensor, noise_prior: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def kernel_prior(
+    distances: Tensor, noise_prior: tuple[float, float], known_groups: int
+) -> tuple[Tensor, Tensor]:
     """Return means and deviations of a kernel's parameters before anything is measured, `2 groups + 1`.
 
-    They follow from the squared `distances` of each group, `groups x labelled x labelled`.
+    They follow from the squared `distances` of each group, `groups x labelled x labelled`, of which
+    the last `known_groups` are predictions.
     """
+    groups, own = len(distances), len(distances) - known_groups
+    variances = [BESIDE_KNOWN if known_groups else 0.0] * own + [0.0] * known_groups
     lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
-    groups = len(distances)
-    means = [0.0] * groups + [*lengths, noise_prior[0]]
-    deviations = [1.5] * groups + [1.0] * groups + [noise_prior[1]]
+    lengths[own:] = [length + KNOWN_LENGTH[0] for length in lengths[own:]]
+    means = [*variances, *lengths, noise_prior[0]]
+    widths = [1.0] * own + [KNOWN_LENGTH[1]] * known_groups
+    deviations = [1.5] * groups + [*widths, noise_prior[1]]
     return torch.tensor(means, dtype=torch.float64), torch.tensor(deviations, dtype=torch.float64)
 
 

@@ -26,6 +26,8 @@ class FeatureGroups(Protocol):
     """Features of an architecture in groups, each of which gets a kernel of its own."""
 
     groups: int
+    known_groups: int
+    """How many of the last are predictions, of the same property or of what it may depend on."""
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Return `groups` tensors, each `batch x features`, of one-hot x `batch x N x F`."""
@@ -50,6 +52,8 @@ class PathFeatures:
     On relaxed one-hot rows each feature is a product of operation probabilities, so it stays
     differentiable, and is exact at one-hot input.
     """
+
+    known_groups = 0
 
     def __init__(self, space: SearchSpace) -> None:
         self.wiring = space.wiring
@@ -127,16 +131,17 @@ class PathsAndOrder(PathFeatures):
 class FeaturesAnd:
     """Features, and what is known of an architecture besides, in groups of its own.
 
-    `known` returns them, as many as `further`, each `batch x features`, of one-hot `batch x N x F`.
+    `known` returns them, `known_groups` tensors, each `batch x features`, of one-hot `batch x N x F`.
     """
 
     def __init__(
         self,
         features: FeatureGroups,
         known: Callable[[Tensor], Sequence[Tensor]],
-        further: int = 1,
+        known_groups: int = 1,
     ) -> None:
-        self.groups = features.groups + further
+        self.groups = features.groups + known_groups
+        self.known_groups = known_groups
         self.features = features
         self.known = known
 
@@ -149,6 +154,7 @@ class OneHot:
     """The choices themselves, as a single group of features."""
 
     groups = 1
+    known_groups = 0
 
     def __init__(self, space: SearchSpace) -> None:
         self.choices = free_choices(space)
