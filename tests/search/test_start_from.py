@@ -178,6 +178,19 @@ def test_how_a_property_counts_is_learnt(sign: int) -> None:
     assert spearman(mean.double().numpy(), measured[16:]) > 0.8
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_best_may_have_a_middling_value_of_a_property(seed: int) -> None:
+    cells = list(dict.fromkeys(SPACE.sample(400, seed=0)))
+    rng = np.random.default_rng(seed)
+    prior = Hashed(SPACE, dict(zip(cells, rng.normal(size=len(cells)), strict=True)))
+    distances = np.array([abs(prior.values[cell] - 0.7) for cell in cells])
+    surrogate = informed_process(SPACE, [prior]).fit(cells[:16], -distances[:16], seed=0)
+    with torch.no_grad():
+        mean, _ = surrogate.distribution(torch.from_numpy(SPACE.encode(cells[16:])))
+    # Not those of the highest value, which are the furthest away.
+    assert distances[16:][mean.numpy().argsort()[-10:]].mean() < 0.2
+
+
 class SumOf(Hashed):
     """The sum of two such properties, which are told one by one."""
 
