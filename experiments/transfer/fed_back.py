@@ -112,7 +112,10 @@ class FedBack(Kept):
                 seed=self.seed,
             )
         else:
-            sampler = DiffusionNAGSampler(space, start_from=known, seed=self.seed)
+            # All candidates are generated: none is a mutant of what was measured.
+            sampler = DiffusionNAGSampler(
+                space, strategy="guided", start_from=known, seed=self.seed
+            )
             trials = search_until_goal(benchmark, sampler, measure, CAP)
             values = [value_of(trial) for trial in trials]
         return [values, values]

@@ -125,6 +125,16 @@ def test_every_strategy_and_acquisition_function(
     assert proposer.propose(measured, set(cells), np.random.default_rng(0)) == proposed
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_single_candidate_is_proposed(generator: Generator, strategy: str) -> None:
+    proposer = Proposer(SPACE, generator, strategy, candidates=1)
+    cells = list(dict.fromkeys(SPACE.sample(20, seed=0)))
+    measured = [Measured(cell, (agreement(cell),)) for cell in cells]
+    proposed = proposer.propose(measured, set(cells), np.random.default_rng(0))
+    assert SPACE.is_valid(proposed)
+    assert proposed not in cells
+
+
 def test_acquisition_functions_rank_as_their_formulas() -> None:
     mean, std = np.array([0.0, 1.0, 0.9, -3.0]), np.array([1.0, 0.1, 0.6, 0.1])
     rng = np.random.default_rng(0)

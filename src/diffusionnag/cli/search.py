@@ -153,7 +153,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="Candidates: guided (if left out), mutation, mutation+random or random."),
+        typer.Option(
+            help="Candidates: guided+mutation (if left out), guided, mutation, mutation+random or random."
+        ),
     ] = None,
     pruner: Annotated[
         str,

@@ -21,6 +21,7 @@ from diffusionnag.search._early_values import early_predictor
 from diffusionnag.search.architecture_sampler import ArchitectureSampler
 from diffusionnag.search.proposers import (
     CANDIDATES,
+    STRATEGIES,
     Outlook,
     Proposer,
     Unseen,
@@ -55,7 +56,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         search_space: SearchSpace,
         *,
         generator: Generator | None = None,
-        strategy: str = "guided",
+        strategy: str = STRATEGIES[0],
         acquisition: str = "EI",
         warm_up: int = WARM_UP,
         candidates: int = CANDIDATES,
@@ -74,7 +75,7 @@ class DiffusionNAGSampler(ArchitectureSampler):
         priors = (start_from,) if isinstance(start_from, Property) else tuple(start_from or ())
         # Fails for a property of another space, before anything is measured.
         limits_of(Sum(tuple(map(maximize, priors))), search_space)
-        if generator is None and (strategy == "guided" or priors):
+        if generator is None and ("guided" in strategy or priors):
             generator = Generator.from_pretrained(search_space.name, search_space=search_space)
         self._own = Proposer(
             search_space,
