@@ -23,7 +23,7 @@ DRAWN_BY = 22
 SHOWN = (10, 20, 40)
 ADDED, ADDED_SHOWN = ("nasbench_macro", "gpt2"), (10, 20, 40, 80)
 """Spaces of objectives that joined the suite later, which can be shown alone, and for longer."""
-SEEDS = range(30)
+SEEDS = range(20)
 NOISE = 0.25
 """Deviation of the noise of noisy objectives, in interquartile ranges of the true values."""
 LEVEL = 0.05
