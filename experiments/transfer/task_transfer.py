@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from scipy.stats import ttest_rel
 
-from diffusionnag.predictors import RankGaussian, covariance_of, spearman
-from diffusionnag.predictors.gaussian_process import noisy_covariance
+from diffusionnag.predictors import RankGaussian, covariance_of, noisy_covariance, spearman
 from diffusionnag.search.proposers import acquire
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.transfer import TaskTransfer

@@ -12,13 +12,11 @@ from diffusionnag.predictors.ensemble import MemberLinear
 from diffusionnag.predictors.gaussian_process import (
     GaussianProcess,
     GaussianProcessConfig,
-    covariance_of,
     fit_gaussian_process,
-    fit_kernel,
-    weights_of,
 )
 from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
+from diffusionnag.predictors.kernel import covariance_of, fit_kernel, noisy_covariance, weights_of
 from diffusionnag.predictors.model import Learner, Model, Surrogate
 from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.path_features import (
@@ -81,6 +79,7 @@ __all__ = [
     "held_out_parts",
     "how_judged",
     "kendall",
+    "noisy_covariance",
     "predict_held_out",
     "prediction_quality",
     "predictor_under",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -13,8 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diffusionnag._adam import Adam
 from diffusionnag.artifacts.schema import from_json
+from diffusionnag.predictors.kernel import (
+    NOISE_PRIOR,
+    covariance_of,
+    fit_kernel,
+    kernel_prior,
+    noisy_covariance,
+    squared_distances,
+    weights_of,
+)
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures, PathsAndOrder
 from diffusionnag.predictors.plausible_kernels import plausible_kernels
@@ -22,19 +27,6 @@ from diffusionnag.spaces import SearchSpace
 
 FITTED_ON = 400
 """Kernel parameters are fitted on so many architectures at most; the posterior uses all."""
-ITERATIONS = 100
-LEARNING_RATE = 0.1
-JITTER = 1e-5
-NOISE_PRIOR = (-3.0, 1.5)
-"""Mean and deviation of the log noise variance before anything is measured, standardised."""
-KNOWN_LENGTH = (-0.75, 0.5)
-"""Mean and deviation of a log length, in typical distances, where a feature is itself a prediction.
-
-Such a one tells apart what lies close together. With a longer length the best of what is measured
-would always promise something better still further out.
-"""
-BESIDE_KNOWN = -1.0
-"""Mean log variance of the other groups beside predictions, of which more is expected."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +153,7 @@ class GaussianProcess(Model):
         """Yield what `joint` returns under so many kernels that the measurements hold possible."""
         known, features = self.features(self._one_hot().to(x)), self.features(x)
         measured = noisy_covariance(known, self.kernel, self.repeats) @ self.weights
-        distances = torch.stack([_squared_distances(group, group) for group in known])
+        distances = torch.stack([squared_distances(group, group) for group in known])
 
         def log_likelihood(kernel: Tensor) -> float:
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
@@ -219,107 +211,9 @@ def fit_gaussian_process(
             process.aspect_centres.copy_(centres[1:])
 
 
-def fit_kernel(
-    known: list[Tensor],
-    target: Tensor,
-    report: Callable[[int, int], None],
-    *,
-    noise_prior: tuple[float, float] = NOISE_PRIOR,
-    known_groups: int = 0,
-) -> Tensor:
-    """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
-
-    They maximise the marginal likelihood of target `labelled` (Rasmussen & Williams 2006, Eq. 5.8),
-    or of several independent ones, `labelled x targets`, times a weak prior.
-    """
-    distances = torch.stack([_squared_distances(group, group) for group in known])
-    centres, widths = kernel_prior(distances, noise_prior, known_groups)
-    kernel = torch.cat([centres[:-1], torch.tensor([-2.0], dtype=torch.float64)])
-    optimiser = Adam(kernel, LEARNING_RATE)
-    residual = (target - target.mean(0)).reshape(len(target), -1)
-    with torch.no_grad():
-        for iteration in range(ITERATIONS):
-            prior = (kernel - centres) / widths.square()
-            optimiser.step(_likelihood_gradient(distances, kernel, residual) + prior)
-            report(iteration + 1, ITERATIONS)
-    return kernel
-
-
-def kernel_prior(
-    distances: Tensor, noise_prior: tuple[float, float], known_groups: int
-) -> tuple[Tensor, Tensor]:
-    """Return means and deviations of a kernel's parameters before anything is measured, `2 groups + 1`.
-
-    They follow from the squared `distances` of each group, `groups x labelled x labelled`, of which
-    the last `known_groups` are predictions.
-    """
-    groups, own = len(distances), len(distances) - known_groups
-    variances = [BESIDE_KNOWN if known_groups else 0.0] * own + [0.0] * known_groups
-    lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
-    lengths[own:] = [length + KNOWN_LENGTH[0] for length in lengths[own:]]
-    means = [*variances, *lengths, noise_prior[0]]
-    widths = [1.0] * own + [KNOWN_LENGTH[1]] * known_groups
-    deviations = [1.5] * groups + [*widths, noise_prior[1]]
-    return torch.tensor(means, dtype=torch.float64), torch.tensor(deviations, dtype=torch.float64)
-
-
-def weights_of(known: list[Tensor], kernel: Tensor, target: Tensor) -> Tensor:
-    """Return the weights of the posterior mean in a target measured once for each, `labelled`.
-
-    Of several targets, `labelled x targets`, those in each.
-    """
-    factor = torch.linalg.cholesky(noisy_covariance(known, kernel))
-    centred = (target - target.mean(0)).reshape(len(target), -1)
-    return torch.cholesky_solve(centred, factor).reshape(target.shape)
-
-
 def _whitened(
     known: list[Tensor], kernel: Tensor, repeats: Tensor | None, measured: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the Cholesky factor of measured values' covariance, square, and what it makes of them."""
     factor = torch.linalg.cholesky(noisy_covariance(known, kernel, repeats))
     return factor, torch.linalg.solve_triangular(factor, measured[:, None], upper=False)[:, 0]
-
-
-def _likelihood_gradient(distances: Tensor, kernel: Tensor, residual: Tensor) -> Tensor:
-    """Return the gradient of the negative log marginal likelihood in the kernel's parameters.
-
-    From `distances` (`groups x labelled x labelled`) and `residual` (`labelled x targets`), as in
-    Rasmussen & Williams 2006, Eq. 5.9; up to 100 labels it takes half as long as automatic differentiation.
-    """
-    groups = len(distances)
-    variances, lengths, noise = kernel[:groups], kernel[groups:-1], kernel[-1].exp()
-    scaled = distances * torch.exp(-2 * lengths)[:, None, None]
-    parts = torch.exp(variances[:, None, None] - 0.5 * scaled)
-    covariance = parts.sum(0)
-    covariance.diagonal().add_(noise + JITTER)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance))
-    solved = inverse @ residual
-    sensitivity = 0.5 * (residual.shape[1] * inverse - solved @ solved.T)
-    in_variances = (sensitivity * parts).sum((1, 2))
-    in_lengths = (sensitivity * parts * scaled).sum((1, 2))
-    in_noise = noise * sensitivity.diagonal().sum()
-    return torch.cat([in_variances, in_lengths, in_noise[None]])
-
-
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    cross = a @ b.T
-    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * cross).clamp(min=0)
-
-
-def covariance_of(a: list[Tensor], b: list[Tensor], kernel: Tensor) -> Tensor:
-    """Return the covariance, `a x b`, of what groups of features `a x features` and `b x features` say."""
-    groups = len(a)
-    variances, lengths = kernel[:groups], kernel[groups:-1]
-    parts = (
-        torch.exp(variance - 0.5 * _squared_distances(group, others) * torch.exp(-2 * length))
-        for group, others, variance, length in zip(a, b, variances, lengths, strict=True)
-    )
-    return functools.reduce(operator.add, parts)
-
-
-def noisy_covariance(known: list[Tensor], kernel: Tensor, repeats: Tensor | None = None) -> Tensor:
-    """Return the covariance of the measured values of `known`, square; `repeats` are averaged."""
-    covariance = covariance_of(known, known, kernel)
-    noise = (kernel[-1].exp() + JITTER).expand(len(covariance))
-    return covariance + torch.diag(noise if repeats is None else noise / repeats.to(noise))

@@ -14,8 +14,13 @@ from diffusionnag._adam import Adam
 from diffusionnag._devices import torch_defaults
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import SMALLEST_STD, Property
-from diffusionnag.predictors import PathFeatures, RankGaussian, covariance_of, fit_kernel
-from diffusionnag.predictors.gaussian_process import noisy_covariance
+from diffusionnag.predictors import (
+    PathFeatures,
+    RankGaussian,
+    covariance_of,
+    fit_kernel,
+    noisy_covariance,
+)
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import nothing_to_learn
 
