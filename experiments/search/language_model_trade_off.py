@@ -110,9 +110,9 @@ def language_model_trade_off(report: Callable[[str], None]) -> ResultTable:
             f"Hypervolume of perplexity against {DEVICE}, as a share of the rectangle between the best "
             f"and the worst of {DRAWN:,} uniform draws: mean and 95 % interval of {len(SEEDS)} seeds. Both "
             "are by a ridge regression within each width, fitted on all 10,000 rows of the table.",
-            "guided, mutation+random and random are candidates of the library's search. Optuna's samplers "
+            f"{', '.join(STRATEGIES)} are candidates of the library's search. Optuna's samplers "
             "choose depth, and heads and ratio of each layer that there is.",
-            "p: Wilcoxon's signed-rank test, paired over seeds, that guided's is not larger.",
+            f"p: Wilcoxon's signed-rank test, paired over seeds, that {STRATEGIES[0]}'s is not larger.",
         ),
         picture=functools.partial(
             plot_curves,
@@ -130,13 +130,13 @@ def language_model_trade_off(report: Callable[[str], None]) -> ResultTable:
 
 
 def _row(searcher: str, curves: dict[str, np.ndarray]) -> tuple[str, ...]:
-    own, guided = curves[searcher], curves["guided"]
+    own, usual = curves[searcher], curves[STRATEGIES[0]]
 
     def figure(trials: int) -> str:
         return mean_and_interval(own[:, trials - 1], decimals=3)
 
     def p_value(trials: int) -> str:
-        gain = guided[:, trials - 1] - own[:, trials - 1]
+        gain = usual[:, trials - 1] - own[:, trials - 1]
         return f"{p_above_zero(gain):.2g}"
 
     def shown(of: Callable[[int], str], trials: int) -> str:
@@ -146,5 +146,5 @@ def _row(searcher: str, curves: dict[str, np.ndarray]) -> tuple[str, ...]:
     return (
         searcher,
         *(shown(figure, trials) for trials in SHOWN),
-        *(["-", "-"] if searcher == "guided" else compared),
+        *(["-", "-"] if searcher == STRATEGIES[0] else compared),
     )
