@@ -23,7 +23,7 @@ DRAWN_BY = 22
 SHOWN = (10, 20, 40)
 ADDED, ADDED_SHOWN = ("nasbench_macro", "gpt2"), (10, 20, 40, 80)
 """Spaces of objectives that joined the suite later, which can be shown alone, and for longer."""
-SEEDS = range(20)
+SEEDS, NOISY_SEEDS = range(30), range(20)
 NOISE = 0.25
 """Deviation of the noise of noisy objectives, in interquartile ranges of the true values."""
 LEVEL = 0.05
@@ -130,35 +130,37 @@ def _scale(space_name: str, text: str) -> Scale:
 
 def suite(report: Callable[[str], None]) -> ResultTable:
     """Return the regrets and ranks of all searchers on the objectives that nothing was chosen by."""
-    return judged(halves()[1], "the judging half", report)
+    return judged(halves()[1], "the judging half", report, SEEDS)
 
 
 def suite_added(report: Callable[[str], None]) -> ResultTable:
     """Return the same on the objectives that joined the judging half later, and after 80 as well."""
     added = [benchmark for benchmark in halves()[1] if benchmark.space in ADDED]
-    return judged(added, "what the judging half has gained", report, ADDED_SHOWN)
+    return judged(added, "what the judging half has gained", report, SEEDS, ADDED_SHOWN)
 
 
 def suite_noisy(report: Callable[[str], None]) -> ResultTable:
     """Return the same where what is measured is noisy."""
-    return judged(with_noise(halves()[1]), "the judging half with noise", report)
+    noisy = with_noise(halves()[1])
+    return judged(noisy, "the judging half with noise", report, NOISY_SEEDS)
 
 
 def suite_choosing(report: Callable[[str], None]) -> ResultTable:
     """Return the same on the other half, clean and noisy, which the library's own search may be chosen by."""
     choosing = halves()[0]
-    return judged([*choosing, *with_noise(choosing)], "the choosing half", report)
+    return judged([*choosing, *with_noise(choosing)], "the choosing half", report, SEEDS)
 
 
 def judged(
     benchmarks: Sequence[Benchmark],
     half: str,
     report: Callable[[str], None],
+    seeds: Sequence[int],
     shown: Sequence[int] = SHOWN,
 ) -> ResultTable:
     """Return regrets and ranks of the searchers on some objectives, after the numbers `shown`."""
     runs = {
-        (benchmark, searcher): [Run(benchmark, searcher, seed, shown[-1]) for seed in SEEDS]
+        (benchmark, searcher): [Run(benchmark, searcher, seed, shown[-1]) for seed in seeds]
         for benchmark in benchmarks
         for searcher in SEARCHERS
     }
@@ -189,7 +191,7 @@ def judged(
         notes=(
             "Regret, in % of the distance from the space's median to its best (of surrogates: the "
             f"best that any of them found), after {' / '.join(map(str, shown))} measurements: means "
-            f"of {len(SEEDS)} seeds.",
+            f"of {len(seeds)} seeds.",
             *_about_noise(benchmarks),
             f"The halves were drawn by seed {DRAWN_BY} within each family of objectives, before any "
             "was searched; of a family of one it judges.",
@@ -197,8 +199,8 @@ def judged(
             f"{', '.join(rival.label for rival in RIVALS)} after {shown[-1]} (Wilcoxon's signed-rank "
             f"test, paired over seeds, p < {LEVEL} with Holm's correction): "
             f"{', '.join(_rejected(comparisons)) or 'none'}; without the correction: "
-            f"{', '.join(name for p, name in comparisons if p < LEVEL) or 'none'}. Of {len(SEEDS)} "
-            f"seeds p is {0.5 ** len(SEEDS):.1g} at least, in {len(comparisons)} comparisons.",
+            f"{', '.join(name for p, name in comparisons if p < LEVEL) or 'none'}. Of {len(seeds)} "
+            f"seeds p is {0.5 ** len(seeds):.1g} at least, in {len(comparisons)} comparisons.",
         ),
         picture=functools.partial(
             plot_ranks,

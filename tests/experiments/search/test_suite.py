@@ -85,8 +85,7 @@ def test_the_table_ranks_every_searcher(tmp_path: Path, monkeypatch: pytest.Monk
     searchers = (Searcher("local-search"), Searcher("random"), Searcher("rea"))
     monkeypatch.setattr(suite, "SEARCHERS", searchers)
     monkeypatch.setattr(suite, "RIVALS", searchers[2:])
-    monkeypatch.setattr(suite, "SEEDS", range(3))
-    table = judged([CLEAN], "one", lambda text: None)
+    table = judged([CLEAN], "one", lambda text: None, range(3))
     objective, mean, ranks = table.rows
     assert objective[0] == "clean"
     assert objective[1:] == mean[1:]
