@@ -159,7 +159,7 @@ class GaussianProcess(Model):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             return float(-0.5 * whitened.square().sum() - factor.diagonal().log().sum())
 
-        prior = kernel_prior(distances, self.noise_prior, self.features.known_groups)
+        prior = kernel_prior(distances, self.noise_prior, self.features.predicted_groups)
         for kernel in plausible_kernels(log_likelihood, self.kernel, prior, count, seed):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             across = covariance_of(known, features, kernel)
@@ -198,7 +198,7 @@ def fit_gaussian_process(
         targets[:FITTED_ON, 0],
         report,
         noise_prior=process.noise_prior,
-        known_groups=process.features.known_groups,
+        predicted_groups=process.features.predicted_groups,
     )
     with torch.no_grad():
         centres, weights = targets.mean(0), weights_of(known, kernel, targets)

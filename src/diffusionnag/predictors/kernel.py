@@ -17,13 +17,13 @@ LEARNING_RATE = 0.1
 JITTER = 1e-5
 NOISE_PRIOR = (-3.0, 1.5)
 """Mean and deviation of the log noise variance before anything is measured, standardised."""
-KNOWN_LENGTH = (-0.75, 0.5)
+PREDICTED_LENGTH = (-0.75, 0.5)
 """Mean and deviation of a log length, in typical distances, where a feature is itself a prediction.
 
 Such a one tells apart what lies close together. With a longer length the best of what is measured
 would always promise something better still further out.
 """
-BESIDE_KNOWN = -1.0
+BESIDE_PREDICTED = -1.0
 """Mean log variance of the other groups beside predictions, of which more is expected."""
 
 
@@ -33,7 +33,7 @@ def fit_kernel(
     report: Callable[[int, int], None],
     *,
     noise_prior: tuple[float, float] = NOISE_PRIOR,
-    known_groups: int = 0,
+    predicted_groups: int = 0,
 ) -> Tensor:
     """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
 
@@ -41,7 +41,7 @@ def fit_kernel(
     or of several independent ones, `labelled x targets`, times a weak prior.
     """
     distances = torch.stack([squared_distances(group, group) for group in known])
-    centres, widths = kernel_prior(distances, noise_prior, known_groups)
+    centres, widths = kernel_prior(distances, noise_prior, predicted_groups)
     kernel = torch.cat([centres[:-1], torch.tensor([-2.0], dtype=torch.float64)])
     optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
@@ -54,19 +54,19 @@ def fit_kernel(
 
 
 def kernel_prior(
-    distances: Tensor, noise_prior: tuple[float, float], known_groups: int
+    distances: Tensor, noise_prior: tuple[float, float], predicted_groups: int
 ) -> tuple[Tensor, Tensor]:
     """Return means and deviations of a kernel's parameters before anything is measured, `2 groups + 1`.
 
     They follow from the squared `distances` of each group, `groups x labelled x labelled`, of which
-    the last `known_groups` are predictions.
+    the last `predicted_groups` are predictions.
     """
-    groups, own = len(distances), len(distances) - known_groups
-    variances = [BESIDE_KNOWN if known_groups else 0.0] * own + [0.0] * known_groups
+    groups, own = len(distances), len(distances) - predicted_groups
+    variances = [BESIDE_PREDICTED if predicted_groups else 0.0] * own + [0.0] * predicted_groups
     lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
-    lengths[own:] = [length + KNOWN_LENGTH[0] for length in lengths[own:]]
+    lengths[own:] = [length + PREDICTED_LENGTH[0] for length in lengths[own:]]
     means = [*variances, *lengths, noise_prior[0]]
-    widths = [1.0] * own + [KNOWN_LENGTH[1]] * known_groups
+    widths = [1.0] * own + [PREDICTED_LENGTH[1]] * predicted_groups
     deviations = [1.5] * groups + [*widths, noise_prior[1]]
     return torch.tensor(means, dtype=torch.float64), torch.tensor(deviations, dtype=torch.float64)
 

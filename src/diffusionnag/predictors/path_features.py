@@ -26,7 +26,7 @@ class FeatureGroups(Protocol):
     """Features of an architecture in groups, each of which gets a kernel of its own."""
 
     groups: int
-    known_groups: int
+    predicted_groups: int
     """How many of the last are predictions, of the same property or of what it may depend on."""
 
     def __call__(self, x: Tensor) -> list[Tensor]:
@@ -53,7 +53,7 @@ class PathFeatures:
     differentiable, and is exact at one-hot input.
     """
 
-    known_groups = 0
+    predicted_groups = 0
 
     def __init__(self, space: SearchSpace) -> None:
         self.wiring = space.wiring
@@ -131,17 +131,17 @@ class PathsAndOrder(PathFeatures):
 class FeaturesAnd:
     """Features, and what is known of an architecture besides, in groups of its own.
 
-    `known` returns them, `known_groups` tensors, each `batch x features`, of one-hot `batch x N x F`.
+    `known` returns them, `predicted_groups` tensors, each `batch x features`, of one-hot `batch x N x F`.
     """
 
     def __init__(
         self,
         features: FeatureGroups,
         known: Callable[[Tensor], Sequence[Tensor]],
-        known_groups: int = 1,
+        predicted_groups: int = 1,
     ) -> None:
-        self.groups = features.groups + known_groups
-        self.known_groups = known_groups
+        self.groups = features.groups + predicted_groups
+        self.predicted_groups = predicted_groups
         self.features = features
         self.known = known
 
@@ -154,7 +154,7 @@ class OneHot:
     """The choices themselves, as a single group of features."""
 
     groups = 1
-    known_groups = 0
+    predicted_groups = 0
 
     def __init__(self, space: SearchSpace) -> None:
         self.choices = free_choices(space)

@@ -26,7 +26,7 @@ class WeisfeilerLehman:
     """
 
     groups = ROUNDS + 1
-    known_groups = 0
+    predicted_groups = 0
 
     def __init__(self, space: SearchSpace, architectures: Sequence[Architecture]) -> None:
         self.space = space
