@@ -224,7 +224,8 @@ def _parts(shown: tuple[str, ...]) -> list[list[str]]:
 
 
 def _outline(line: str) -> str:
-    line = re.sub(r"\|\S+\||\b[\w.]+(?:\|[\w.]+){3,}", "A", line)
+    # A search writes "the same" for an architecture that it has just named.
+    line = re.sub(r"\|\S+\||\b[\w.]+(?:\|[\w.]+){3,}|(?<=tell: )the same\b", "A", line)
     line = re.sub(r"[-+]?\d[\d,.]*(e[-+]?\d+)?", "0", line)
     return " ".join(re.sub(r"[─━│┃┏┓┗┛┡┩└┘┌┐]+", " ", line).split())
 
