@@ -29,7 +29,6 @@ from experiments.measured_data import (
 )
 from experiments.predictors.budget_plot import Line, plot_budget
 from experiments.result_table import ResultTable
-from experiments.search.priors import Scored
 from experiments.supernets.small_cifar10 import small_cifar10
 from experiments.supernets.supernet_ranking import IMAGES as SUPERNET_IMAGES
 from experiments.supernets.supernet_ranking import SEEDS as SUPERNET_SEEDS
@@ -75,9 +74,9 @@ class Comparison:
         """The true accuracies of the cells, in %."""
         return self.truth.values(self.space, self.cells)
 
-    def tau(self, ranking: Property) -> float:
-        """Return Kendall's tau of a property with the true accuracy, over all cells."""
-        predicted = ranking.normal_score(self.cells)
+    def tau(self, *rankings: Property) -> float:
+        """Return Kendall's tau of a property, or of the sum of several, with the true accuracy."""
+        predicted = np.sum([ranking.normal_score(self.cells) for ranking in rankings], axis=0)
         return float(np.asarray(kendalltau(predicted, self.true))[0])
 
     def labelled(
@@ -147,7 +146,7 @@ def ranking_budget(report: Callable[[str], None]) -> ResultTable:
         (
             count,
             cost + proxies_cost,
-            np.array([comparison.tau(_sum(of_seed[count][0], proxies)) for of_seed in shared]),
+            np.array([comparison.tau(of_seed[count][0], proxies) for of_seed in shared]),
         )
         for count, cost, _ in groups[SUPERNET]
     ]
@@ -206,15 +205,6 @@ def _table(
             lines,
             title="Ranking NAS-Bench-201 cells by CPU minutes spent",
         ),
-    )
-
-
-def _sum(first: Property, second: Property) -> Property:
-    """Return the sum of two properties of a space, in the standard units of each."""
-    return Scored(
-        first.search_space,
-        f"{first.property_name} + {second.property_name}",
-        lambda x: first.standardised(x) + second.standardised(x),
     )
 
 
