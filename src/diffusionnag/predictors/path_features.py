@@ -141,7 +141,7 @@ class FeaturesAnd:
         predicted_groups: int = 1,
     ) -> None:
         self.groups = features.groups + predicted_groups
-        self.predicted_groups = predicted_groups
+        self.predicted_groups = features.predicted_groups + predicted_groups
         self.features = features
         self.known = known
 
