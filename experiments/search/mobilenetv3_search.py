@@ -38,11 +38,12 @@ def mobilenetv3_search(report: Callable[[str], None]) -> ResultTable:
         seeds = USUAL_SEEDS if acquisition == ACQUISITIONS[0] else SEEDS
         groups[acquisition] = curves_of(benchmark, searchers, report, FEWER_TRIALS, seeds)
     ours, usual = next(iter(groups[ACQUISITIONS[0]].items()))
+    paired = usual[: len(SEEDS)]
     others = (*FREE_BASELINES, *MODEL_BASELINES)
     baselines = curves_of(benchmark, others, report, FEWER_TRIALS, SEEDS)
     rows = []
     for name, curves in [*groups.items(), ("-", baselines)]:
-        first = usual[: len(SEEDS)] if name == "-" else next(iter(curves.values()))
+        first = paired if name == "-" else next(iter(curves.values()))
         for searcher, runs in curves.items():
             compared = _compared(first, runs) if runs is not first else ("-", "-", "-")
             rows.append((name, searcher.label, *figures(runs, SHOWN), *compared))
@@ -66,7 +67,7 @@ def mobilenetv3_search(report: Callable[[str], None]) -> ResultTable:
             f"candidates after {EARLY}.",
         ),
         picture=picture_of(
-            {**groups, "baselines": {ours: usual[: len(SEEDS)], **baselines}},
+            {**groups, "baselines": {ours: paired, **baselines}},
             "Search in MobileNetV3",
         ),
     )
