@@ -42,10 +42,11 @@ class DiffusionNAGSampler(ArchitectureSampler):
     so on are generated under their guidance instead, the best predicted first; a property stands
     for the first objective, in the direction of that. Then a Gaussian process is fitted on what was
     measured, which, of one objective, sees the properties besides, and what pruned trials reported
-    before they ended; candidates are generated under its guidance, and the acquisition function
-    chooses among them. Of several objectives, that is the expected gain in hypervolume; constraints of
-    the trials (Optuna's `set_constraint`) are learnt as well, and every proposal keeps the `limits`.
-    Given a chance `until_improbable`, a search for one objective ends, by ImprobableError, when it is
+    before they ended; candidates are generated under its guidance, mutated from the best measured, or
+    both, as the `strategy` says, and the acquisition function chooses among them. Of several
+    objectives, that is the expected gain in hypervolume; constraints of the trials (Optuna's
+    `set_constraint`) are learnt as well, and every proposal keeps the `limits`. Given a chance
+    `until_improbable`, a search for one objective ends, by ImprobableError, when it is
     less likely than that that something better is left. Where measuring is `noisy`, promising
     architectures are measured again. Raises DiffusionNAGError for a warm-up below 5, a property of
     another space, and as `Proposer` does.
