@@ -104,8 +104,8 @@ def _print_latency(latency: Latency, settings: LatencySettings) -> None:
     from diffusionnag.cli.console import results
 
     results.print(
-        f"latency: {latency.median:.3f} ms, the middle half {latency.lower_quartile:.3f} to "
-        f"{latency.upper_quartile:.3f} ms ({settings.backend}, {settings.threads} threads, batch "
+        f"latency: {latency.median:.4f} ms, the middle half {latency.lower_quartile:.4f} to "
+        f"{latency.upper_quartile:.4f} ms ({settings.backend}, {settings.threads} threads, batch "
         f"{settings.batch}, {settings.repeats} runs)"
     )
 
