@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 
 from diffusionnag import DiffusionNAGError, PropertyPredictor, get_search_space
 from diffusionnag.artifacts.checkpoints import predicted_property, shipped_folder, shipped_names
+from diffusionnag.guidance import Guidance, limit, maximize
 from diffusionnag.predictors import JointPredictor, spearman
+from diffusionnag.spaces import Architecture
 
 SPACE = get_search_space("gpt2")
 SHAPES = SPACE.sample(600, 0)
@@ -119,12 +122,40 @@ def test_properties_that_share_layers_are_differentiated_alone(joint: JointPredi
     assert not torch.allclose(slopes[0], slopes[1])
 
 
-def test_each_predictor_has_conditions_of_its_own() -> None:
+def slope_of(guidance: Guidance, shapes: Sequence[Architecture]) -> torch.Tensor:
+    """Return the gradient of the log-likelihood by the operations, `batch x N x F`."""
+    x = torch.from_numpy(SPACE.encode(shapes)).requires_grad_()
+    (slope,) = torch.autograd.grad(guidance.log_likelihood(x, torch.ones(len(x)), x).sum(), x)
+    return slope
+
+
+def test_a_sum_of_properties_that_share_layers_has_the_sum_of_their_slopes(
+    joint: JointPredictor,
+) -> None:
+    terms = maximize(joint.predictor("size")), limit(joint.predictor("latency:chip"), at_most=1e9)
+    for shapes in (SHAPES[:5], SHAPES[5:12]):
+        apart = [slope_of(term, shapes) for term in terms]
+        torch.testing.assert_close(slope_of(terms[0] + terms[1], shapes), apart[0] + apart[1])
+
+
+def joint_under_temperature() -> JointPredictor:
     temperature = np.where(np.arange(500) % 2, 1.0, -1.0)
     columns = {name: values[:500] * np.exp(temperature) for name, values in COSTS.items()}
-    joint = JointPredictor.fit(
+    return JointPredictor.fit(
         SPACE, SHAPES[:500], columns, width=24, steps=300, conditions={"temperature": temperature}
     )
+
+
+def test_a_sum_of_properties_is_under_the_conditions_of_each() -> None:
+    joint = joint_under_temperature()
+    cold = maximize(joint.predictor("params").under(temperature=-1.0))
+    warm = maximize(joint.predictor("macs").under(temperature=1.0))
+    apart = slope_of(cold, SHAPES[:5]) + slope_of(warm, SHAPES[:5])
+    torch.testing.assert_close(slope_of(cold + warm, SHAPES[:5]), apart)
+
+
+def test_each_predictor_has_conditions_of_its_own() -> None:
+    joint = joint_under_temperature()
     params, macs = (joint.predictor(name) for name in COSTS)
     cold = params.under(temperature=-1.0).predict(SHAPES[500:])[0]
     warm = macs.under(temperature=1.0).predict(SHAPES[500:])[0]

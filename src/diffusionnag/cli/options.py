@@ -57,7 +57,7 @@ Solver = Annotated[
     typer.Option(
         help="ancestral (16 steps), categorical (8; without a tight limit), heun (12), dpm_solver (16), "
         "or as in the paper, euler_maruyama, reverse_diffusion or predictor_corrector (1,000). If left "
-        "out: categorical, and with guides or limits 10 steps of ancestral that end early; all 16 where "
+        "out: categorical, and with guides or limits 8 steps of ancestral that end early; all 16 where "
         "wiring is generated."
     ),
 ]

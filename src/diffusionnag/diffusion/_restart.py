@@ -7,11 +7,13 @@ from collections.abc import Callable
 from torch import Tensor
 
 from diffusionnag.diffusion.sde import SDE
-from diffusionnag.diffusion.solvers import Denoise, Randn, ancestral, get_solver, time_grid
+from diffusionnag.diffusion.solvers import Denoise, Randn, ancestral, time_grid
 
 RESTART_SIGMA = 0.6
 """Noise that lets a neighbouring operation be chosen, and the rest of an architecture stand."""
 RESTARTS = 3
+STEPS = 10
+"""Ancestral steps of the whole way, of which half lie below that noise."""
 DECIDED = 0.8
 """Probability above which an operation stands; what breaks a rule was seen to hold less of one."""
 
@@ -29,8 +31,7 @@ def restart_undecided(
     denoised again, at most three times (Xu et al. 2023, "Restart sampling"). No rule of the space
     is looked at.
     """
-    solver = get_solver("ancestral")
-    times = time_grid(sde, solver.steps, solver.spacing, estimate.device)
+    times = time_grid(sde, STEPS, "undecided", estimate.device)
     times = times[sde.sigma(times) <= RESTART_SIGMA]
     for _ in range(RESTARTS):
         undecided = (estimate.amax(-1) <= DECIDED).any(-1)

@@ -49,8 +49,8 @@ BATCH = 512
 """Architectures that walk through the solver together."""
 FREE_SOLVER = "categorical"
 """Draws more evenly than ancestral steps twice as many, and guided overshoots a tight limit."""
-GUIDED_SOLVER = Solver(ancestral, 10, "undecided")
-"""What these steps reach with a guide, 16 of which six are spent below 0.12 hardly surpass."""
+GUIDED_SOLVER = Solver(ancestral, 8, "undecided")
+"""What these steps reach with a guide, ten or 16 do not surpass in most spaces (see solver-steps)."""
 SPARE_FOR_LIMITS = 1.25
 """How many are drawn at first, for each one wanted, where some may break a limit."""
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diffusionnag.guidance._together import evaluated_together
 from diffusionnag.spaces import Architecture, SearchSpace
 
 CEILING_SHARPNESS = 8.0
@@ -65,8 +66,9 @@ class Sum(Guidance):
     def log_likelihood(self, x: Tensor, sigma: Tensor, clean: Tensor) -> Tensor:
         """Return the sum over all terms, `batch`."""
         total = torch.zeros(len(x), device=x.device, dtype=x.dtype)
-        for term in self.terms:
-            total = total + term.log_likelihood(x, sigma, clean)
+        with evaluated_together():
+            for term in self.terms:
+                total = total + term.log_likelihood(x, sigma, clean)
         return total
 
     def leaves(self) -> tuple[Guidance, ...]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffusionnag.artifacts.schema import from_json
+from diffusionnag.guidance._together import computed_once
 from diffusionnag.predictors.model import Model
 from diffusionnag.spaces import SearchSpace
 
@@ -92,9 +93,14 @@ class Ensemble(Model):
             given = self.conditions if conditions is None else conditions
             given = (given - self.condition_mean) / self.condition_spread
             features = torch.cat([features, given.expand(*features.shape[:-1], -1)], dim=-1)
-        if self._whole is not None and self.config.outputs == 1 and not features.requires_grad:
+        if self._whole is None or self.config.outputs > 1:
+            hidden = self._hidden_layers(features)
+        elif features.requires_grad:
+            known_by = self._whole, x, tuple(self.conditions.tolist())
+            hidden = computed_once(known_by, lambda: self._hidden_layers(features))
+        else:
             return self._whole(features, self._hidden_layers)[..., self._output]
-        return self.last(self._hidden_layers(features)).squeeze(-1)
+        return self.last(hidden).squeeze(-1)
 
     def _hidden_layers(self, features: Tensor) -> Tensor:
         hidden = functional.gelu(self.first(features.expand(self.config.members, -1, -1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -210,7 +211,9 @@ class PropertyPredictor(Property, HubModel):
     def _on(self, device: torch.device) -> Model:
         if self._fitted is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
-        return self._fitted.to(device)
+        # To move what is there already takes a twentieth of the time of guided sampling.
+        first = next(itertools.chain(self._fitted.parameters(), self._fitted.buffers()))
+        return self._fitted if first.device == device else self._fitted.to(device)
 
     def to_standard(self, value: float) -> float:
         """Return a value of the property as a standard normal score."""
