@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffusionnag.guidance._together import evaluated_together
+from diffusionnag.guidance.together import evaluated_together
 from diffusionnag.spaces import Architecture, SearchSpace
 
 CEILING_SHARPNESS = 8.0

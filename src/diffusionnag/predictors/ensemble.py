@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffusionnag.artifacts.schema import from_json
-from diffusionnag.guidance._together import computed_once
+from diffusionnag.guidance.together import computed_once
 from diffusionnag.predictors.model import Model
 from diffusionnag.spaces import SearchSpace
 
