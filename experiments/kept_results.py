@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from diffusionnag._files import read_json, write_atomically
+from diffusionnag.artifacts.model_cards import commit
 
 Kept = dict[str, Any]
+RUNS = Path("runs")
+
+
+def kept_folder(experiment: str) -> Path:
+    """Return the folder of what an experiment keeps: this commit's, for another's figures may differ."""
+    return RUNS / experiment / commit()
 
 
 def kept(path: Path, measure: Callable[[], Kept]) -> Kept:

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from diffusionnag._confidence import interval
 from diffusionnag._files import write_atomically
 from diffusionnag.artifacts.model_cards import commit, machine, today
 
@@ -26,19 +23,6 @@ class ResultTable:
     notes: tuple[str, ...] = ()
     picture: Callable[[Path], None] | None = None
     """Draws what belongs to the table into a file (.png)."""
-
-
-def mean_and_std(values: Sequence[float], decimals: int = 2) -> str:
-    """Return `mean ± standard deviation` of repeated measurements, `-` where there are none."""
-    finite = [value for value in values if np.isfinite(value)]
-    if len(finite) < 2:
-        return "-"
-    return f"{np.mean(finite):.{decimals}f} ± {np.std(finite, ddof=1):.{decimals}f}"
-
-
-def mean_and_interval(values: np.ndarray, decimals: int = 2) -> str:
-    """Return `mean ± half the 95 % interval of the mean` of repeated measurements, `repeats`."""
-    return f"{values.mean():.{decimals}f} ± {interval(values):.{decimals}f}"
 
 
 def write_result(table: ResultTable, path: Path, *, command: str, machine: str, date: str) -> None:

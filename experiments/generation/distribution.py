@@ -9,7 +9,8 @@ import numpy as np
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.metrics import generation_quality, operation_counts
 from diffusionnag.generation.sampling import Sampling
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 SPACE = "nasbench201"
 SAMPLES = 1_000

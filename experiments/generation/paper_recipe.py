@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.diffusion.denoiser_training import Progress, TrainingRun, train
 from diffusionnag.diffusion.recipes import Recipe, fast_recipe, paper_recipe
 from diffusionnag.diffusion.score_network import ScoreNetworkConfig
@@ -20,17 +18,17 @@ from diffusionnag.generation.metrics import generation_quality
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.spaces import SearchSpace, get_search_space
-from experiments.kept_results import Kept, kept
+from experiments.kept_results import Kept, kept, kept_folder
 from experiments.measured_data import (
     NASBENCH201_DATASETS,
     Truth,
     labelled_predictor,
     required_table,
 )
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
-RUNS = Path("runs/paper-recipe")
-"""The finished cases, one file each, under the commit that made them."""
+EXPERIMENT = "paper-recipe"
 SEEDS = (0, 1, 2)
 STEPS = 1_000
 LEARNING_RATE = 1e-3
@@ -119,7 +117,7 @@ def trained(space: SearchSpace, case: Case, seed: int, show: Callable[[str], Non
         show(f"step {progress.step:,} of {progress.steps:,}, loss {progress.loss:.4f}")
 
     run = TrainingRun.start(space, case.recipe, seed)
-    folder = RUNS / commit() / f"{space.name}-{case.label}-{seed}"
+    folder = kept_folder(EXPERIMENT) / f"{space.name}-{case.label}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     denoiser = train(run, folder, steps=case.steps, report=progress)
     return Generator(space, denoiser, case.recipe.solver, Origin(case.recipe.name, run.step, seed))
@@ -198,7 +196,7 @@ def paper_recipe_ablation(report: Callable[[str], None]) -> ResultTable:
 
 
 def _kept(space: SearchSpace, case: Case, seed: int, report: Callable[[str], None]) -> Figures:
-    path = RUNS / commit() / f"{space.name}-{case.label}-{seed}.json"
+    path = kept_folder(EXPERIMENT) / f"{space.name}-{case.label}-{seed}.json"
 
     def figures() -> Kept:
         return asdict(measure(space, case, seed, lambda note: report(f"seed {seed}, {note}")))

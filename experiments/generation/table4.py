@@ -15,7 +15,8 @@ from diffusionnag.generation.metrics import GenerationQuality, generation_qualit
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.spaces import SearchSpace, get_search_space
 from experiments.generation.undirected_baseline import train_undirected, undirected_quality
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 SPACES = ("nasbench201", "mobilenetv3")
 SAMPLES = 1_000

@@ -8,7 +8,7 @@ import numpy as np
 
 from diffusionnag.spaces import get_search_space
 from diffusionnag.tables.nasbench_graph import COMPLETE_DATASETS, NAS_BENCH_GRAPH
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
 from experiments.search.search_runs import (
     Benchmark,
     Run,
@@ -16,6 +16,7 @@ from experiments.search.search_runs import (
     median_to_goal,
     run_searches,
 )
+from experiments.statistics import mean_and_std
 
 SPACE = "nasbench_graph"
 GOALS = 26

@@ -14,7 +14,8 @@ from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.spaces import Architecture, get_search_space
 from experiments.measured_data import NASBENCH201_DATASETS, required_table
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 DEVICES = ("pixel3", "eyeriss", "gold_6226")
 QUANTILES = (0.05, 0.3, 0.6)

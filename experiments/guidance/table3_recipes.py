@@ -6,18 +6,16 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from diffusionnag.artifacts.model_cards import commit
 from diffusionnag.generation.generator import Generator
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import maximize
 from diffusionnag.spaces import get_search_space
 from experiments.generation.paper_recipe import small_published, trained
-from experiments.kept_results import Kept, kept
+from experiments.kept_results import Kept, kept, kept_folder
 from experiments.measured_data import (
     BEST,
     NASBENCH201_DATASETS,
@@ -25,10 +23,9 @@ from experiments.measured_data import (
     labelled_predictor,
     required_table,
 )
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
-RUNS = Path("runs/table3-recipes")
-"""What was drawn, one file for each seed of each row, under the commit that made it."""
 SEEDS = (0, 1, 2)
 DATASETS = ("CIFAR-10", "CIFAR-100")
 """Those of the paper's table."""
@@ -134,4 +131,4 @@ def _drawn(row: Row, seed: int, report: Callable[[str], None]) -> Drawn:
         valid = [cell for cell in cells if space.is_valid(cell)]
         return asdict(Drawn(truth.values(space, valid).tolist(), len(set(valid)), seconds))
 
-    return Drawn(**kept(RUNS / commit() / f"{name}.json", draw))
+    return Drawn(**kept(kept_folder("table3-recipes") / f"{name}.json", draw))

@@ -13,7 +13,7 @@ from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance.properties import Property
 from diffusionnag.spaces import Architecture
 from experiments.measured_data import Truth
-from experiments.result_table import mean_and_std
+from experiments.statistics import mean_and_std
 
 SEEDS = (0, 1, 2)
 CANDIDATES = 10_000

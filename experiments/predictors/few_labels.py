@@ -31,7 +31,8 @@ from experiments.predictors.baseline_predictors import (
     NodeTransformer,
     Ranker,
 )
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 SPACE = "nasbench201"
 TABLE = "nasbench201_accuracy"

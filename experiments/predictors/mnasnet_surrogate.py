@@ -11,7 +11,8 @@ from diffusionnag.predictors import kendall, spearman
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.tables import Measurements, clean_measurements
 from experiments.measured_data import required_table
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 SPACE = "mnasnet"
 TABLE = "mnasnet_imagenet"

@@ -18,7 +18,8 @@ from diffusionnag.predictors import (
 )
 from diffusionnag.spaces import get_search_space
 from experiments.measured_data import required_table
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 
 COLUMNS = (
     ("gpt2", "hwgpt_s", ("perplexity", "latency:a100")),

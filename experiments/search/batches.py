@@ -15,10 +15,10 @@ from diffusionnag.search.proposers import Proposer, Proposes
 from diffusionnag.search.sampler import WARM_UP
 from diffusionnag.search.trials import Measured, suggest_architecture
 from diffusionnag.spaces import Architecture, get_search_space
-from experiments.result_table import ResultTable, mean_and_interval
-from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import Benchmark, Kept, Outcome, run_searches
+from experiments.result_table import ResultTable
+from experiments.search.search_runs import Benchmark, Keyed, Outcome, run_searches
 from experiments.search.suite import Scale, halves
+from experiments.statistics import mean_and_interval, p_above_zero
 
 SEEDS = range(10)
 SHOWN = (20, 30, 40)
@@ -48,7 +48,7 @@ class Liar:
 
 
 @dataclass(frozen=True)
-class BatchRun(Kept):
+class BatchRun(Keyed):
     """One search in which so many architectures are always being measured, all for equally long."""
 
     benchmark: Benchmark

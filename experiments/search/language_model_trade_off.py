@@ -18,10 +18,10 @@ from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials
 from diffusionnag.spaces import Architecture, get_search_space
 from experiments.guidance.language_models import QUALITY, SPACE, Judged
-from experiments.result_table import ResultTable, mean_and_interval
+from experiments.result_table import ResultTable
 from experiments.search.language_model_search import SAMPLERS, STRATEGIES, suggested_shape
-from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import Kept, run_searches
+from experiments.search.search_runs import Keyed, run_searches
+from experiments.statistics import mean_and_interval, p_above_zero
 
 DEVICE = "latency:a100"
 SEEDS = range(10)
@@ -33,7 +33,7 @@ DRAWN = 1_000
 
 
 @dataclass(frozen=True)
-class TradeOffRun(Kept):
+class TradeOffRun(Keyed):
     """One search for two objectives, by a strategy of the library or by a sampler of Optuna."""
 
     searcher: str

@@ -15,8 +15,8 @@ from diffusionnag.search.searchers import new_searcher
 from diffusionnag.spaces import Architecture, get_search_space
 from experiments.result_table import ResultTable
 from experiments.search.search_benchmarks import DATASETS
-from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import Kept, median_and_range, run_searches
+from experiments.search.search_runs import Keyed, median_and_range, run_searches
+from experiments.statistics import p_above_zero
 
 SEEDS = range(15)
 EARLY, WHOLE = 12, 200
@@ -47,7 +47,7 @@ NAMES = {("tpe", "hyperband"): " (as BOHB)", ("random", "hyperband"): " (Hyperba
 
 
 @dataclass(frozen=True)
-class CurveRun(Kept):
+class CurveRun(Keyed):
     """One search of a data set whose trainings report after 12 epochs, and may end there."""
 
     dataset: str

@@ -15,10 +15,10 @@ from diffusionnag.search.searchers import new_searcher
 from diffusionnag.search.study import measured_trials, value_of
 from diffusionnag.search.trials import recorded_architecture
 from diffusionnag.spaces import Architecture, get_search_space
-from experiments.result_table import ResultTable, mean_and_interval
+from experiments.result_table import ResultTable
 from experiments.search.search_benchmarks import test_accuracy
-from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Outcome, run_searches
+from experiments.statistics import mean_and_interval, p_above_zero
 
 SEEDS = range(30)
 SHOWN = (20, 40)

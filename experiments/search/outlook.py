@@ -13,7 +13,7 @@ from diffusionnag.search.objectives import optuna_objective, read_objective
 from diffusionnag.search.searchers import new_searcher
 from diffusionnag.spaces import get_search_space
 from experiments.result_table import ResultTable
-from experiments.search.search_runs import Benchmark, Kept, keep_searches
+from experiments.search.search_runs import Benchmark, Keyed, keep_searches
 from experiments.search.suite import Scale, halves
 
 SEEDS = range(10)
@@ -29,7 +29,7 @@ WITHIN = 1.96
 
 
 @dataclass(frozen=True)
-class Judged(Kept):
+class Judged(Keyed):
     """One search whose outlook is compared with the truth after 20 and 40 measurements."""
 
     benchmark: Benchmark

@@ -15,7 +15,6 @@ import optuna
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
-from scipy.stats import wilcoxon
 from sklearn.datasets import load_digits
 
 from diffusionnag._files import write_atomically
@@ -29,6 +28,7 @@ from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from experiments.generation.declared_spaces import FOLDER
 from experiments.generation.kept_generator import kept_generator
 from experiments.result_table import ResultTable
+from experiments.statistics import p_not_zero
 
 KEPT = Path("runs") / "real-training-search"
 """Data, generators, trainings and searches, so that the experiment can be stopped and go on."""
@@ -134,8 +134,6 @@ def paired_rows(space: str, best: dict[str, np.ndarray]) -> list[tuple[str, ...]
     for column, label in enumerate((str(HALF), str(TRIALS), f"{TRIALS}, retrained")):
         gains = own[:, column] - random[:, column]
         outcome = ", ".join(str(int(count.sum())) for count in (gains > 0, gains == 0, gains < 0))
-        tested: Any = wilcoxon(gains) if gains.any() else None
-        p_value = 1.0 if tested is None else float(tested.pvalue)
         rows.append(
             (
                 *(
@@ -145,7 +143,7 @@ def paired_rows(space: str, best: dict[str, np.ndarray]) -> list[tuple[str, ...]
                     f"{own[:, column].mean():.2f}",
                     f"{random[:, column].mean():.2f}",
                 ),
-                *(f"{gains.mean():+.2f}", outcome, f"{p_value:.2g}"),
+                *(f"{gains.mean():+.2f}", outcome, f"{p_not_zero(gains):.2g}"),
             )
         )
     return rows

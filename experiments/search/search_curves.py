@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from diffusionnag._confidence import interval
 from diffusionnag.report import plot_curves
 from diffusionnag.search.proposers import ACQUISITIONS, STRATEGIES
-from experiments.result_table import ResultTable, mean_and_interval
+from experiments.result_table import ResultTable
 from experiments.search.search_benchmarks import (
     DATASETS,
     SEARCHERS,
@@ -26,6 +25,7 @@ from experiments.search.search_benchmarks import (
     test_accuracy,
 )
 from experiments.search.search_runs import Benchmark, Searcher, run_searches
+from experiments.statistics import mean_and_interval, p_above_zero
 
 SHOWN = (20, 50, 100)
 
@@ -77,14 +77,6 @@ def figure4(report: Callable[[str], None]) -> ResultTable:
 def better(ours: np.ndarray, others: np.ndarray) -> str:
     """Return the p-value of a larger area under the curves, `seeds x trials`, paired over seeds."""
     return f"{p_above_zero(ours.mean(1) - others.mean(1)):.3f}"
-
-
-def p_above_zero(differences: np.ndarray) -> float:
-    """Return the p-value of Wilcoxon's signed-rank test that paired differences are not above 0."""
-    if not differences.any():
-        return 1.0
-    _, p = stats.wilcoxon(differences, alternative="greater")
-    return float(p)  # type: ignore[arg-type]
 
 
 def curves_of(

@@ -82,7 +82,7 @@ class Searcher:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Keyed:
     """What is kept under its own fields."""
 
     @property
@@ -92,7 +92,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Run(Kept):
+class Run(Keyed):
     """One search: its benchmark, who searches, the seed, and after how many trials it ends at last."""
 
     benchmark: Benchmark

@@ -15,8 +15,8 @@ from diffusionnag.tables.nasbench_graph import NAS_BENCH_GRAPH
 from experiments.measured_data import required_table
 from experiments.result_table import ResultTable
 from experiments.search.rank_picture import plot_ranks
-from experiments.search.search_curves import p_above_zero
 from experiments.search.search_runs import Benchmark, Outcome, Run, Searcher, run_searches
+from experiments.statistics import p_above_zero
 
 DRAWN_BY = 22
 """The seed that draws the halves, fixed before any of them was searched."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -11,13 +10,12 @@ from diffusionnag._files import read_json
 from diffusionnag.networks import TaskData
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space
 from diffusionnag.supernets import search_cell, supernet_settings
-from experiments.kept_results import keep
+from experiments.kept_results import keep, kept_folder
 from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 from experiments.supernets.small_cifar10 import RESOLUTION, WIDTH, small_cifar10
 
-KEPT = Path("runs") / "darts-collapse"
-"""The cells so far of each seed, so that the experiment can be stopped and resumed."""
 SEEDS = (0, 1, 2)
 IMAGES, CELLS = 2_500, 2
 EPOCHS, BATCH = 60, 32
@@ -75,7 +73,7 @@ def _cells(
     space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]
 ) -> dict[str, str]:
     """Return the cell so far by the number of epochs, of a search that is resumed if it was stopped."""
-    folder = KEPT / str(seed)
+    folder = kept_folder("darts-collapse") / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "cells.json"
     cells: dict[str, str] = read_json(path) if path.exists() else {}

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from diffusionnag.networks import TaskData
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import ALGORITHMS, search_cell, supernet_settings
-from experiments.kept_results import Kept, kept
+from experiments.kept_results import Kept, kept, kept_folder
 from experiments.measured_data import (
     NASBENCH201_DATASETS,
     Truth,
     required_table,
 )
-from experiments.result_table import ResultTable, mean_and_std
+from experiments.result_table import ResultTable
+from experiments.statistics import mean_and_std
 from experiments.supernets.small_cifar10 import SIZE, small_cifar10
 
-KEPT = Path("runs") / "one-shot"
-"""The searches, so that the experiment can be stopped and resumed."""
 SEEDS = (0, 1, 2)
 IMAGES = 5_000
 EPOCHS, BATCH = 25, 64
@@ -39,7 +38,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Found:
-    """A cell as its string, and the CPU seconds that finding it took in the last process."""
+    """A cell as its string, and the CPU seconds that finding it took."""
 
     cell: str
     seconds: float
@@ -98,11 +97,15 @@ def one_shot(report: Callable[[str], None]) -> ResultTable:
 
 
 def _found(space: SearchSpace, data: TaskData, algorithm: str, seed: int) -> Found:
-    """Return what a search finds, or found in an earlier run of this experiment."""
-    folder = KEPT / f"{algorithm}-{seed}"
+    """Return what a search finds, or found in an earlier run of this commit.
+
+    One that was interrupted begins anew, so that its seconds are those of all its steps.
+    """
+    folder = kept_folder("one-shot") / f"{algorithm}-{seed}"
 
     def find() -> Kept:
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         settings = supernet_settings(
             space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -14,13 +14,11 @@ from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import evaluate_inherited, supernet_settings, train_supernet
 from diffusionnag.supernets.supernet import PART
-from experiments.kept_results import Kept, kept
+from experiments.kept_results import Kept, kept, kept_folder
 from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
 from experiments.result_table import ResultTable
 from experiments.supernets.small_cifar10 import SIZE, small_cifar10
 
-KEPT = Path("runs") / "supernet-ranking"
-"""The training and the evaluations, so that the experiment can be stopped and resumed."""
 SEEDS = (0, 1, 2)
 RANKED = 500
 IMAGES = 20_000
@@ -101,12 +99,14 @@ def goodness(told: Kept) -> np.ndarray:
 def measured(space: SearchSpace, data: TaskData, seed: int, report: Callable[[str], None]) -> Kept:
     """Return cells, their metrics with shared weights, and the CPU seconds that both took.
 
-    They are computed, or were in an earlier run.
+    They are computed, or were in an earlier run of this commit. A training that was interrupted
+    begins anew, so that its seconds are those of all its steps.
     """
-    folder = KEPT / str(seed)
+    folder = kept_folder("supernet-ranking") / str(seed)
 
     def measure() -> Kept:
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         settings = supernet_settings(
             space,
             data.task,

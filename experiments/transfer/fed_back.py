@@ -24,7 +24,7 @@ from diffusionnag.search.study import value_of
 from diffusionnag.search.trials import Measured
 from diffusionnag.spaces import Architecture
 from experiments.search.search_benchmarks import test_accuracy
-from experiments.search.search_runs import Kept, propose_until_goal, search_until_goal
+from experiments.search.search_runs import Keyed, propose_until_goal, search_until_goal
 from experiments.transfer.known_by_images import transfer_to
 
 CAP = 40
@@ -85,7 +85,7 @@ class TransferSearch:
 
 
 @dataclass(frozen=True)
-class FedBack(Kept):
+class FedBack(Keyed):
     """One search for the best cell of a data set by a method, each measurement fed back."""
 
     dataset: str

@@ -14,9 +14,9 @@ from diffusionnag.guidance.feasibility import within_limits
 from diffusionnag.predictors import prediction_quality
 from diffusionnag.spaces import Architecture
 from diffusionnag.transfer import MeanOverDatasets
-from experiments.result_table import ResultTable, mean_and_interval
-from experiments.search.search_curves import p_above_zero
-from experiments.search.search_runs import Kept, propose_until_goal, run_searches
+from experiments.result_table import ResultTable
+from experiments.search.search_runs import Keyed, propose_until_goal, run_searches
+from experiments.statistics import mean_and_interval, p_above_zero
 from experiments.transfer.fed_back import TransferSearch
 from experiments.transfer.tuned_datasets import TunedDataset, others_than, tuned_datasets
 
@@ -108,7 +108,7 @@ METHODS: Mapping[str, Callable[[New, int], list[Architecture]]] = {
 
 
 @dataclass(frozen=True)
-class Thirty(Kept):
+class Thirty(Keyed):
     """The networks that a method names for a data set, by a seed."""
 
     dataset: str

@@ -19,11 +19,11 @@ def test_each_recipe_is_guided(
         recipe = replace(case.recipe, parameterisation="probabilities", solver="ancestral")
         return replace(case, recipe=recipe, steps=150)
 
-    small = {"RUNS": tmp_path, "SEEDS": (0, 1), "DATASETS": ("CIFAR-10",), "BEST": 16}
+    small = {"SEEDS": (0, 1), "DATASETS": ("CIFAR-10",), "BEST": 16}
     guidance = {name: table3_recipes.GUIDANCE[name] for name in list(table3_recipes.GUIDANCE)[2:]}
     for name, value in (small | {"GUIDANCE": guidance, "small_published": quick}).items():
         monkeypatch.setattr(table3_recipes, name, value)
-    monkeypatch.setattr(paper_recipe, "RUNS", tmp_path)
+    monkeypatch.setattr("experiments.kept_results.RUNS", tmp_path)
     table = table3_recipes.table3_recipes(lambda text: None)
     assert [row[:3] for row in table.rows] == [
         ("CIFAR-10", recipe, name)

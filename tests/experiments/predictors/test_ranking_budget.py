@@ -22,7 +22,8 @@ def test_it_reports_costs_and_ranks_of_each_way_to_know(
     }
     for name, value in (small | {"SUPERNET_IMAGES": 200, "EVERY": 40}).items():
         monkeypatch.setattr(ranking_budget, name, value)
-    for name, value in {"KEPT": tmp_path, "EPOCHS": 1, "RANKED": 6}.items():
+    monkeypatch.setattr("experiments.kept_results.RUNS", tmp_path)
+    for name, value in {"EPOCHS": 1, "RANKED": 6}.items():
         monkeypatch.setattr(supernet_ranking, name, value)
     table = ranking_budget.ranking_budget(lambda text: None)
     rows = {

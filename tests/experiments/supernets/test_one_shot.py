@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from experiments.kept_results import kept_folder
 from experiments.supernets import darts_collapse, one_shot, supernet_ranking
 
 
 def tiny(monkeypatch: pytest.MonkeyPatch, module: Any, kept: Path) -> None:
-    for name, value in {"KEPT": kept, "IMAGES": 200, "EPOCHS": 1, "SEEDS": (0, 1)}.items():
+    monkeypatch.setattr("experiments.kept_results.RUNS", kept)
+    for name, value in {"IMAGES": 200, "EPOCHS": 1, "SEEDS": (0, 1)}.items():
         monkeypatch.setattr(module, name, value)
 
 
@@ -23,8 +25,9 @@ def test_one_shot_reports_the_table_accuracy_of_the_cells(
     monkeypatch.setattr(one_shot, "ALGORITHMS", ("gdas",))
     # A search that ended before is not repeated.
     best = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-    (tmp_path / "gdas-1").mkdir()
-    (tmp_path / "gdas-1" / "found.json").write_text(json.dumps({"cell": best, "seconds": 60.0}))
+    ended = kept_folder("one-shot") / "gdas-1"
+    ended.mkdir(parents=True)
+    (ended / "found.json").write_text(json.dumps({"cell": best, "seconds": 60.0}))
     table = one_shot.one_shot(lambda text: None)
     ((name, _, by_seed, skips, _, paper),) = table.rows
     assert (name, paper) == ("gdas", "93.61 ± 0.09")
@@ -55,7 +58,7 @@ def test_collapse_reports_the_cells_of_one_search(
         assert len(by_seed.split(" / ")) == 2
         for skip, convolution in zip(skips.split(" / "), convolutions.split(" / "), strict=True):
             assert 0 <= int(skip) + int(convolution) <= 6
-    kept = sorted(path.name for path in tmp_path.glob("*/cells.json"))
+    kept = sorted(path.name for path in tmp_path.rglob("cells.json"))
     assert kept == ["cells.json"] * 2
     # What ended before is not searched again.
     monkeypatch.setattr(darts_collapse, "search_cell", None)
