@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -155,6 +156,21 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(defaults, "candidates", 16)
     assert _proposer.STEPS > 4
     monkeypatch.setattr(_proposer, "STEPS", 4)
+
+
+@pytest.fixture
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return what makes packages, by the names they are imported by, look as if not installed."""
+    find_spec = importlib.util.find_spec
+
+    def hide(*packages: str) -> None:
+        monkeypatch.setattr(
+            importlib.util,
+            "find_spec",
+            lambda name, *rest: None if name in packages else find_spec(name, *rest),
+        )
+
+    return hide
 
 
 def assert_fails(result: subprocess.CompletedProcess[str], code: int, message: str = "") -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,10 +129,9 @@ def test_an_unusable_storage_is_a_failure_of_the_world(run_main: RunCli, table: 
     assert_fails(result, 1, "cannot be used")
 
 
-def test_a_missing_optuna_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "optuna" else find_spec(name)
-    )
+def test_a_missing_optuna_is_one_line(
+    run_main: RunCli, without_packages: Callable[..., None]
+) -> None:
+    without_packages("optuna")
     result = run_main("search", "nasbench201", "--objective", "table:measured.csv:score")
     assert_fails(result, 2, "pip install 'diffusionnag[search]'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,10 @@ def test_with_the_data_every_table_has_its_size(
 
 
 def test_without_data_it_says_how_to_get_each(
-    run_main: RunCli, monkeypatch: pytest.MonkeyPatch
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, without_packages: Callable[..., None]
 ) -> None:
     monkeypatch.delenv(DATA_FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr("diffusionnag.tables.analog_nasbench_file", lambda: None)
-    monkeypatch.setattr("diffusionnag.tables.nas_bench_graph_folder", lambda: None)
+    without_packages("analognasbench", "nas_bench_graph")
     result = run_main("tables")
     assert result.returncode == 0, result.stderr
     listed = rows(result.stdout)

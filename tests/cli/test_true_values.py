@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from conftest import RunCli
 
 from diffusionnag.tables import DATA_FOLDER_VARIABLE
 
 
-def test_what_to_install_for_true_values(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_to_install_for_true_values(
+    run_main: RunCli, monkeypatch: pytest.MonkeyPatch, without_packages: Callable[..., None]
+) -> None:
     monkeypatch.delenv(DATA_FOLDER_VARIABLE, raising=False)
     command = ("generate", "nasbench201", "-n", 3, "--guide", "cifar10")
     assert "for true values" not in run_main(*command).stderr
-    monkeypatch.setattr("diffusionnag.tables.analog_nasbench_file", lambda: None)
+    without_packages("analognasbench")
     result = run_main(*command)
     assert result.returncode == 0
     assert "predicted" in result.stdout

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -325,10 +325,9 @@ def test_wrong_requests_are_one_line(run_main: RunCli, tmp_path: Path, case: str
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_botorch_is_one_line(run_main: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "botorch" else find_spec(name)
-    )
+def test_a_missing_botorch_is_one_line(
+    run_main: RunCli, without_packages: Callable[..., None]
+) -> None:
+    without_packages("botorch")
     result = run_main(*PARETO, "-n", 4, "--guide", "params", "--guide", "macs=-1")
     assert_fails(result, 2, "pip install 'diffusionnag[pareto]'")

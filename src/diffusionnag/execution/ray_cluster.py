@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 from collections import deque
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from diffusionnag._packages import require_packages
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.execution.executor import LOOK, Losses, Result, Task, no_progress
 
@@ -27,8 +27,7 @@ class RayExecutor:
     """
 
     def __init__(self, workers: int, cpus: float, gpus: float) -> None:
-        if importlib.util.find_spec("ray") is None:
-            raise DiffusionNAGError("this needs ray: pip install 'diffusionnag[distributed]'")
+        require_packages("distributed", "ray")
         if min(cpus, gpus) < 0 or cpus + gpus == 0:
             raise DiffusionNAGError(f"{cpus:g} CPUs and {gpus:g} GPUs are nothing to work with")
         # gRPC, on which Ray is built, would tell of each process that is started.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import cast
 
 import pyarrow as pa
 
+from diffusionnag._packages import require_packages
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.images.dataset import ImageSet
 from diffusionnag.images.tables import images_of_table
@@ -23,10 +23,7 @@ def read_hugging_face_images(name: str) -> ImageSet:
     package datasets is missing, and for a split or columns that are not there;
     EnvironmentFailureError where the hub does not give the data set.
     """
-    if importlib.util.find_spec("datasets") is None:
-        raise DiffusionNAGError(
-            f"hf:{name} needs the package datasets: pip install 'diffusionnag[vision]'"
-        )
+    require_packages("vision", "datasets")
     import datasets
 
     datasets.logging.set_verbosity_error()

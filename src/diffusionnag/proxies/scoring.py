@@ -18,6 +18,7 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.execution import Executor, LocalExecutor, check_picklable
 from diffusionnag.networks import Augmentation, TaskData, build_network
+from diffusionnag.predictors.quality import mean_ranks
 from diffusionnag.proxies.az_nas import VIEWS, az_nas
 from diffusionnag.proxies.network_proxies import PROXIES
 from diffusionnag.proxies.untrained import Untrained
@@ -246,10 +247,7 @@ def combined_ranks(scores: dict[str, np.ndarray]) -> np.ndarray:
         known = np.isfinite(values)
         if known.sum() * 2 >= len(values) and known.sum() > 1:
             rank = np.full(len(values), np.nan)
-            _, place, ties = np.unique(values[known], return_inverse=True, return_counts=True)
-            # Equal scores share the mean of their ranks.
-            middle = np.cumsum(ties) - (ties + 1) / 2
-            rank[known] = middle[place] / (known.sum() - 1)
+            rank[known] = mean_ranks(values[known]) / (known.sum() - 1)
             ranks.append(rank)
     return np.mean(ranks, axis=0) if ranks else np.full(len(next(iter(scores.values()))), np.nan)
 

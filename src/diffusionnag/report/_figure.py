@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusionnag._files import write_atomically
+from diffusionnag._packages import require_packages
 from diffusionnag.errors import DiffusionNAGError
 
 if TYPE_CHECKING:
@@ -60,12 +61,7 @@ def check_picture(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in DATES:
         raise DiffusionNAGError(f"a picture ends in {', '.join(DATES)}: {path} does not")
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise DiffusionNAGError(
-            "pictures need matplotlib: pip install 'diffusionnag[report]'"
-        ) from error
+    require_packages("report", "matplotlib")
     return suffix
 
 

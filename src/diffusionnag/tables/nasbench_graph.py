@@ -7,10 +7,8 @@ the restricted unpickler.
 
 import functools
 import importlib.util
-import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +17,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.nasbench_graph import GRAPH_OPERATIONS, LAYERS, WIRINGS
 from diffusionnag.tables._kept import read_or_recall
 from diffusionnag.tables.table import Table
-from diffusionnag.tables.unpickling import damaged, restricted_unpickle
+from diffusionnag.tables.unpickling import NUMPY_NUMBERS, damaged, restricted_unpickle
 
 NAS_BENCH_GRAPH = "nas-bench-graph"
 COMPLETE_DATASETS = (
@@ -39,26 +37,6 @@ _MEASUREMENTS = {
 }
 _SOURCE = f"the data of {NAS_BENCH_GRAPH}"
 _REMEDY = "install it again: pip install --force-reinstall nas-bench-graph==1.4.0"
-
-
-class _Float64:
-    """Stands in for NumPy's description of a type, of which the files have one: `<f8`."""
-
-    def __init__(self, code: str, *_: Any) -> None:
-        if code != "f8":
-            raise ValueError(f"a number of the type {code}")
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[1] != "<":
-            raise ValueError(f"numbers in the byte order {state[1]}")
-
-
-def _number(_: _Float64, data: bytes) -> float:
-    """Stand in for what makes a NumPy number from its bytes."""
-    return struct.unpack("<d", data)[0]
-
-
-_STAND_INS = {("numpy", "dtype"): _Float64, ("numpy.core.multiarray", "scalar"): _number}
 
 
 def nas_bench_graph_folder() -> Path | None:
@@ -90,7 +68,7 @@ def read_nas_bench_graph() -> Table:
 
 def _read(files: Mapping[str, Path]) -> Table:
     records = {
-        dataset: restricted_unpickle(read_file(file), _STAND_INS, _SOURCE, _REMEDY)
+        dataset: restricted_unpickle(read_file(file), NUMPY_NUMBERS, _SOURCE, _REMEDY)
         for dataset, file in files.items()
     }
     try:

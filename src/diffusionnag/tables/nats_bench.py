@@ -8,7 +8,7 @@ the package `nats-bench` (1.8) reads them, averages included, but by the restric
 import bz2
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,12 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.tables.table import Table
-from diffusionnag.tables.unpickling import damaged, restricted_unpickle
+from diffusionnag.tables.unpickling import (
+    NUMPY_NUMBERS,
+    StandIns,
+    damaged,
+    restricted_unpickle,
+)
 
 ARCHIVE = "NATS-tss-v1_0-3ffb9-simple"
 CELLS = 15_625
@@ -55,27 +60,7 @@ _COST_EPOCHS, _COST_DATA_SET = 200, "cifar10"
 _COST_SEED = 888
 
 
-class _NumberType:
-    """Stands in for numpy.dtype: keeps the code of a number, such as `<f8`, and does nothing."""
-
-    def __init__(self, code: str, *_: object) -> None:
-        self.code = code
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.code = state[1] + self.code
-
-
-def _number(kind: _NumberType, data: bytes) -> float:
-    if kind.code not in ("<f8", "<f4", "<i8", "<i4"):
-        raise ValueError(f"a number of type {kind.code}")
-    return np.frombuffer(data, kind.code).item()
-
-
-_STAND_INS: Mapping[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): dict,
-    ("numpy", "dtype"): _NumberType,
-    ("numpy.core.multiarray", "scalar"): _number,
-}
+_STAND_INS: StandIns = {("collections", "OrderedDict"): dict, **NUMPY_NUMBERS}
 
 
 def read_nats_bench(

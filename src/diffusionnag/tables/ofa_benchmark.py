@@ -11,7 +11,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables import DATA_FOLDER_VARIABLE
+from diffusionnag.tables.data_folder import DATA_FOLDER_VARIABLE
 from diffusionnag.tables.measurements import clean_measurements
 from diffusionnag.tables.table import RESOLUTION, Table
 

@@ -9,10 +9,35 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from diffusionnag.errors import DiffusionNAGError
 
 StandIns = Mapping[tuple[str, str], Callable[..., Any]]
 """What stands in for each (module, name) that a pickle may use."""
+
+
+class _NumberType:
+    """Stands in for numpy.dtype: keeps the code of a number, such as `<f8`, and does nothing."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.code = state[1] + self.code
+
+
+def _number(kind: _NumberType, data: bytes) -> float:
+    if kind.code not in ("<f8", "<f4", "<i8", "<i4"):
+        raise ValueError(f"a number of type {kind.code}")
+    return np.frombuffer(data, kind.code).item()
+
+
+NUMPY_NUMBERS: StandIns = {
+    ("numpy", "dtype"): _NumberType,
+    ("numpy.core.multiarray", "scalar"): _number,
+}
+"""What stands in for the numbers of NumPy."""
 
 
 class _NameRefusedError(Exception):

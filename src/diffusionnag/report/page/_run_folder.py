@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.checkpoints import CONFIG_FILE, read_config
 from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.schema import from_json
@@ -104,8 +104,7 @@ def _read(path: Path) -> Sequence[Entry]:
         return [read_architectures(path)]
     if path.suffix not in STUDIES:
         return []
-    if importlib.util.find_spec("optuna") is None:
-        raise DiffusionNAGError("it needs Optuna: pip install 'diffusionnag[search]'")
+    require_packages("search", "optuna")
     from diffusionnag.report.page._studies import read_studies
 
     return read_studies(path)
