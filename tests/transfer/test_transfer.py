@@ -204,6 +204,8 @@ def test_transfer_says_what_is_wrong(run_main: RunCli, tmp_path: Path) -> None:
     assert_fails(run_main("transfer", "nasbench201", "--data", broken.parent), 2, "can be read")
     draw_images(tmp_path / "images")
     assert_fails(run_main("transfer", "mnasnet", "--data", "images"), 2, "mnasnet")
+    elsewhere = ("--data", "images", "--device", "cuda:99")
+    assert_fails(run_main("transfer", "nasbench201", *elsewhere), 2, "no device")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from diffusionnag.cli.options import (
     Cautious,
     Conditions,
     Count,
+    Device,
     Distinct,
     Diverse,
     Fixed,
@@ -77,6 +78,7 @@ def transfer(
     out: Out = None,
     plot: Plot = None,
     generator: GeneratorName = None,
+    device: Device = "cpu",
     predictor: Annotated[
         str | None,
         typer.Option(help="Folder that meta-train wrote; the shipped predictor if left out."),
@@ -96,6 +98,7 @@ def transfer(
     ] = True,
 ) -> None:
     """Generate for a new data set, known by its images, or a new task, known by others' tables."""
+    from diffusionnag._devices import check_device
     from diffusionnag.cli.console import messages, progress_bar
     from diffusionnag.cli.output import check_output
     from diffusionnag.cli.show_generation import draw_generation, show_generation
@@ -108,6 +111,7 @@ def transfer(
     from diffusionnag.spaces.fixed_nodes import read_fixed
     from diffusionnag.transfer import learn_tasks
 
+    check_device(device)
     check_output(top, out, plot)
     if (data is None) == (not tasks):
         raise DiffusionNAGError(
@@ -129,6 +133,7 @@ def transfer(
         "cautious": cautious,
         "sampling": Sampling(solver, steps, seed),
         "generator": generator,
+        "device": device,
         "compare_unguided": plot is not None,
     }
     if data is None:

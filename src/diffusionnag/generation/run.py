@@ -130,6 +130,7 @@ def transfer(
     cautious: float = 0.0,
     sampling: Sampling = Sampling(),
     generator: str | Path | Generator | None = None,
+    device: str = "cpu",
     predictor: str | Path | None = None,
     encoder: str | None = None,
     proxies: bool = True,
@@ -192,6 +193,7 @@ def transfer(
         cautious=cautious,
         sampling=sampling,
         generator=generator,
+        device=device,
         compare_unguided=compare_unguided,
     )
     return replace(result, dataset=description)
