@@ -99,9 +99,17 @@ def search(
             metavar="NAME",
         ),
     ] = None,
+    measured: Annotated[
+        str | None,
+        typer.Option(
+            help="What was measured before: a table with columns by the names of the objectives. Its "
+            "architectures count as trials.",
+            metavar="FILE[:COLUMN]",
+        ),
+    ] = None,
     trials: Annotated[
         int,
-        typer.Option(help="How many to measure, with those of an earlier run."),
+        typer.Option(help="How many to measure, with those of an earlier run or of --measured."),
     ] = 100,
     searcher: Annotated[
         str,
@@ -231,7 +239,8 @@ def search(
             nonlocal reports
             finished = len(result.finished)
             if finished and not reports:
-                messages.print(f"resumed with {finished} finished trials of this study")
+                how = "begun" if measured else "resumed"
+                messages.print(f"{how} with {finished} finished trials of this study")
             reports += 1
             bar.update(line, completed=finished, note=note_of(result))
 

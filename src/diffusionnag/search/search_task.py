@@ -30,6 +30,7 @@ from diffusionnag.proxies import shipped_proxies
 from diffusionnag.search._pruners import new_pruner
 from diffusionnag.search._workers import run_workers
 from diffusionnag.search.architecture_sampler import ArchitectureSampler
+from diffusionnag.search.earlier_measurements import add_measured
 from diffusionnag.search.objectives import CommandObjective, Measure, Problem, read_problem
 from diffusionnag.search.search_result import SearchResult
 from diffusionnag.search.searchers import new_searcher
@@ -65,8 +66,10 @@ class SearchTask:
     """Whether less of a single objective is better."""
     constraints: Sequence[str] = ()
     """Bounds `NAME<=VALUE` on measured values, which are learnt."""
+    measured: str | Path | None = None
+    """A table of what was measured before, with columns by the names of the objectives."""
     trials: int = 100
-    """How many to measure, with those of an earlier run of the same study."""
+    """How many to measure, with those of an earlier run of the same study and those `measured` before."""
     pruner: str = "none"
     searcher: str = "diffusionnag"
     acquisition: str | None = None
@@ -126,6 +129,8 @@ class SearchTask:
         if not isinstance(executor, LocalExecutor):
             check_picklable(self, "a search")
         search = self.open()
+        if self.measured is not None:
+            add_measured(search, self.measured)
         result = partial(SearchResult.of, search, about)
         note_origin(search.study, result().run_record())
 

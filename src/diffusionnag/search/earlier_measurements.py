@@ -1,0 +1,98 @@
+"""What was measured before a search, as the first trials of its study."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from optuna.trial import FrozenTrial, create_trial
+
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.search.objectives import Problem
+from diffusionnag.search.study import Search, count_finished
+from diffusionnag.search.trials import (
+    ARCHITECTURE,
+    METRICS,
+    distributions_of,
+    parameters_of,
+    recorded_architecture,
+)
+from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables import open_table, split_table
+
+logger = logging.getLogger(__name__)
+
+
+def add_measured(search: Search, measured: str | Path) -> None:
+    """Add what a table holds to the study of a search, as trials that are finished.
+
+    The table (`TABLE`, or `TABLE:COLUMN` of a single objective) has a column for each objective and
+    constraint, by its name; where an architecture has several rows, their mean counts. What the study
+    has already is not added again; rows of no architecture of the space, or without a value, are left
+    out and counted. Raises DiffusionNAGError for a table that cannot be read, that lacks a column, or
+    of which no row is left, and where no trial would be left to run.
+    """
+    space, study = search.space, search.study
+    name, texts, metrics = _columns(str(measured), space, search.problem)
+    rows_of: dict[Architecture, list[int]] = {}
+    finite = np.all([np.isfinite(column) for column in metrics.values()], axis=0)
+    for row in np.flatnonzero(finite).tolist():
+        with suppress(DiffusionNAGError):
+            rows_of.setdefault(space.parse(texts[row]), []).append(row)
+    if not rows_of:
+        raise DiffusionNAGError(
+            f"no row of {name} has an architecture of {space.name} and {' and '.join(metrics)}"
+        )
+    if left_out := len(texts) - sum(map(len, rows_of.values())):
+        logger.warning("%s: %d of %d rows are left out", name, left_out, len(texts))
+    for trial in study.get_trials(deepcopy=False):
+        rows_of.pop(recorded_architecture(space, trial), None)  # type: ignore[arg-type]
+    counted = count_finished(study) + len(rows_of)
+    if rows_of and counted >= search.trials:
+        raise DiffusionNAGError(
+            f"the {len(rows_of)} architectures of {name} count as trials: {search.trials} leave none "
+            f"to measure; give more than {counted}"
+        )
+    for architecture, rows in rows_of.items():
+        means = {metric: float(column[rows].mean()) for metric, column in metrics.items()}
+        study.add_trial(_trial(space, search.problem, architecture, means))
+
+
+def _columns(
+    text: str, space: SearchSpace, problem: Problem
+) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
+    """Return a table's name, its architectures as text, and what the search is about, by name.
+
+    What the search sums may be missing.
+    """
+    source, column = split_table(text, space)
+    table = open_table(source, space)
+    if column and len(problem.needed) > 1:
+        raise DiffusionNAGError(
+            f"the search is about {', '.join(problem.needed)}: write {source} alone, and name its "
+            "columns so"
+        )
+    if column:
+        return table.name, table.architectures, {problem.objectives[0]: table.column(column)}
+    names = [name for name in problem.needed if name in table.columns or name != problem.cost]
+    for name in names:
+        if name not in table.columns:
+            raise DiffusionNAGError(
+                f"{table.name} has no column {name!r}, which the search is about; it has "
+                f"{', '.join(table.columns) or 'none'}"
+            )
+    return table.name, table.architectures, {name: table.column(name) for name in names}
+
+
+def _trial(
+    space: SearchSpace, problem: Problem, architecture: Architecture, metrics: dict[str, float]
+) -> FrozenTrial:
+    return create_trial(
+        values=[metrics[name] for name in problem.objectives],
+        params=parameters_of(space, architecture),
+        distributions=dict(distributions_of(space)),
+        user_attrs={ARCHITECTURE: space.format(architecture), METRICS: metrics},
+        constraints={bound.describe(): bound.excess(metrics) for bound in problem.constraints},
+    )
