@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,11 @@ from diffusionnag.networks import (
     Progress,
     TrainedNetwork,
     TrainingSettings,
+    kept_metrics,
     train_architecture,
 )
 from diffusionnag.networks.augmentation import cutout, mixup, randaugment, random_crop, random_flip
+from diffusionnag.spaces import ImageClassification
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -138,6 +141,16 @@ def test_an_unfinished_training_of_other_settings_or_images_is_not_continued(
     state.write_bytes(state.read_bytes()[:-1])
     with pytest.raises(DiffusionNAGError, match="is damaged"):
         train_architecture(SPACE, cell, DATA, settings(), tmp_path)
+
+
+def test_a_finished_training_is_that_of_its_task(tmp_path: Path) -> None:
+    cell, small = SPACE.parse(CELL), replace(DATA, task=ImageClassification(2, 8, cells=1))
+    metrics = kept_metrics(SPACE, cell, small, settings(1), tmp_path)
+    assert kept_metrics(SPACE, cell, small, settings(1), tmp_path) == metrics
+    for task in (ImageClassification(2, 8, cells=2), ImageClassification(2, 8, 0.25, cells=1)):
+        other = replace(small, task=task)
+        with pytest.raises(DiffusionNAGError, match="a training of other settings"):
+            kept_metrics(SPACE, cell, other, settings(1), tmp_path)
 
 
 def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path) -> None:

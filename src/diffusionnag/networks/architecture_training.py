@@ -46,12 +46,7 @@ def train_architecture(
         metrics = data.fit(network, settings.epochs)
         history = [EpochResult(settings.epochs, math.nan, metrics)]
     else:
-        identity = {
-            "search_space": space.name,
-            "architecture": space.format(architecture),
-            "task": task_as_json(data.task),
-            "data": data.fingerprint(),
-        } | ({"tuned": True} if tuned else {})
+        identity = _identity(space, architecture, data) | ({"tuned": True} if tuned else {})
         options |= prepare_regularised(network, data, settings)
         history = train_network(network, data, settings, folder, identity=identity, **options)
         if isinstance(network, Regularised):
@@ -73,22 +68,18 @@ def kept_metrics(
     """Return the metrics after training by name, or those of an earlier call that finished it.
 
     The training is kept in `folder`, and a later call resumes it. Raises DiffusionNAGError
-    where that holds a training of other settings.
+    where that holds a training for another task or of other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / METRICS_FILE
-    identity = {
-        "architecture": space.format(architecture),
-        "data": data.fingerprint(),
-        "settings": repr(settings),
-    }
+    identity = _identity(space, architecture, data) | {"settings": repr(settings)}
     if path.exists():
         try:
             kept = read_json(path)
             metrics = {str(name): float(value) for name, value in kept.pop("metrics").items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DiffusionNAGError(f"{path} is damaged; delete it to train again") from error
-        if kept != identity:
+        if kept != json.loads(json.dumps(identity)):
             raise DiffusionNAGError(
                 f"{folder} holds a training of other settings; use the same or another folder"
             )
@@ -101,3 +92,15 @@ def kept_metrics(
         temporary.write_text(json.dumps(identity | {"metrics": metrics}))
     remove_state(folder)
     return metrics
+
+
+def _identity(
+    space: SearchSpace, architecture: Architecture, data: TaskData | OwnFit
+) -> dict[str, Any]:
+    """Return what two trainings share, besides their settings, if they are the same."""
+    return {
+        "search_space": space.name,
+        "architecture": space.format(architecture),
+        "task": task_as_json(data.task),
+        "data": data.fingerprint(),
+    }
