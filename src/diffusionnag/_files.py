@@ -1,5 +1,6 @@
 """Reading files, and writing them so that nobody ever finds half of one."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -9,9 +10,21 @@ from typing import Any
 
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 
-__all__ = ["check_writable", "prepare_folder", "read_file", "read_json", "write_atomically"]
+__all__ = [
+    "check_writable",
+    "digest_name",
+    "prepare_folder",
+    "read_file",
+    "read_json",
+    "write_atomically",
+]
 
 _KEPT_NAME = 50
+
+
+def digest_name(text: str) -> str:
+    """Return a short name for the file or folder of a text, the same in every process."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read_file(path: Path) -> bytes:

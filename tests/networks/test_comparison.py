@@ -73,6 +73,24 @@ def test_an_interrupted_comparison_goes_on(tmp_path: Path) -> None:
     assert again[0][1].tolist() == again[1][0].tolist()
 
 
+def test_a_comparison_is_extended(tmp_path: Path) -> None:
+    first, second = Group("a", CELLS[:1]), Group("b", CELLS[1:2])
+    (before,) = train_groups(SPACE, [first], DATA, settings(1), 1, tmp_path)
+    done: list[float] = []
+    _, after = train_groups(
+        SPACE,
+        [second, first],
+        DATA,
+        settings(1),
+        1,
+        tmp_path,
+        report=lambda share, total: done.append(share),
+    )
+    assert after.tolist() == before.tolist()
+    assert done[-2:] == [1, 2], "only the second was trained"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_groups_are_the_first_of_a_file(tmp_path: Path) -> None:
     group = read_group(write_group(tmp_path / "best.jsonl"), SPACE, 2)
     assert group == Group("best", CELLS[:2])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from diffusionnag._files import digest_name
 from diffusionnag._memory import check_fits
 from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError
@@ -55,12 +56,15 @@ class Trainings:
     def __call__(self, which: tuple[int, int]) -> float:
         """Return the metric of an architecture, by its number, with a seed."""
         number, seed = which
+        architecture = self.architectures[number]
+        # Numbers change with the groups that are compared.
+        name = digest_name(self.space.format(architecture))
         metrics = kept_metrics(
             self.space,
-            self.architectures[number],
+            architecture,
             self.data,
             replace(self.settings, seed=seed),
-            self.folder / f"{number}-seed{seed}",
+            self.folder / f"{name}-seed{seed}",
             device=self.device,
             report=self.report or (lambda progress: None),
         )
@@ -82,9 +86,9 @@ def train_groups(
     """Train each architecture with each seed; return the task's metric, `architectures x seeds`.
 
     An architecture that several groups hold is trained once. Each training has a folder below
-    `folder`, and a later call resumes those that are not finished. Without an `executor` they run in
-    this process one after another, and `report` counts the running one by its share. Raises
-    DiffusionNAGError where `folder` holds trainings of other settings.
+    `folder`, and a later call, be it of other groups, resumes those that are not finished. Without
+    an `executor` they run in this process one after another, and `report` counts the running one by
+    its share. Raises DiffusionNAGError where `folder` holds trainings of other settings.
     """
     executor = executor or LocalExecutor()
     distinct = tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 import time
@@ -15,6 +14,7 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import Trial, TrialState
 
 from diffusionnag._devices import check_device
+from diffusionnag._files import digest_name
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.training_state import remove_state
 from diffusionnag.errors import DiffusionNAGError
@@ -121,8 +121,7 @@ class TrainingObjective:
             with tempfile.TemporaryDirectory() as folder:
                 yield Path(folder)
         else:
-            text = self.space.format(architecture)
-            name = hashlib.sha256(text.encode()).hexdigest()[:12]
+            name = digest_name(self.space.format(architecture))
             yield self.folder / (f"{name}-{repeats + 1}" if repeats else name)
 
 
