@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from diffusionnag.networks import (
     count_network,
     export_network,
     measure_latencies,
+    open_exported,
+    write_plan,
 )
 from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import ImageClassification
@@ -222,3 +225,28 @@ def test_a_plan_is_measured_elsewhere_and_read_back(
         "latency:phone", search_space=get_search_space("columns.py:space")
     )
     assert kept.property_name == "latency:phone"
+
+
+def planned_rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "networks.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_plan_names_the_file_of_each_architecture(own: SearchSpace, tmp_path: Path) -> None:
+    plan = tmp_path / "plan"
+    assert len(write_plan(own, SMALL, 3, plan)) + len(planned_rows(plan)) == 3
+    few = planned_rows(plan)
+    # A third of the six cannot be built.
+    assert len(write_plan(own, SMALL, 6, plan)) == 2
+    assert [row for row in planned_rows(plan) if row in few] == few
+    write_plan(own, SMALL, 6, plan, seed=1)
+    x = torch.randn(1, *SMALL.input_shape)
+    rows = planned_rows(plan)
+    assert {row["arch"] for row in rows} == {"4|1", "4|3", "8|1", "8|3"}
+    for row in rows:
+        network = build_network(own, own.parse(row["arch"]), task=SMALL).eval()
+        told = open_exported(plan / row["file"]).run(x)
+        np.testing.assert_allclose(told, network(x).detach().numpy(), atol=1e-4)
+    for task in (ImageClassification(3, 8), ImageClassification(4, 16)):
+        with pytest.raises(DiffusionNAGError, match="a plan of another space or other sizes"):
+            write_plan(own, task, 6, plan)

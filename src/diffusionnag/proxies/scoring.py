@@ -30,7 +30,7 @@ from diffusionnag.spaces import (
     task_as_json,
 )
 from diffusionnag.tables import nothing_to_learn
-from diffusionnag.tables.growing import check_identity, draw_other
+from diffusionnag.tables.growing import check_identity, draw_distinct
 from diffusionnag.tables.table import Table, read_table, write_table
 
 TABLE_FILE = "scores.parquet"
@@ -163,11 +163,9 @@ def score_space(
         raise DiffusionNAGError(
             f"cannot score {count} architectures; ask for 1 to all {space.size} of {space.name}"
         )
-    drawn = dict[Architecture, None]()
-    while len(drawn) < count:
-        drawn[draw_other(space, drawn, settings.seed)] = None
+    drawn = draw_distinct(space, count, settings.seed)
     return score_architectures(
-        space, data, list(drawn), folder, settings, executor=executor, report=report
+        space, data, drawn, folder, settings, executor=executor, report=report
     )
 
 

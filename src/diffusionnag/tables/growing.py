@@ -41,3 +41,11 @@ def draw_other(space: SearchSpace, taken: Collection[Architecture], seed: int) -
         (drawn,) = space.sample(1, rng)
         if drawn not in taken:
             return drawn
+
+
+def draw_distinct(space: SearchSpace, count: int, seed: int) -> list[Architecture]:
+    """Return distinct random architectures, the first ones the same for any `count`."""
+    drawn = dict[Architecture, None]()
+    while len(drawn) < count:
+        drawn[draw_other(space, drawn, seed)] = None
+    return list(drawn)
