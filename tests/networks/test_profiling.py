@@ -10,6 +10,7 @@ import pytest
 import torch
 from commands import Command
 from conftest import RunCli, assert_fails, wait_for
+from test_own_networks import write_space
 
 from diffusionnag import get_search_space
 from diffusionnag.networks import Cache, LatencySettings, ProfileSettings, profile_space
@@ -166,6 +167,30 @@ def test_a_generated_token_is_a_latency_of_its_own(
         speeds = " / ".join(f"{rate:,.0f}" for rate in rates)
         assert f"{name}: {speeds} tokens/s, the quartiles" in result.stdout
         assert set(remembered) == (set() if name == "prompt" else {0, 15})
+
+
+def test_what_cannot_be_built_is_passed_over(
+    run_main: RunCli, own_models: Path, tmp_path: Path
+) -> None:
+    write_space(tmp_path)
+    declared = tmp_path / "space.yaml"
+    declared.write_text(declared.read_text().replace("[4, 8]", "[4, 8, 12]"))
+    request = ("profile", "space.yaml", "-n", 9, *QUICK)
+    result = run_main(*request)
+    assert result.returncode == 0, result.stderr
+    assert "left out 3 rows" in result.stderr
+    path = own_models / "columns-of-the-tests-latency_here" / "latencies.parquet"
+    table = read_table(path)
+    assert len(set(table.architectures)) == 9
+    for name in ("latency:here", "measured_ms"):
+        left_out = np.isnan(table.column(name))
+        assert [text.endswith("|5") for text in table.architectures] == left_out.tolist()
+    assert run_main(*request).returncode == 0
+    np.testing.assert_equal(read_table(path).columns, table.columns)
+    # What no network can do is told, not kept as what these cannot.
+    request = (*request, "--name", "other", "--batch", 10**12)
+    assert_fails(run_main(*request), 2, "this machine has")
+    assert not list(own_models.glob("*other/*.parquet"))
 
 
 def test_a_profile_of_other_settings_is_left_alone(

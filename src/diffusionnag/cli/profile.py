@@ -130,6 +130,8 @@ def profile(
         quality=predictor.about.quality,
     )
     predictor.save_pretrained(folder)
+    for line in latencies.report:
+        messages.print(line, markup=False)
     for measure, value in predictor.about.quality.items():
         results.print(f"{measure}: {value:.4g}")
     quartiles = np.quantile(latencies.values, (0.25, 0.5, 0.75))

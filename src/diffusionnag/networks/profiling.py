@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,14 +59,30 @@ def measure_beside_reference(
 
     The reference is the same one in every call, so that other work on the machine shows.
     """
-    networks = [
-        build_network(space, each, task=settings.task) for each in (architecture, _reference(space))
-    ]
+    own, reference = _medians(space, [architecture, _reference(space)], settings)
+    return own, reference
+
+
+def _beside_reference_or_nan(
+    space: SearchSpace, architecture: Architecture, settings: ProfileSettings
+) -> tuple[float, float]:
+    """Return the same, but NaN for an architecture whose network cannot be built or run."""
+    try:
+        return measure_beside_reference(space, architecture, settings)
+    except Exception:  # whatever the user's own network raises
+        # Where the reference fails too, it is not the architecture's fault.
+        (reference,) = _medians(space, [_reference(space)], settings)
+        return math.nan, reference
+
+
+def _medians(
+    space: SearchSpace, architectures: Sequence[Architecture], settings: ProfileSettings
+) -> list[float]:
+    networks = [build_network(space, each, task=settings.task) for each in architectures]
     measure = measure_generations if settings.generation else measure_latencies
     latencies = measure(networks, settings.task, settings.latency)
     assert latencies is not None
-    own, reference = latencies
-    return own.median, reference.median
+    return [latency.median for latency in latencies]
 
 
 def _require_cache(space: SearchSpace, settings: ProfileSettings) -> None:
@@ -102,9 +119,10 @@ def profile_space(
 
     Its `column` holds each latency in ms as it would be at the machine's usual speed: as measured
     (`measured_ms`), times the reference's median over all rows, over the reference's latency just then
-    (`reference_ms`). Each row is kept in `folder` once it is measured, and a later call goes on with
-    them. Raises DiffusionNAGError for a count the space does not have, impossible settings, and a
-    folder that holds a profile of other settings or of another machine.
+    (`reference_ms`). An architecture whose network cannot be built or run has NaN. Each row is kept in
+    `folder` once it is measured, and a later call goes on with them. Raises DiffusionNAGError for a
+    count the space does not have, impossible settings, and a folder that holds a profile of other
+    settings or of another machine.
     """
     settings.latency.check()
     require_networks(space)
@@ -136,7 +154,7 @@ def profile_space(
     while len(rows) < count:
         report(len(rows), count)
         architecture = draw_other(space, rows, check_seed(seed))
-        rows[architecture] = measure_beside_reference(space, architecture, settings)
+        rows[architecture] = _beside_reference_or_nan(space, architecture, settings)
         write_table(_steadied(space, column, rows), path)
     report(len(rows), count)
     return _steadied(space, column, rows)
