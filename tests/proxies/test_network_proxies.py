@@ -48,6 +48,15 @@ def test_proxies_of_a_linear_layer(linear: tuple[nn.Linear, Untrained]) -> None:
         assert PROXIES[name](untrained) == pytest.approx(float(value), rel=1e-4), name
 
 
+def test_channels_of_texts_are_those_of_convolutions() -> None:
+    torch.manual_seed(0)
+    layer, same = nn.Linear(3, 2, bias=False), nn.Conv1d(3, 2, 1, bias=False)
+    same.weight.data = layer.weight.data[:, :, None]
+    x = torch.randn(4, 5, 3)
+    expected = PROXIES["fisher"](Untrained(same, x.transpose(1, 2), squared))
+    assert PROXIES["fisher"](Untrained(layer, x, squared)) == pytest.approx(expected, rel=1e-4)
+
+
 def test_nwot_counts_the_rectifiers_that_two_inputs_share() -> None:
     network = nn.Sequential(nn.ReLU())
     on = torch.tensor([[1.0, -1, 1, 1], [1, 1, -1, 1]])

@@ -52,11 +52,11 @@ class Untrained:
     def first_order(self) -> FirstOrder:
         """What the loss tells of weights and of channels."""
         outputs: list[Tensor] = []
-        sizes: list[int] = []
+        layers: list[nn.Module] = []
 
         def keep(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             outputs.append(output)
-            sizes.append(layer.weight[0].numel())  # type: ignore[index]
+            layers.append(layer)
 
         with hooked(self.network, LEARNT, keep):
             loss = self.loss(self.network(self.inputs))
@@ -64,10 +64,14 @@ class Untrained:
         gradients = torch.autograd.grad(loss, asked, allow_unused=True)
         ours, theirs = gradients[: len(self.weights)], gradients[len(self.weights) :]
         fisher = 0.0
-        for output, gradient, size in zip(outputs, theirs, sizes, strict=True):
+        for layer, output, gradient in zip(layers, outputs, theirs, strict=True):
             if gradient is not None:
-                # Of an image's channel all places count together.
-                channels = (output.detach() * gradient).unsqueeze(-1).flatten(2).sum(2)
+                products = output.detach() * gradient
+                # Convolutions have channels before places.
+                products = products.movedim(-1, 1) if isinstance(layer, nn.Linear) else products
+                # All places of a channel count together.
+                channels = products.unsqueeze(-1).flatten(2).sum(2)
+                size = layer.weight[0].numel()  # type: ignore[index]
                 fisher += size * float(channels.square().mean(0).sum()) / 2
         return FirstOrder(
             [
