@@ -1,4 +1,4 @@
-"""Refusing at once what no memory could hold."""
+"""This machine's memory: refusing at once what it cannot hold, and telling when it is exhausted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from diffusionnag.errors import DiffusionNAGError
 
 PROCESS = 300 * 2**20
 """Bytes that a process with torch holds at least."""
+
+EXHAUSTED = ("out of memory", "not enough memory", "can't allocate memory")
+"""What torch says where memory is exhausted, in its OutOfMemoryError or another RuntimeError."""
 
 
 def check_fits(what: str, size: int) -> None:
@@ -20,6 +23,11 @@ def check_fits(what: str, size: int) -> None:
             f"{what} would need {_gibibytes(size)}, and this machine has {_gibibytes(memory)}; ask "
             "for less"
         )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory is exhausted."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in EXHAUSTED)
 
 
 def _gibibytes(size: int) -> str:

@@ -131,7 +131,7 @@ class Bad(nn.Module):
         if self.training and self.fault == "memory":
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         if self.training and self.fault == "late":
-            raise ValueError("not today")
+            raise ValueError("a single memory location")
         if self.fault == "text":
             return "logits"
         return self.layer(x) * (float("nan") if self.fault == "nan" else 1)
@@ -152,7 +152,7 @@ FAULTS = {
     "text": "returns str",
     "nan": "the loss became nan at step 0",
     "memory": "not enough memory for a batch of 64",
-    "late": "failed at step 0: ValueError: not today",
+    "late": "failed at step 0: ValueError: a single memory location",
 }
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+import typer
 from conftest import CONSOLE_SCRIPT, assert_fails
+
+from diffusionnag.cli import run
 
 CELLS = "generate nasbench201 -n 6 --guide cifar10 --top 1"
 
@@ -52,3 +57,30 @@ def test_warnings_of_libraries_end_nothing(tmp_path: Path) -> None:
         PYTHONWARNINGS="error",
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"), True),
+        (RuntimeError("more than one element refers to a single memory location"), False),
+    ],
+)
+def test_exhausted_memory_alone_is_told_as_such(
+    error: Exception,
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["diffusionnag", "anything"])
+    with pytest.raises(SystemExit if told else type(error)):
+        run(app)
+    assert ("not enough memory" in capsys.readouterr().err) == told

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from diffusionnag import __version__
+from diffusionnag._memory import is_out_of_memory
 from diffusionnag.cli._process import open_streams, warnings_only_shown
 from diffusionnag.cli.check import check
 from diffusionnag.cli.compare import TakesGroups, compare
@@ -125,8 +126,7 @@ def run(app: typer.Typer) -> None:
     except TyperException as error:
         _fail(f"{error.format_message()} (see `diffusionnag --help`)", 2)
     except (MemoryError, RuntimeError) as error:
-        # torch reports exhausted memory as a RuntimeError.
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         _fail("not enough memory; ask for fewer architectures or steps", 1)
 

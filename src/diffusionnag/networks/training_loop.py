@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusionnag._devices import torch_defaults
+from diffusionnag._memory import is_out_of_memory
 from diffusionnag.artifacts.training_state import (
     STATE_FILE,
     optimiser_tensors,
@@ -241,8 +242,7 @@ def train_network(
 
 def _failed(error: Exception, step: int, settings: TrainingSettings) -> DiffusionNAGError:
     """Return the error for a step that could not be taken."""
-    # torch reports exhausted memory as a RuntimeError.
-    if isinstance(error, MemoryError) or "memory" in str(error):
+    if is_out_of_memory(error):
         return DiffusionNAGError(
             f"not enough memory for a batch of {settings.batch_size} examples; lower the batch size"
         )
