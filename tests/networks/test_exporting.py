@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from conftest import RunCli, assert_fails
+from onnx import TensorProto, helper
 from test_own_networks import write_space
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
@@ -181,6 +183,25 @@ def test_an_exported_file_is_measured(own: SearchSpace, tmp_path: Path, run_main
     assert_fails(run_main("measure", "empty.pt2"), 2, "is damaged, or no .pt2 file")
     assert_fails(run_main("measure", "missing.onnx"), 2, "no file missing.onnx")
     assert_fails(run_main("measure", "nasbench201"), 2, "an architecture is missing")
+
+
+@pytest.mark.parametrize(
+    ("taken", "kind"),
+    [
+        (["input_ids", "attention_mask", "token_type_ids"], TensorProto.INT64),
+        (["input_ids", "attention_mask", "past_key_values.0.key"], TensorProto.FLOAT),
+        (["pixel_values"], TensorProto.FLOAT16),
+    ],
+)
+def test_a_file_of_another_program_is_one_line(
+    tmp_path: Path, run_main: RunCli, taken: list[str], kind: int
+) -> None:
+    inputs = [helper.make_tensor_value_info(name, kind, [1, 4]) for name in taken]
+    output = helper.make_tensor_value_info("most", kind, [1, 4])
+    graph = helper.make_graph([helper.make_node("Max", taken, ["most"])], "g", inputs, [output])
+    versions = {"opset_imports": [helper.make_opsetid("", 18)], "ir_version": 9}
+    onnx.save(helper.make_model(graph, **versions), tmp_path / "other.onnx")
+    assert_fails(run_main("measure", "other.onnx"), 2, f"made up for {', '.join(taken)} (")
 
 
 @pytest.mark.slow

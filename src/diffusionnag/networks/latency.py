@@ -95,19 +95,41 @@ def measure_file(path: Path, settings: LatencySettings, length: int | None = Non
     """Return the latency of an exported file on the CPU, after ten runs: see `open_exported`.
 
     Texts are of `length` tokens, with nothing in the cache of a file that takes one; a graph has as
-    many nodes as the batch. Raises DiffusionNAGError as
-    `open_exported` does, and where the length is needed and missing.
+    many nodes as the batch. Raises DiffusionNAGError as `open_exported` does, where the length is
+    needed and missing, and for a file that takes anything else or fails.
     """
     settings.check()
     file = open_exported(path, settings.threads)
-    inputs = _inputs_of(file, path, settings.batch, length)
-    run: Callable[[Any], object] = file.run
-    if takes_cache(file):
-        decoder = ExportedDecoder(file)
-        run = functools.partial(decoder.decode, cache=decoder.empty_cache(settings.batch))
     with torch_threads(settings.threads), torch.inference_mode():
+        run, inputs = _tried(file, path, settings.batch, length)
         (latency,) = timed([run], inputs, settings.repeats)
     return latency
+
+
+def _tried(
+    file: ExportedFile, path: Path, batch: int, length: int | None
+) -> tuple[Callable[[Any], object], torch.Tensor | Graph]:
+    """Return what runs a file, and what it ran on."""
+    try:
+        inputs = _inputs_of(file, path, batch, length)
+        run = _run_of(file, batch)
+        run(inputs)
+    except DiffusionNAGError:
+        raise
+    except Exception as error:  # each backend raises classes of its own
+        names = ", ".join(entry.name for entry in file.inputs)
+        raise DiffusionNAGError(
+            f"{path} cannot be measured on inputs made up for {names} ({_first_line(error)}); files "
+            "that `export` writes can"
+        ) from error
+    return run, inputs
+
+
+def _run_of(file: ExportedFile, batch: int) -> Callable[[Any], object]:
+    if not takes_cache(file):
+        return file.run
+    decoder = ExportedDecoder(file)
+    return functools.partial(decoder.decode, cache=decoder.empty_cache(batch))
 
 
 def _inputs_of(
@@ -122,6 +144,8 @@ def _inputs_of(
         shape.append(size or varied or 0)
     check_fits(f"a batch of {batch:,} {first.name}", 8 * math.prod(shape))
     if len(file.inputs) > 1 and not takes_cache(file):
+        if len(file.inputs) > len(Graph._fields):
+            raise ValueError("they are neither one nor the two of a graph")
         return random_inputs(NodeClassification(shape[-1]), batch)
     # Of tokens, 1 is one in whatever vocabulary.
     return torch.ones(shape, dtype=torch.int64) if first.whole else torch.zeros(shape)
@@ -152,14 +176,19 @@ def _runner(
         try:
             compiled(random_inputs(task, settings.batch))
         except Exception as error:  # the compiler raises what it meets
-            reason = next(iter(str(error).splitlines()), "")[:200]
-            raise DiffusionNAGError(f"torch cannot compile the network: {reason}") from error
+            raise DiffusionNAGError(
+                f"torch cannot compile the network: {_first_line(error)}"
+            ) from error
         yield compiled
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{SUFFIX_OF[settings.backend]}"
         export_network(network, task, path)
         yield open_exported(path, settings.threads).run
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:200]
 
 
 def peak_memory() -> float:
