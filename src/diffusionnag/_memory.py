@@ -1,8 +1,9 @@
-"""This machine's memory: refusing at once what it cannot hold, and telling when it is exhausted."""
+"""What this machine's memory cannot hold, whether it is exhausted, and what this process took of it."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 from diffusionnag.errors import DiffusionNAGError
 
@@ -28,6 +29,14 @@ def check_fits(what: str, size: int) -> None:
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether an error says that memory is exhausted."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in EXHAUSTED)
+
+
+def process_memory() -> float:
+    """Return the most memory that this process has held so far, in MiB."""
+    import resource  # which Windows does not have
+
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kibibytes / 2**10 if sys.platform != "darwin" else kibibytes / 2**20
 
 
 def _gibibytes(size: int) -> str:

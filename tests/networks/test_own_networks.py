@@ -80,6 +80,7 @@ def test_it_is_measured_exported_and_trained(
         f"params: {count_network(built, ImageClassification(10, 8)).parameters / 1e6:.6f} M"
         in measured.stdout
     )
+    assert float(measured.stdout.split("whole process: ")[1].split()[0]) > 100
     write_images(own / "images.parquet")
     options = ("--data", "images.parquet", "--resolution", 8, "--epochs", 1, "--batch-size", 16)
     trained = run_main("train", name, text, *options, "--out", "trained")

@@ -47,6 +47,7 @@ def measure(
 
     Of a language model also tokens per second, of a prompt and of the text that it writes.
     """
+    from diffusionnag._memory import process_memory
     from diffusionnag._packages import require_packages
     from diffusionnag.cli.console import results
 
@@ -63,7 +64,6 @@ def measure(
         measure_file_generation,
         measure_generation,
         measure_latencies,
-        peak_memory,
         task_of,
     )
     from diffusionnag.spaces import LanguageModelling, get_search_space
@@ -97,7 +97,7 @@ def measure(
         _print_speeds(latency, generation, settings, task.context, reason)
     results.print(f"params: {cost.parameters / 1e6:.6f} M")
     results.print(f"macs: {cost.macs / 1e6:.6f} M for {task.example}")
-    results.print(f"peak memory of the whole process: {peak_memory():.0f} MiB")
+    results.print(f"peak memory of the whole process: {process_memory():.0f} MiB")
 
 
 def _print_latency(latency: Latency, settings: LatencySettings) -> None:

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
         LatencySettings,
         measure_file,
         measure_latencies,
-        peak_memory,
     )
     from diffusionnag.networks.metric_words import metric_title, metric_unit, metrics_text
     from diffusionnag.networks.profile_plan import write_plan
@@ -123,7 +122,6 @@ __all__ = [
     "metrics_text",
     "open_decoder",
     "open_exported",
-    "peak_memory",
     "profile_space",
     "read_comparison",
     "read_group",
@@ -206,7 +204,6 @@ _HOMES = {
         "LatencySettings",
         "measure_file",
         "measure_latencies",
-        "peak_memory",
     ),
     "metric_words": (
         "metric_title",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -189,9 +187,3 @@ def _runner(
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")[:200]
-
-
-def peak_memory() -> float:
-    """Return the most memory that this process has held so far, in MiB."""
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kibibytes / 2**10 if sys.platform != "darwin" else kibibytes / 2**20
