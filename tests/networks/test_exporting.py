@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 import torch
 from conftest import RunCli, assert_fails
-from onnx import TensorProto, helper
+from onnx import TensorProto, ValueInfoProto, helper
 from test_own_networks import write_space
 
 from diffusionnag import DiffusionNAGError, SearchSpace, get_search_space
@@ -28,8 +28,10 @@ from diffusionnag.networks import (
     open_exported,
     write_plan,
 )
+from diffusionnag.networks.building import random_inputs
+from diffusionnag.networks.measure_elsewhere import inputs_of
 from diffusionnag.predictors import PropertyPredictor
-from diffusionnag.spaces import ImageClassification
+from diffusionnag.spaces import Graph, ImageClassification, NodeClassification
 
 SPACE = get_search_space("nasbench201")
 CELL = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
@@ -185,6 +187,16 @@ def test_an_exported_file_is_measured(own: SearchSpace, tmp_path: Path, run_main
     assert_fails(run_main("measure", "nasbench201"), 2, "an architecture is missing")
 
 
+def write_node(
+    operator: str, inputs: list[ValueInfoProto], output: ValueInfoProto, path: Path
+) -> None:
+    """Write a file of another program, which computes no more than one operator."""
+    node = helper.make_node(operator, [each.name for each in inputs], [output.name])
+    graph = helper.make_graph([node], "graph", inputs, [output])
+    versions = {"opset_imports": [helper.make_opsetid("", 18)], "ir_version": 9}
+    onnx.save(helper.make_model(graph, **versions), path)
+
+
 @pytest.mark.parametrize(
     ("taken", "kind"),
     [
@@ -198,9 +210,7 @@ def test_a_file_of_another_program_is_one_line(
 ) -> None:
     inputs = [helper.make_tensor_value_info(name, kind, [1, 4]) for name in taken]
     output = helper.make_tensor_value_info("most", kind, [1, 4])
-    graph = helper.make_graph([helper.make_node("Max", taken, ["most"])], "g", inputs, [output])
-    versions = {"opset_imports": [helper.make_opsetid("", 18)], "ir_version": 9}
-    onnx.save(helper.make_model(graph, **versions), tmp_path / "other.onnx")
+    write_node("Max", inputs, output, tmp_path / "other.onnx")
     assert_fails(run_main("measure", "other.onnx"), 2, f"made up for {', '.join(taken)} (")
 
 
@@ -246,6 +256,22 @@ def test_a_plan_is_measured_elsewhere_and_read_back(
         "latency:phone", search_space=get_search_space("columns.py:space")
     )
     assert kept.property_name == "latency:phone"
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 5])
+def test_graphs_measured_elsewhere_have_the_edges_of_those_here(tmp_path: Path, nodes: int) -> None:
+    inputs = [
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["nodes", 3]),
+        helper.make_tensor_value_info("edges", TensorProto.INT64, [2, "edges"]),
+    ]
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
+    write_node("GatherND", inputs, output, tmp_path / "graph.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "graph.onnx")
+    here = random_inputs(NodeClassification(3), nodes)
+    assert isinstance(here, Graph)
+    elsewhere = inputs_of(session, nodes, length=1)
+    assert elsewhere["edges"].tolist() == here.edges.tolist()
+    assert elsewhere["features"].shape == here.features.shape
 
 
 def planned_rows(folder: Path) -> list[dict[str, str]]:

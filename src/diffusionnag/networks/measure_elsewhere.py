@@ -24,24 +24,35 @@ def measure(path: Path, batch: int, length: int, threads: int, repeats: int) -> 
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options)
-    sizes = {"batch": batch, "length": length, "nodes": batch}
-    values = {}
-    for entry in session.get_inputs():
-        shape = [sizes.get(size, 1) if isinstance(size, str) else size for size in entry.shape]
-        if entry.name == "edges":
-            nodes = np.arange(batch)
-            values[entry.name] = np.stack([np.roll(nodes, 1), nodes])
-        elif entry.type == "tensor(float)":
-            values[entry.name] = np.zeros(shape, np.float32)
-        else:
-            # The smallest token is 1 in whatever vocabulary.
-            values[entry.name] = np.ones(shape, np.int64)
+    values = inputs_of(session, batch, length)
     times = []
     for _ in range(WARM_UP + repeats):
         started = time.perf_counter()
         session.run(None, values)
         times.append(1e3 * (time.perf_counter() - started))
     return float(np.median(times[WARM_UP:]))
+
+
+def inputs_of(
+    session: onnxruntime.InferenceSession, batch: int, length: int
+) -> dict[str, np.ndarray]:
+    """Return what a network is measured on, by name; a graph has as many nodes as the batch."""
+    sizes = {"batch": batch, "length": length, "nodes": batch}
+    values = {}
+    for entry in session.get_inputs():
+        shape = [sizes.get(size, 1) if isinstance(size, str) else size for size in entry.shape]
+        if entry.name == "edges":
+            # As in the library's `random_inputs`.
+            nodes = np.arange(batch)
+            feeding = np.concatenate([np.roll(nodes, 1), np.roll(nodes, 2)])
+            edges = np.stack([feeding, np.tile(nodes, 2)])
+            values[entry.name] = edges[:, edges[0] != edges[1]]
+        elif entry.type == "tensor(float)":
+            values[entry.name] = np.zeros(shape, np.float32)
+        else:
+            # The smallest token is 1 in whatever vocabulary.
+            values[entry.name] = np.ones(shape, np.int64)
+    return values
 
 
 def main() -> None:
