@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,13 @@ from safetensors.torch import load_file
 from test_architecture_training import write_images
 
 from diffusionnag import DiffusionNAGError, get_search_space
-from diffusionnag.networks import build_network, count_network
+from diffusionnag.networks import (
+    OwnFit,
+    TrainingSettings,
+    build_network,
+    count_network,
+    train_architecture,
+)
 from diffusionnag.spaces import ImageClassification
 
 SPACE = """
@@ -197,6 +204,27 @@ def test_a_module_may_train_itself_as_lightnings_do(
     assert float(trained.stdout.split("accuracy ")[1].split()[0]) > 80
     failed = run_main("train", "space.yaml", "does_not|end", *chosen, "--out", "other")
     assert_fails(failed, 2, "the module has no method training_step")
+
+
+def test_the_users_own_training_follows_from_its_seed(own: Path, tmp_path: Path) -> None:
+    space = get_search_space(str(own / "mine.py:Mine"))
+    architecture = space.parse("relu|tanh")
+    data = OwnFit(space.networks.task, "mine.py:fit", lambda network, budget: torch.rand(1).item())
+
+    def drawn(seed: int, **options: Any) -> float:
+        settings = TrainingSettings(seed=seed)
+        _, history = train_architecture(space, architecture, data, settings, tmp_path, **options)
+        return history[-1].metrics["accuracy"]
+
+    before = torch.get_rng_state()
+    first = drawn(0)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert drawn(0) == first
+    assert drawn(1) != first
+    for options in ({"device": "cuda"}, {"devices": 2}):
+        with pytest.raises(DiffusionNAGError, match="leave out `device` and `devices`"):
+            drawn(0, **options)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from commands import Command
 from conftest import RunCli, assert_fails, wait_for
 from test_architecture_training import KEEN, SPACE, write_images
 
+from diffusionnag import DiffusionNAGError
 from diffusionnag.artifacts.training_state import STATE_FILE
 from diffusionnag.search import (
     ARCHITECTURE,
@@ -182,6 +183,14 @@ def test_wrong_requests_are_one_line(
     run_main: RunCli, objective: str, options: tuple[str, ...], message: str
 ) -> None:
     assert_fails(run_main(*search(objective, *options)), 2, message)
+
+
+def test_the_users_own_training_is_told_no_device(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("def fit(module, budget):\n    return 1.0\n")
+    objective = f"training:fit:{tmp_path / 'train.py'}:fit"
+    assert read_objective(objective, SPACE)
+    with pytest.raises(DiffusionNAGError, match="itself says where it trains"):
+        read_objective(f"{objective},device=cpu:0", SPACE)
 
 
 def test_what_pruned_trainings_reported_is_learnt_from() -> None:

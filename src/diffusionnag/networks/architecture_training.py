@@ -38,12 +38,15 @@ def train_architecture(
 
     `network` is the architecture's, with the weights to begin with, or random ones if left out.
     `folder` and other `options` are those of `train_network`. What a user's own function trains has one
-    epoch, the last. Raises DiffusionNAGError as `build_network`, `train_network` and `OwnFit.fit` do.
+    epoch, the last. Raises DiffusionNAGError as `build_network`, `train_network` and `OwnFit.fit` do,
+    and for a device where a user's own function trains.
     """
+    if isinstance(data, OwnFit):
+        data.check_device(options.get("device", "cpu"), options.get("devices", 1))
     tuned = network is not None
     network = network or build_network(space, architecture, task=data.task, seed=settings.seed)
     if isinstance(data, OwnFit):
-        metrics = data.fit(network, settings.epochs)
+        metrics = data.fit(network, settings.epochs, settings.seed)
         history = [EpochResult(settings.epochs, math.nan, metrics)]
     else:
         identity = _identity(space, architecture, data) | ({"tuned": True} if tuned else {})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from diffusionnag._user_code import import_user_code
@@ -54,13 +55,22 @@ class OwnFit:
         """Return a number in hexadecimal that tells this function from others, by its name."""
         return hashlib.sha256(self.reference.encode()).hexdigest()[:16]
 
-    def fit(self, network: nn.Module, budget: int) -> dict[str, float]:
-        """Train a network; return its metrics.
+    def check_device(self, device: str, devices: int = 1) -> None:
+        """Raise DiffusionNAGError for any choice of devices, of which the function knows nothing."""
+        if device != "cpu" or devices != 1:
+            raise DiffusionNAGError(
+                f"{self.reference} itself says where it trains; leave out `device` and `devices`"
+            )
+
+    def fit(self, network: nn.Module, budget: int, seed: int = 0) -> dict[str, float]:
+        """Train a network; return its metrics. What torch draws meanwhile follows from `seed`.
 
         Raises DiffusionNAGError for a function that fails, and for metrics that are none.
         """
         try:
-            returned = self.function(network, budget)
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                returned = self.function(network, budget)
         except Exception as error:  # whatever the user's own code raises
             raise DiffusionNAGError(
                 f"{self.reference} failed: {type(error).__name__}: {error}"

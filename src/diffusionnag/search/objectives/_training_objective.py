@@ -156,4 +156,6 @@ def read_training(text: str, space: SearchSpace) -> TrainingObjective:
     of_data = {name: given.pop(name) for name in chosen if name in given}
     TrainingSettings(**given).check()
     data = load_data(source, space, seed=check_seed(given.get("seed", 0)), **of_data)
+    if isinstance(data, OwnFit):
+        data.check_device(device)
     return TrainingObjective(space, data, usual_settings(data.task, **given), folder, device)
