@@ -52,6 +52,29 @@ def test_images_of_no_known_kind_are_refused(form: str) -> None:
         images_of_dataset(Shades(form))
 
 
+class Failing(Shades):
+    """Fails at one of its images as only data sets on a disk do."""
+
+    def __init__(self, at: int, targets: list[int] | None) -> None:
+        super().__init__("array")
+        self.at, self.targets = at, targets
+
+    def __getitem__(self, index: int) -> tuple[object, int]:
+        if index == self.at:
+            raise OSError("truncated")
+        return super().__getitem__(index)
+
+
+def test_a_data_set_that_fails_is_one_line() -> None:
+    with pytest.raises(DiffusionNAGError, match=r"should have a length.*OSError: truncated"):
+        images_of_dataset(Failing(2, None))
+    with pytest.raises(DiffusionNAGError, match="image 0 cannot be read: OSError: truncated"):
+        images_of_dataset(Failing(0, [0, 1, 0, 1]))
+    images = images_of_dataset(Failing(2, [0, 1, 0, 1]))
+    with pytest.raises(DiffusionNAGError, match="image 2 cannot be read: OSError: truncated"):
+        read_pixels(images, 5)
+
+
 def test_a_function_of_a_file_gives_the_data_set(tmp_path: Path) -> None:
     code = tmp_path / "data.py"
     code.write_text(

@@ -47,27 +47,40 @@ def images_of_dataset(dataset: LabelledImages, name: str = "the data set") -> Im
 
     An image is one of pillow's, or an array or tensor, `H x W`, `C x H x W` or `H x W x C`, uint8 or
     in 0 to 1. Labels come from its `targets` where it has them, otherwise each image is asked for once;
-    names of classes from its `classes`. Raises DiffusionNAGError for data of any other kind.
+    names of classes from its `classes`. Raises DiffusionNAGError for data of any other kind, and for
+    those that fail, also when an image is read later.
     """
     try:
+        count = len(dataset)
         given = getattr(dataset, "targets", None)
-        targets = given if given is not None else [dataset[row][1] for row in range(len(dataset))]
+        targets = given if given is not None else [dataset[row][1] for row in range(count)]
         labels = np.array([int(target) for target in targets], dtype=np.int64)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except Exception as error:  # whatever the user's own code raises
         raise DiffusionNAGError(
             f"{name} should have a length, and give pairs of an image and the number of its class; "
-            f"it does not ({error})"
+            f"it does not ({type(error).__name__}: {error})"
         ) from error
-    if not len(labels) or len(labels) != len(dataset) or labels.min() < 0:
+    if not len(labels) or len(labels) != count or labels.min() < 0:
         raise DiffusionNAGError(
-            f"{name}: {len(labels)} labels of {len(dataset)} images; one each is needed, 0 or more"
+            f"{name}: {len(labels)} labels of {count} images; one each is needed, 0 or more"
         )
-    _encoded(dataset[0][0], name)  # says at once what is wrong with all of them
+    _read(dataset, 0, name)  # says at once what is wrong with all of them
     present, numbers = np.unique(labels, return_inverse=True)
     names: Sequence[str] = getattr(dataset, "classes", ())
     known = present[-1] < len(names)
     classes = tuple(str(names[label]) if known else str(label) for label in present)
-    return ImageSet(name, classes, numbers, lambda index: _encoded(dataset[index][0], name))
+    return ImageSet(name, classes, numbers, lambda index: _read(dataset, index, name))
+
+
+def _read(dataset: LabelledImages, index: int, name: str) -> bytes:
+    try:
+        return _encoded(dataset[index][0], name)
+    except DiffusionNAGError:
+        raise
+    except Exception as error:  # whatever the user's own code raises
+        raise DiffusionNAGError(
+            f"{name}: image {index} cannot be read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _encoded(image: Any, name: str) -> bytes:
