@@ -201,9 +201,16 @@ def test_a_module_may_train_itself_as_lightnings_do(
     chosen = ("--data", f"lightning:networks.py:{data}", "--epochs", 5)
     trained = run_main("train", "space.yaml", "trains|end", *chosen, "--out", "out")
     assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.startswith("5 epochs: accuracy "), "its loss is not known"
     assert float(trained.stdout.split("accuracy ")[1].split()[0]) > 80
     failed = run_main("train", "space.yaml", "does_not|end", *chosen, "--out", "other")
     assert_fails(failed, 2, "the module has no method training_step")
+    for name, message in {
+        f"{data}:f1": f"name the value to go by: lightning:networks.py:{data}:NAME",
+        "": "should read like 'lightning:train.py:fit'",
+    }.items():
+        other = ("--data", f"lightning:networks.py:{name}", "--epochs", 1, "--out", "third")
+        assert_fails(run_main("train", "space.yaml", "trains|end", *other), 2, message)
 
 
 def test_the_users_own_training_follows_from_its_seed(own: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -182,9 +183,10 @@ def train(
     )
     trained.save(out)
     remove_state(out)
+    # Of the user's own training no loss is known.
+    loss = "" if math.isnan(last.loss) else f"loss {last.loss:.4f}, "
     results.print(
-        f"{last.epoch} epochs: loss {last.loss:.4f}, {metrics_text(last.metrics)} on "
-        f"{examples.held_out_summary}"
+        f"{last.epoch} epochs: {loss}{metrics_text(last.metrics)} on {examples.held_out_summary}"
     )
     messages.print(f"saved in {out}", markup=False)
     continued = continue_held_out(trained, examples, seed)

@@ -34,7 +34,10 @@ def read_group(path: Path, space: SearchSpace, top: int) -> Group:
     """
     distinct = list(dict.fromkeys(record.architecture for record in read_records(path)))[:top]
     if len(distinct) < top:
-        raise DiffusionNAGError(f"{path} holds {len(distinct)} architectures, not {top}; --top")
+        raise DiffusionNAGError(
+            f"{path} holds {len(distinct)} distinct architectures and {top} are asked for; give --top "
+            f"{len(distinct)} or less"
+        )
     return Group(path.stem, tuple(map(space.parse, distinct)))
 
 

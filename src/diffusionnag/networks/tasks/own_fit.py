@@ -85,9 +85,13 @@ class OwnFit:
         if self.metric not in metrics:
             raise DiffusionNAGError(
                 f"{self.reference} returned {', '.join(metrics) or 'nothing'}, and no {self.metric!r}; "
-                f"name the value to go by: {PREFIX}{self.reference}:NAME"
+                f"name the value to go by: {self._prefix}{self.reference}:NAME"
             )
         return metrics
+
+    @property
+    def _prefix(self) -> str:
+        return LIGHTNING_PREFIX if isinstance(self.function, LightningFit) else PREFIX
 
 
 def read_own_fit(text: str, task: Task) -> OwnFit:
@@ -107,10 +111,11 @@ def read_own_fit(text: str, task: Task) -> OwnFit:
 
 def split_own_fit(text: str) -> tuple[str, str, str]:
     """Return the file, the function and the metric of `fit:FILE.py:FUNCTION[:METRIC]`."""
-    file, end, rest = text.partition(":")[2].rpartition(".py:")
+    prefix, _, reference = text.partition(":")
+    file, end, rest = reference.rpartition(".py:")
     function, _, metric = rest.partition(":")
     if not end or not function:
         raise DiffusionNAGError(
-            f"{text!r} should read like 'fit:train.py:fit', or fit:train.py:fit:f1"
+            f"{text!r} should read like '{prefix}:train.py:fit', or {prefix}:train.py:fit:f1"
         )
     return file + ".py", function, metric or METRIC
