@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -103,6 +104,8 @@ def run(app: typer.Typer) -> None:
     2: what was asked for cannot be done. 1: the world failed, or the user interrupted.
     """
     open_streams()
+    # To look for garbage among all that is imported would take a tenth of a start.
+    gc.set_threshold(10_000)
     try:
         with warnings_only_shown():
             code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0

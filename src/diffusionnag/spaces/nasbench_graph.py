@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 from collections.abc import Collection, Mapping, Sequence
@@ -114,7 +115,7 @@ class NASBenchGraph(SearchSpace):
         numbers = kinds @ LAYERS ** np.arange(kinds.shape[1])
         for number in np.unique(numbers):
             rows = np.flatnonzero(numbers == number)
-            wiring, orders = _CANONICAL[tuple(kinds[rows[0]].tolist())]
+            wiring, orders = _canonical_orders()[tuple(kinds[rows[0]].tolist())]
             numbered = layers[rows][:, orders]
             codes = numbered @ len(GRAPH_OPERATIONS) ** np.arange(LAYERS)[::-1]
             least = numbered[np.arange(len(rows)), codes.argmin(1)]
@@ -166,6 +167,7 @@ def _numberings(sources: Sources) -> tuple[Sources, list[tuple[int, ...]]]:
     return wiring, orders
 
 
+@functools.cache
 def _canonical_orders() -> dict[tuple[int, ...], tuple[Sources, list[tuple[int, ...]]]]:
     """Return the wiring and the orders of layers for each three sources and four "is a skip"."""
     table = {}
@@ -179,6 +181,3 @@ def _canonical_orders() -> dict[tuple[int, ...], tuple[Sources, list[tuple[int, 
                 [tuple(order[hoisted[old]] for old in numbering) for numbering in orders],
             )
     return table
-
-
-_CANONICAL = _canonical_orders()
