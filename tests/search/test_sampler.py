@@ -31,10 +31,11 @@ from diffusionnag.search import (
     parameters_of,
     suggest_architecture,
 )
+from diffusionnag.search.baselines._random_search import RandomSearch
 from diffusionnag.search.proposers import acquire
 from diffusionnag.search.proposers._acquisition import improvement_beyond
 from diffusionnag.search.sampler import WARM_UP
-from diffusionnag.search.study import open_study, run_study
+from diffusionnag.search.study import count_finished, open_study, run_study
 from diffusionnag.search.trials import worst_case
 
 SPACE = get_search_space("nasbench201")
@@ -275,6 +276,28 @@ def test_an_interrupted_trial_counts_as_never_begun(tmp_path: Path) -> None:
     assert len(complete) == 12
     assert calls[5] == calls[4]
     assert len(set(calls)) == 12
+
+
+@pytest.mark.parametrize("kind", [DiffusionNAGError, ZeroDivisionError, AssertionError])
+def test_a_proposer_that_fails_ends_the_search(kind: type[Exception]) -> None:
+    class Fails:
+        def propose(
+            self,
+            measured: Sequence[Measured],
+            taken: Collection[Architecture],
+            rng: np.random.Generator,
+        ) -> Architecture:
+            raise kind("nothing to propose")
+
+    sampler = ArchitectureSampler(SPACE, Fails(), warm_up=2)
+    study = open_study(sampler, "agreement")
+    with pytest.raises(kind, match="nothing to propose"):
+        run_study(study, sampler, optuna_objective(SPACE, agreement), 6)
+    assert count_finished(study) == 2 == len(study.trials) - 1
+    other = ArchitectureSampler(SPACE, RandomSearch(SPACE), warm_up=2)
+    study.sampler = other
+    run_study(study, other, optuna_objective(SPACE, agreement), 6)
+    assert count_finished(study) == 6 == len(study.trials) - 1
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -38,6 +38,8 @@ from diffusionnag.search.trials import (
 )
 from diffusionnag.spaces import Architecture, SearchSpace
 
+STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, OSError)
+"""What Optuna's storages raise where they fail."""
 PAUSE = 0.2
 """Seconds to wait while other processes run the last trials."""
 SUBJECT = "diffusionnag"
@@ -102,7 +104,7 @@ def open_study(
         if noted is None and not study.get_trials(deepcopy=False):
             study.set_user_attr(SUBJECT, subject)
             noted = subject
-    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+    except STORAGE_ERRORS as error:
         raise unusable(storage, error) from error
     stated = [direction.name.lower() for direction in study.directions]
     if noted != subject or stated != list(directions):
@@ -124,7 +126,7 @@ def note_origin(study: Study, record: RunRecord) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(list(record.goals))
-    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+    except STORAGE_ERRORS as error:
         raise unusable("of the study", error) from error
 
 
@@ -146,7 +148,7 @@ def read_study(storage: str, name: str | None = None) -> Study:
                 f"{storage}: {wanted}; it has {', '.join(map(repr, names)) or 'none'}"
             )
         return optuna.load_study(study_name=name, storage=opened)
-    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+    except STORAGE_ERRORS as error:
         raise unusable(storage, error) from error
 
 
@@ -215,9 +217,13 @@ def run_study(
     except KeyboardInterrupt:
         queue_interrupted(study, space)
         raise
-    except (StorageInternalError, SQLAlchemyError, OSError, AssertionError) as error:
-        # Optuna (5.0) asserts that it can store how a trial ended, which a full disk prevents.
+    except STORAGE_ERRORS as error:
         raise unusable("of the study", error) from error
+    except AssertionError as error:
+        # Optuna (5.0) asserts that it can store how a trial ended, which a full disk prevents.
+        if isinstance(error.__context__, STORAGE_ERRORS):
+            raise unusable("of the study", error) from error
+        raise
     except UnboundLocalError as error:
         # So Optuna (5.0) fails where it is interrupted just when it stores a value.
         if isinstance(error.__context__, KeyboardInterrupt):

@@ -161,16 +161,20 @@ def architecture_of(space: SearchSpace, parameters: Mapping[str, Any]) -> Archit
     return space.build(operations)
 
 
+def suggest_parameters(trial: Trial, space: SearchSpace) -> dict[str, Any]:
+    """Return the parameters of what a trial is to measure, node name -> operation name."""
+    return {
+        node: trial.suggest_categorical(node, distribution.choices)
+        for node, distribution in distributions_of(space).items()
+    }
+
+
 def suggest_architecture(trial: Trial, space: SearchSpace) -> Architecture:
     """Return the architecture that a trial is to measure, and note its string in the trial.
 
     Raises DiffusionNAGError where a sampler that does not know the space breaks its rule.
     """
-    parameters = {
-        node: trial.suggest_categorical(node, distribution.choices)
-        for node, distribution in distributions_of(space).items()
-    }
-    architecture = architecture_of(space, parameters)
+    architecture = architecture_of(space, suggest_parameters(trial, space))
     text = space.format(architecture)
     if trial.user_attrs.get(ARCHITECTURE) != text:
         trial.set_user_attr(ARCHITECTURE, text)

@@ -9,7 +9,7 @@ from optuna.exceptions import TrialPruned
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from diffusionnag.errors import DiffusionNAGError, SpaceExhaustedError
+from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.search.objectives._constraints import Constraint
 from diffusionnag.search.objectives._measure import (
     Measure,
@@ -17,7 +17,13 @@ from diffusionnag.search.objectives._measure import (
     MissingValueError,
     ask,
 )
-from diffusionnag.search.trials import FAILURE, INTERRUPTED, METRICS, suggest_architecture
+from diffusionnag.search.trials import (
+    FAILURE,
+    INTERRUPTED,
+    METRICS,
+    suggest_architecture,
+    suggest_parameters,
+)
 from diffusionnag.spaces import SearchSpace
 
 
@@ -32,12 +38,18 @@ def optuna_objective(
     Where `measure` returns values by name, those of the `objectives` are the trial's, the
     `constraints` become Optuna's, and all are kept in the user attribute `metrics`; a sequence holds
     the objectives in their order. A measurement that fails in any way raises MeasurementError, for
-    `catch`, with the reason in the trial's user attribute `failure`; a sampler that has nothing left
-    to propose ends it by SpaceExhaustedError. A name that is missing where no trial has had a value
-    yet is a slip: DiffusionNAGError then says what to write.
+    `catch`, with the reason in the trial's user attribute `failure`. What the sampler raises, such as
+    SpaceExhaustedError where nothing is left to propose, ends the search as it is. A name that is
+    missing where no trial has had a value yet is a slip: DiffusionNAGError then says what to write.
     """
 
     def objective(trial: Trial) -> float | tuple[float, ...]:
+        try:
+            # Optuna asks the sampler here, not before; a trial keeps what it was given.
+            suggest_parameters(trial, space)
+        except BaseException:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
         try:
             architecture = suggest_architecture(trial, space)
             measured = ask(measure, architecture, trial)
@@ -56,7 +68,7 @@ def optuna_objective(
             for constraint in constraints:
                 excess = _finite(constraint.excess(metrics), constraint.name)
                 trial.set_constraint(constraint.describe(), excess)
-        except (KeyboardInterrupt, SpaceExhaustedError):
+        except KeyboardInterrupt:
             trial.set_user_attr(INTERRUPTED, True)
             raise
         except TrialPruned:
