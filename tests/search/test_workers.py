@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -17,9 +18,10 @@ from commands import Command
 from conftest import RunCli, assert_fails, is_running, wait_for
 from optuna.trial import FrozenTrial, TrialState
 
-from diffusionnag import get_search_space
+from diffusionnag import Architecture, get_search_space
 from diffusionnag.search import (
     ARCHITECTURE,
+    ArchitectureSampler,
     new_searcher,
     optuna_objective,
     recorded_architecture,
@@ -228,6 +230,51 @@ def test_what_a_replaced_worker_of_another_machine_measured_is_queued_again(
     claim(study, "run-0", f"{host} {pid} 1")
     queue_dead(study, SPACE)
     assert study.trials[again.number].state == TrialState.FAIL, "its driver is dead"
+
+
+def begun_elsewhere(storage: str) -> tuple[ArchitectureSampler, optuna.Study, Architecture]:
+    """Return a study of which another machine runs the only trial, and what that measures."""
+    sampler = new_searcher("random", SPACE)
+    study = open_study(sampler, "elsewhere", storage=storage)
+    trial = study.ask()
+    architecture = suggest_architecture(trial, SPACE)
+    study._storage.set_trial_system_attr(trial._trial_id, PROCESS, "elsewhere 7 1")
+    return sampler, study, architecture
+
+
+def test_the_last_trial_of_a_machine_that_died_is_measured(tmp_path: Path) -> None:
+    import sqlite3
+
+    sampler, study, architecture = begun_elsewhere(f"sqlite:///{tmp_path}/study.db")
+    study._storage.record_heartbeat(study.trials[0]._trial_id)  # type: ignore[attr-defined]
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime('now', '-1 hour')")
+    database.close()
+    measured: list[Architecture] = []
+    rounds = itertools.count()
+
+    def measure(architecture: Architecture) -> float:
+        measured.append(architecture)
+        return 0.0
+
+    def report(study: optuna.Study) -> None:
+        assert next(rounds) < 3, "it waits for what has died"
+
+    run_study(study, sampler, optuna_objective(SPACE, measure), 1, report)
+    assert measured == [architecture]
+
+
+def test_a_journal_tells_which_machine_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("diffusionnag.search.study.PATIENCE", 1)
+    sampler, study, _ = begun_elsewhere(f"journal:{tmp_path}/study.log")
+
+    def report(study: optuna.Study) -> None:
+        study.tell(0, 1.0)
+
+    run_study(study, sampler, optuna_objective(SPACE, lambda _: 0.0), 1, report)
+    assert "waiting for trial 0, which process 7 on elsewhere measures" in caplog.text
 
 
 # -- wrong requests -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from functools import partial
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.pruners import BasePruner, NopPruner
+from optuna.storages import fail_stale_trials
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +27,7 @@ from diffusionnag.search.storages import (
     queue_again,
     queue_dead,
     queue_interrupted,
+    unseen,
     unusable,
 )
 from diffusionnag.search.trials import (
@@ -42,10 +45,15 @@ STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, OSError)
 """What Optuna's storages raise where they fail."""
 PAUSE = 0.2
 """Seconds to wait while other processes run the last trials."""
+PATIENCE = 300
+"""Pauses in a row after which is told what is waited for."""
 SUBJECT = "diffusionnag"
 """The user attribute of a study that says which space and objective it is about."""
 ORIGIN = "origin"
 """The user attribute of a study that holds the record of the run that last went on with it."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,7 @@ def run_study(
     space = sampler.search_space
     check_trials(space, trials)
     measure = _while_short_of(trials, objective)
+    pauses = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -209,7 +218,13 @@ def run_study(
                 queue_dead(study, space)
                 if _count_begun(study) < trials:
                     study.optimize(measure, n_trials=1, catch=(MeasurementError, NotNeededError))
+                    pauses = 0
                 else:
+                    # Otherwise Optuna looks for signs of life only where it begins a trial.
+                    fail_stale_trials(study)
+                    pauses += 1
+                    if pauses == PATIENCE:
+                        _tell_unseen(study)
                     time.sleep(PAUSE)
                 report(study)
     except SpaceExhaustedError:
@@ -229,6 +244,19 @@ def run_study(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
+
+
+def _tell_unseen(study: Study) -> None:
+    """Say which trials are waited for that may never end."""
+    for trial, host, pid in unseen(study):
+        logger.warning(
+            "waiting for trial %d, which process %s on %s measures; if it died, run the same search "
+            "on %s, which begins that trial again",
+            trial,
+            pid,
+            host,
+            host,
+        )
 
 
 class NotNeededError(Exception):

@@ -16,6 +16,7 @@ from diffusionnag.search.storages._signs_of_life import (
     queue_dead,
     queue_interrupted,
     this_process,
+    unseen,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "serve_storage",
     "shared_storage",
     "this_process",
+    "unseen",
     "unusable",
 ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import RetryHeartbeatStaleTrialCallback
+from optuna.storages import JournalStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -91,6 +91,22 @@ def _lost_elsewhere(study: Study) -> set[str]:
         for process in known["processes"][: None if is_dead(known["driver"]) else -1]
     ]
     return {process for process in lost if not _can_be_seen(process)}
+
+
+def unseen(study: Study) -> list[tuple[int, str, str]]:
+    """Return the number, host and process of the running trials that may have died unnoticed.
+
+    They are in a journal, which holds no signs of life, and run on other machines.
+    """
+    if not isinstance(study._storage, JournalStorage):
+        return []
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    processes = {trial.number: trial.system_attrs.get(PROCESS) for trial in running}
+    return [
+        (number, *process.rsplit(" ", 2)[:2])
+        for number, process in processes.items()
+        if process is not None and not _can_be_seen(process)
+    ]
 
 
 def queue_dead(study: Study, space: SearchSpace) -> None:
