@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -65,6 +66,21 @@ def test_the_same_seed_gives_the_same_picture(
         pictures.append((tmp_path / f"{name}.svg").read_bytes())
     assert pictures[0] == pictures[1] != pictures[2]
     assert b"found by measurement" in pictures[0]
+
+
+def test_a_cost_that_is_asked_for_later_is_that_of_later_trials(
+    run_main: RunCli, tmp_path: Path
+) -> None:
+    options = ("--objective", "params", "--searcher", "random", "--storage", "search.log")
+    assert run_main("search", "nasbench201", *options, "--trials", 3).returncode == 0
+    options = (*options, "--trials", 5, "--cost", "macs", "--out", "all.jsonl")
+    result = run_main("search", "nasbench201", *options)
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    cost = sum(row["properties"]["macs"] for row in rows if row["trial"] >= 3)
+    assert f"cost: macs {cost:.6g} of 2 of 5 trials" in result.stdout
+    cells = [line.split() for line in result.stdout.splitlines() if "~0|+|" in line]
+    assert [row[3] == "-" for row in cells] == [row["trial"] < 3 for row in rows]
 
 
 @pytest.mark.slow

@@ -245,9 +245,10 @@ def search(
             bar.update(line, completed=finished, note=note_of(result))
 
         result = task.run(show, origin())
+    if out is not None and result.measured:
+        result.save(out)
     show_search(result, top, task)
     if out is not None:
-        result.save(out)
         messages.print(f"written to {out}", markup=False)
     if plot is not None:
         draw_search(result, plot, f"Search of {result.space.name} by {task.searcher}")

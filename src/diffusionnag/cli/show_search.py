@@ -119,7 +119,9 @@ def _show_noisy(result: SearchResult, outlook: Outlook, top: int) -> None:
 
 def _cost(result: SearchResult) -> str:
     simulated = "simulated " if result.problem.kind.looked_up else ""
-    return f"{simulated}cost: {result.problem.cost} {result.cost:.6g}"
+    known, finished = len(result.costs), len(result.finished)
+    summed = "" if known == finished else f" of {known} of {finished} trials"
+    return f"{simulated}cost: {result.problem.cost} {result.cost:.6g}{summed}"
 
 
 def _columns(result: SearchResult, top: int) -> list[Column]:
@@ -127,6 +129,7 @@ def _columns(result: SearchResult, top: int) -> list[Column]:
     space, problem = result.space, result.problem
     rows = result.best[:top]
     trials = [result.measured[row] for row in rows]
+    metrics = [trial.user_attrs.get(METRICS, {}) for trial in trials]
     exact = [space.analytic_properties(result.architectures[row]) for row in rows]
     others = problem.needed[len(problem.objectives) :]
     return [
@@ -135,7 +138,8 @@ def _columns(result: SearchResult, top: int) -> list[Column]:
             for name, values in zip(problem.objectives, result.values[rows].T, strict=True)
         ),
         *(
-            (name, [f"{trial.user_attrs[METRICS][name]:.6g}" for trial in trials])
+            # What was not yet asked for when a trial ran is not known of it.
+            (name, [f"{known[name]:.6g}" if name in known else "-" for known in metrics])
             for name in others
         ),
         ("trial", [str(trial.number) for trial in trials]),

@@ -137,15 +137,18 @@ class SearchResult:
         return str(failed[-1].user_attrs.get(FAILURE, "")) if failed else ""
 
     @property
+    def costs(self) -> list[float]:
+        """What each measurement cost of which that is known, those that were pruned included."""
+        metrics = (trial.user_attrs.get(METRICS, {}) for trial in self.finished)
+        return [values[self.problem.cost] for values in metrics if self.problem.cost in values]
+
+    @property
     def cost(self) -> float | None:
-        """What all measurements cost, those that were pruned included, None where nobody asked.
+        """The sum of all known costs, None where nobody asked.
 
         Values that were looked up would have cost it.
         """
-        if self.problem.cost is None:
-            return None
-        metrics = (trial.user_attrs.get(METRICS, {}) for trial in self.finished)
-        return sum(values.get(self.problem.cost, 0.0) for values in metrics)
+        return None if self.problem.cost is None else sum(self.costs)
 
     # -- as files and tables ----------------------------------------------------------------------
 
