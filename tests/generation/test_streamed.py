@@ -16,7 +16,7 @@ from conftest import RunCli, assert_fails
 from diffusionnag.artifacts.json_lines import read_records
 from diffusionnag.errors import DiffusionNAGError, EnvironmentFailureError
 from diffusionnag.execution import ProcessExecutor
-from diffusionnag.generation import Sampling, Stream, stream_samples
+from diffusionnag.generation import Sampling, Stream, Strength, stream_samples
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.spaces import get_search_space
 
@@ -97,8 +97,9 @@ def interrupted(path: Path) -> None:
         replace(STREAM, sampling=Sampling(steps=4, seed=8)),
         replace(STREAM, limits=["macs<=90M"]),
         replace(STREAM, guides=[AnalyticProperty(get_search_space("nasbench201"), "params")]),
+        replace(STREAM, sampling=Sampling(steps=4, seed=7, strength=Strength())),
     ],
-    ids=["seed", "limit", "object"],
+    ids=["seed", "limit", "object", "strength"],
 )
 def test_what_another_request_left_is_not_taken(other: Stream, tmp_path: Path) -> None:
     path = tmp_path / "cells.jsonl"
@@ -148,6 +149,14 @@ def test_a_full_disk_keeps_what_is_finished(
 def test_what_cannot_be_had_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DiffusionNAGError, match=r"macs.* <= 1|nothing|below|smallest"):
         stream_samples(replace(STREAM, limits=["macs<=1"]), COUNT, tmp_path / "cells.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DiffusionNAGError, match="cannot generate 0 architectures"):
+        stream_samples(STREAM, 0, tmp_path / "cells.jsonl")
+    with pytest.raises(EnvironmentFailureError, match="no folder"):
+        stream_samples(STREAM, COUNT, tmp_path / "missing" / "cells.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 

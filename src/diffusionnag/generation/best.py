@@ -12,7 +12,7 @@ from diffusionnag._seeds import numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation._moves import promising_moves
 from diffusionnag.generation._objective import Goals, Objective, Pool
-from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.samples import Samples, check_wanted
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import keep_limits
 from diffusionnag.networks import can_be_built
@@ -188,12 +188,7 @@ def check_request(
     space: SearchSpace, count: int, seconds: float, diverse: float, cautious: float
 ) -> None:
     """Raise DiffusionNAGError for numbers that cannot be asked for."""
-    if count < 1:
-        raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
-    if space.is_enumerable and count > space.size:
-        raise DiffusionNAGError(
-            f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
-        )
+    check_wanted(space, count, distinct=True)
     if not 0 < seconds < np.inf:
         raise DiffusionNAGError(f"{seconds} seconds is no time to search; give a number above 0")
     if not 0 <= diverse <= 1:

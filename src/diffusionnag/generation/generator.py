@@ -37,7 +37,7 @@ from diffusionnag.diffusion.training_set import TrainingSet
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.generation._collection import Collection
 from diffusionnag.generation.best import Best, find_best
-from diffusionnag.generation.samples import Samples
+from diffusionnag.generation.samples import Samples, check_wanted
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Guidance, Property, maximize
 from diffusionnag.guidance.feasibility import limits_of
@@ -168,13 +168,8 @@ class Generator(HubModel):
         Raises DiffusionNAGError for a count below 1, more distinct ones than there are, a guide of
         another space, or a limit that nothing keeps.
         """
-        if count < 1:
-            raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
         space = self.search_space
-        if distinct and space.is_enumerable and count > space.size:
-            raise DiffusionNAGError(
-                f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
-            )
+        check_wanted(space, count, distinct=distinct)
         return Collection(space, count, distinct, limits_of(guide, space))
 
     @torch_defaults()

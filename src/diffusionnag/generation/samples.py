@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
-from diffusionnag.spaces import Architecture
+from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.spaces import Architecture, SearchSpace
 
 Details = TypeVar("Details")
+
+
+def check_wanted(space: SearchSpace, count: int, *, distinct: bool) -> None:
+    """Raise DiffusionNAGError for a count below 1, and for more distinct ones than there are."""
+    if count < 1:
+        raise DiffusionNAGError(f"cannot generate {count} architectures; ask for at least 1")
+    if distinct and space.is_enumerable and count > space.size:
+        raise DiffusionNAGError(
+            f"{space.name} has {space.size} architectures; {count} distinct ones do not exist"
+        )
 
 
 @dataclass(frozen=True)

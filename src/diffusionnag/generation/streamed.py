@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from diffusionnag._files import prepare_folder, read_json, write_atomically
+from diffusionnag._files import check_writable, prepare_folder, read_json, write_atomically
 from diffusionnag.artifacts.checkpoints import space_entries
 from diffusionnag.artifacts.json_lines import (
     ArchitectureRecord,
@@ -28,6 +28,7 @@ from diffusionnag.generation._collection import FRUITLESS_BATCHES, sift
 from diffusionnag.generation.evaluation import evaluate
 from diffusionnag.generation.generator import BATCH, Generator, open_generator
 from diffusionnag.generation.request import Request, parse_request, space_under
+from diffusionnag.generation.samples import check_wanted
 from diffusionnag.generation.sampling import Sampling
 from diffusionnag.guidance import Bound, Property
 from diffusionnag.guidance.feasibility import limits_of
@@ -113,7 +114,7 @@ class Stream:
 
     def asked(self) -> dict[str, Any] | None:
         """Return all of it as JSON, by which kept portions are told; None where objects are given."""
-        given = (*self.guides, *self.limits, self.generator or "")
+        given = (*self.guides, *self.limits, self.generator or "", self.sampling.strength or "")
         if not all(isinstance(each, str | Path) for each in given):
             return None
         others = replace(self, search_space="", generator=str(self.generator or ""))
@@ -167,11 +168,13 @@ def stream_samples(
     are there: the same call goes on after an interruption. `report` is told how many there are.
     Raises DiffusionNAGError as `generate` does, where something else has the name of that folder, and
     where several workers would need objects that cannot be pickled; EnvironmentFailureError where the
-    disk has no room.
+    file cannot be written, or the disk has no room.
     """
     path, executor = Path(path), executor or LocalExecutor()
     check_record_path(path)
+    check_writable(path)
     space = stream.space
+    check_wanted(space, count, distinct=False)
     _check_room(space, count, path, stream.request(space))
     if not isinstance(executor, LocalExecutor):
         check_picklable(stream, "the samples")
