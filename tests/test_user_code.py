@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,18 @@ def test_a_file_that_changed_is_loaded_anew(tmp_path: Path) -> None:
     for value in (1, 22):
         path.write_text(f"VALUE = {value}")
         assert value == import_user_code(str(path), "measure.py").VALUE
+
+
+def test_an_edit_within_the_same_second_is_seen_and_leaves_no_bytecode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "measure.py"
+    for value in (3, 4):
+        path.write_text(f"VALUE = {value}")
+        os.utime(path, ns=(value, 1_800_000_000 * 10**9 + value))
+        assert value == import_user_code(str(path), "measure.py").VALUE
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_module_of_the_current_folder_is_found(

@@ -13,7 +13,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from diffusionnag.errors import DiffusionNAGError
 
@@ -65,6 +65,11 @@ def _append_to_path(folder: Path) -> None:
 
 class _FileLoader(SourceFileLoader):
     """Loads a file that may import modules beside it, as `python FILE.py` lets it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code that the file holds now."""
+        # Python knows old bytecode by whole seconds and size: too coarse for what is just edited.
+        return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         folder = Path(self.path).parent
