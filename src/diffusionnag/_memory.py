@@ -16,8 +16,6 @@ EXHAUSTED = ("out of memory", "not enough memory", "can't allocate memory")
 
 def check_fits(what: str, size: int) -> None:
     """Raise DiffusionNAGError where something of so many bytes exceeds this machine's memory."""
-    if not hasattr(os, "sysconf"):
-        return  # Windows, where Python has no such question
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory:
         raise DiffusionNAGError(
