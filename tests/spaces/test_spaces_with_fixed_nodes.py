@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,19 @@ def test_draws_neighbours_and_mutants_have_what_is_fixed(name: str) -> None:
     for architecture in (*drawn, *around):
         assert space.is_valid(architecture)
         assert parameters_of(space, architecture).items() >= fixed.items()
+
+
+def test_what_is_fixed_survives_pickling(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: own\nnodes: {stem: [a, b], head: [a, b]}\n")
+    own = get_search_space(str(tmp_path / "own.yaml"))
+    phone = get_search_space("mobilenetv3").under(resolution=160)
+    for space in (own, phone, get_search_space("nasbench201")):
+        node = next(node for row, node in enumerate(space.nodes) if len(space.choices(row)) > 1)
+        narrowed = fix_nodes(space, {node: space.choices(space.nodes.index(node))[1]})
+        again = pickle.loads(pickle.dumps(narrowed))
+        assert again.sample(9) == narrowed.sample(9) != space.sample(9)
+        assert (again.describe(), again.conditions) == (narrowed.describe(), narrowed.conditions)
+    assert pickle.loads(pickle.dumps(narrowed.under(size=3))).conditions == {"size": 3}
 
 
 def test_what_is_left_is_counted_and_walked_through() -> None:

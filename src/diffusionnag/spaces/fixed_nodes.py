@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,17 @@ class FixedNodes(SearchSpace):
     def whole(self) -> SearchSpace:
         """The space in which nothing is fixed."""
         return self._whole
+
+    @property
+    def fixed_names(self) -> dict[str, str]:
+        """Operation by node, by name."""
+        pairs = self.fixed.items()
+        return {self.nodes[node]: self.operations[operation] for node, operation in pairs}
+
+    def __reduce__(self) -> tuple[Callable[..., FixedNodes], tuple[Any, ...], dict[str, Any]]:
+        """Pickle the whole space and what is fixed in it, from which the class is made anew."""
+        state = {"conditions": dict(self.conditions)}
+        return fix_nodes, (self.whole, self.fixed_names), state
 
     def choices(self, node: int) -> Sequence[str]:
         """Return the only operation of a fixed node, else those of the space."""
@@ -86,8 +98,8 @@ class FixedNodes(SearchSpace):
 
     def describe(self) -> str:
         """Return what is fixed in words."""
-        pairs = self.fixed.items()
-        return " and ".join(f"{self.nodes[node]} = {self.operations[op]}" for node, op in pairs)
+        pairs = self.fixed_names.items()
+        return " and ".join(f"{node} = {operation}" for node, operation in pairs)
 
     # -- all that is left of the space ------------------------------------------------------------
 
