@@ -59,6 +59,19 @@ def test_import_of_logs_and_configurations(run_main: RunCli, tmp_path: Path) -> 
     np.testing.assert_array_equal(table.columns["macs"], [255502624, np.nan])
 
 
+def test_lines_without_a_resolution_have_the_usual_one(run_main: RunCli, tmp_path: Path) -> None:
+    lines, out = tmp_path / "mine.jsonl", tmp_path / "out.parquet"
+    rows = [configuration(A) | {"r": 192, "top1": 74.2}, configuration(B) | {"top1": 75.1}]
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    result = run_main("import", "ofa", str(lines), "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(read_table(out).columns["resolution"], [192, 224])
+    rows[1] |= {"r": "large"}
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    result = run_main("import", "ofa", str(lines), "--out", str(out))
+    assert_fails(result, 2, "mine.jsonl: row 2: the resolution r is 'large', which is no number")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -297,8 +297,31 @@ def test_triplets_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DiffusionNAGError, match="'dogs', of which there are no images"):
         read_triplets(path, space, CLASSES, 0)
     path.write_bytes(b"PAR1")
-    with pytest.raises(DiffusionNAGError, match="no Parquet file"):
+    with pytest.raises(DiffusionNAGError, match=r"not a \.parquet file"):
         read_triplets(path, space, CLASSES, 0)
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"arch": None}, "row 2: '' is no nasbench201 architecture"),
+        ({"arch": 0.5}, "row 2: '' is no nasbench201 architecture"),
+        ({"arch": "|none~0|"}, r"row 2: '\|none~0\|' is no nasbench201 architecture"),
+        ({"accuracy": "high"}, "row 2 has no finite accuracy"),
+        ({"classes": 3}, "row 2 has no list of classes"),
+        ({"split_order": 7}, "split_order should hold each number from 0 to 1 once"),
+    ],
+)
+def test_odd_rows_of_triplets_are_named(
+    tmp_path: Path, odd: dict[str, object], message: str
+) -> None:
+    space = get_search_space("nasbench201")
+    path = tmp_path / "triplets.jsonl"
+    usual = {"arch": space.format(space.sample(1)[0]), "accuracy": 50.0, "classes": ["ants"]}
+    rows = [usual | {"split_order": 0}, usual | {"split_order": 1} | odd]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DiffusionNAGError, match=rf"triplets\.jsonl: {message}"):
+        read_triplets(path, space, ["ants"], 0)
 
 
 @pytest.mark.usefixtures("short_meta_training")

@@ -11,7 +11,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, search_space_names
-from diffusionnag.tables._cells import listed, shortened
+from diffusionnag.tables.cells import listed, shortened
 from diffusionnag.tables.table import Table
 
 FEWEST_MEASUREMENTS = 5

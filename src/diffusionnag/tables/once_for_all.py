@@ -12,7 +12,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import get_search_space
-from diffusionnag.tables._cells import listed, numbers_of, read_cells
+from diffusionnag.tables.cells import listed, numbers_of, read_cells
 from diffusionnag.tables.table import RESOLUTION, Table
 
 SPACE = "mobilenetv3"
@@ -46,9 +46,9 @@ def read_once_for_all(paths: Sequence[Path]) -> Table:
                 continue
             try:
                 architectures.append(space.format(space.parse(json.dumps(configuration))))
+                rows.append({RESOLUTION: _resolution(configuration), **numbers})
             except DiffusionNAGError as error:
                 raise DiffusionNAGError(f"{path}: row {place}: {error}") from error
-            rows.append({RESOLUTION: _resolution(configuration), **numbers})
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
     measured = {name: values for name, values in columns.items() if np.nan_to_num(values).any()}
@@ -91,8 +91,14 @@ def _configuration(text: str) -> Mapping[str, Any] | None:
 
 
 def _resolution(configuration: Mapping[str, Any]) -> float:
-    given = configuration.get("r", DEFAULT_RESOLUTION)
-    return float(given[0] if isinstance(given, list) else given)
+    """Return the resolution of a configuration, the usual one where it has none."""
+    given = configuration.get("r")
+    if isinstance(given, list) and given:
+        given = given[0]
+    (resolution,), unreadable = numbers_of([given])
+    if unreadable:
+        raise DiffusionNAGError(f"the resolution r is {unreadable[1]!r}, which is no number")
+    return DEFAULT_RESOLUTION if np.isnan(resolution) else float(resolution)
 
 
 def read_dataset_accuracies(path: Path) -> Table:

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from diffusionnag._files import check_writable, write_atomically
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.tables._cells import listed, numbers_of, read_cells
+from diffusionnag.tables.cells import architecture_text, listed, numbers_of, read_cells
 
 RESOLUTION = "resolution"
 """The column that says at which input resolution, in pixels, the others of a row were measured."""
@@ -129,7 +128,7 @@ def read_table(path: str | Path, architecture_column: str = "arch") -> Table:
         raise DiffusionNAGError(
             f"{path}: has no architecture column {architecture_column!r}; it has {listed(cells)}"
         )
-    architectures = tuple(map(_architecture_text, cells.pop(heading)))
+    architectures = tuple(map(architecture_text, cells.pop(heading)))
     if architectures and not any(architectures):
         raise DiffusionNAGError(f"{path}: column {heading!r} holds no text in any row")
     columns, unreadable = {}, {}
@@ -142,13 +141,6 @@ def read_table(path: str | Path, architecture_column: str = "arch") -> Table:
     if not columns:
         raise DiffusionNAGError(f"{path}: has no numeric column; add one with measured values")
     return Table(path.stem, architectures, columns, unreadable)
-
-
-def _architecture_text(cell: Any) -> str:
-    """Return the text of a cell; of a whole number its digits, and of anything else nothing."""
-    if isinstance(cell, float | np.floating):
-        return str(int(cell)) if float(cell).is_integer() else ""
-    return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else ""
 
 
 def check_table_path(path: Path) -> None:

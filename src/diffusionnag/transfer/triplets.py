@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from diffusionnag._files import write_atomically
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
+from diffusionnag.tables.cells import architecture_text, listed, numbers_of, read_cells
 
 FEWEST_TRIPLETS = 50
 MOST_HELD_OUT = 400
 CLASS_COLUMNS = ("classes", "imagenet_classes")
+SPLIT_ORDER = "split_order"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Triplets:
 def read_triplets(
     path: Path, space: SearchSpace, class_names: Sequence[str], held_out: int | None
 ) -> Triplets:
-    """Read a Parquet file of triplets: columns `arch`, `accuracy`, and `classes`.
+    """Read a file of triplets (.parquet or .jsonl): columns `arch`, `accuracy`, and `classes`.
 
     `classes` (or `imagenet_classes`) lists, for each row, the names or numbers of the classes in
     the image data set. A column `split_order` numbers the rows so that those to be held out come
@@ -48,30 +50,33 @@ def read_triplets(
     400, and so few that 50 are left. Raises DiffusionNAGError for a file that is no such
     table, and for an architecture, class or accuracy that cannot be used.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DiffusionNAGError(f"{path}: is missing or no Parquet file; check the path") from error
-    names = table.schema.names
-    class_column = next((name for name in CLASS_COLUMNS if name in names), None)
-    if class_column is None or not {"arch", "accuracy"} <= set(names):
+    cells = read_cells(path)
+    class_column = next((name for name in CLASS_COLUMNS if name in cells), None)
+    if class_column is None or not {"arch", "accuracy"} <= set(cells):
         raise DiffusionNAGError(
-            f"{path}: triplets have columns arch, accuracy and classes; it has {', '.join(names)}"
+            f"{path}: triplets have columns arch, accuracy and classes; it has {listed(cells)}"
         )
-    architectures = [space.parse(text) for text in table.column("arch").to_pylist()]
-    accuracies = np.array(table.column("accuracy").to_pylist(), dtype=np.float64)
+    architectures = []
+    for row, cell in enumerate(cells["arch"], start=1):
+        try:
+            architectures.append(space.parse(architecture_text(cell)))
+        except DiffusionNAGError as error:
+            raise DiffusionNAGError(f"{path}: row {row}: {error}") from error
+    accuracies, _ = numbers_of(cells["accuracy"])
     if not np.isfinite(accuracies).all():
         row = int(np.flatnonzero(~np.isfinite(accuracies))[0]) + 1
         raise DiffusionNAGError(f"{path}: row {row} has no finite accuracy; leave it out")
     number = {name: place for place, name in enumerate(class_names)}
     classes = []
-    for row, listed in enumerate(table.column(class_column).to_pylist(), start=1):
-        unknown = [name for name in listed or [None] if str(name) not in number]
+    for row, members in enumerate(cells[class_column], start=1):
+        if not isinstance(members, list) or not members:
+            raise DiffusionNAGError(f"{path}: row {row} has no list of {class_column}")
+        unknown = [name for name in members if str(name) not in number]
         if unknown:
             raise DiffusionNAGError(
                 f"{path}: row {row} names the class {unknown[0]!r}, of which there are no images"
             )
-        classes.append(tuple(number[str(name)] for name in listed))
+        classes.append(tuple(number[str(name)] for name in members))
     if held_out is None:
         spare = len(architectures) - FEWEST_TRIPLETS
         held_out = max(0, min(MOST_HELD_OUT, len(architectures) // 5, spare))
@@ -79,10 +84,14 @@ def read_triplets(
         raise DiffusionNAGError(
             f"{path}: {len(architectures)} triplets, of which {held_out} cannot be held out"
         )
-    if "split_order" in names:
-        order = np.array(table.column("split_order").to_pylist())
-    else:
-        order = np.random.default_rng(0).permutation(len(architectures))
+    order = np.random.default_rng(0).permutation(len(architectures))
+    if SPLIT_ORDER in cells:
+        numbers, _ = numbers_of(cells[SPLIT_ORDER])
+        if not np.array_equal(np.sort(numbers), np.sort(order)):
+            raise DiffusionNAGError(
+                f"{path}: {SPLIT_ORDER} should hold each number from 0 to {len(order) - 1} once"
+            )
+        order = numbers.astype(np.int64)
     return Triplets(architectures, accuracies, classes, order[:held_out])
 
 

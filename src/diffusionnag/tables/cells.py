@@ -77,6 +77,13 @@ def numbers_of(cells: Sequence[Any] | np.ndarray) -> tuple[np.ndarray, dict[int,
     return numbers, unreadable
 
 
+def architecture_text(cell: Any) -> str:
+    """Return the text of a cell; of a whole number its digits, and of anything else nothing."""
+    if isinstance(cell, float | np.floating):
+        return str(int(cell)) if float(cell).is_integer() else ""
+    return str(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else ""
+
+
 def shortened(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return the beginning of a text, in one line."""
     text = " ".join(text[: 2 * longest].split())
