@@ -112,6 +112,29 @@ def test_guidances_add_and_scale_as_numbers_do() -> None:
     torch.testing.assert_close(pull(left + first), pull(left) + pull(maximize(first)))
 
 
+def test_guidances_subtract_and_sum_as_numbers_do() -> None:
+    left, right = Quadratic(0.2, 3.0), Quadratic(-1.0, 0.5)
+    first, second = Linear(1.0), Linear(-0.3)
+    more, other = pull(maximize(first)), pull(maximize(second))
+    for written, expected in (
+        (left - right, pull(left) - pull(right)),
+        (-left, -pull(left)),
+        (first - second, more - other),
+        (first - left, more - pull(left)),
+        (left - first, pull(left) - more),
+        (0 - first, -more),
+        (sum([left, first, right]), pull(left) + more + pull(right)),
+        (sum([first, second]), more + other),
+    ):
+        assert isinstance(written, Guidance)
+        torch.testing.assert_close(pull(written), expected)
+    for term in (left, first):
+        with pytest.raises(TypeError):
+            _ = 1 + term
+        with pytest.raises(TypeError):
+            _ = term - 1
+
+
 def test_a_limit_pulls_where_it_is_broken_and_not_where_it_is_kept() -> None:
     up = Linear(1.0, noise_aware=True)
     far_above, far_below = X.sum((1, 2)).max() + 10, X.sum((1, 2)).min() - 10

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ TARGET_WIDTH = 0.1
 class Property(ABC):
     """A property of architectures that can be differentiated, and so be asked for.
 
-    Written as maths: `3 * accuracy + robustness` raises both, `-size` lowers one, and
+    Written as maths: `3 * accuracy + robustness` raises both, `accuracy - size` lowers one, and
     `latency <= 20.0` is a limit. Subclasses know the property in standardised units (zero mean and
     unit variance over the space, more being more).
     """
@@ -101,15 +102,19 @@ class Property(ABC):
 
     def __add__(self, other: object) -> Guidance:
         """Ask for more of it, and for the other as well."""
-        if isinstance(other, Property):
-            return maximize(self) + maximize(other)
         return maximize(self) + other
 
-    def __radd__(self, other: object) -> Guidance:
+    def __radd__(self, other: Any) -> Guidance:
         """Ask for the other, and for more of this as well."""
-        if not isinstance(other, Guidance):
-            return NotImplemented
         return other + maximize(self)
+
+    def __sub__(self, other: Any) -> Guidance:
+        """Ask for more of it, and for less of the other."""
+        return maximize(self) - other
+
+    def __rsub__(self, other: Any) -> Guidance:
+        """Ask for the other, and for less of this."""
+        return other - maximize(self)
 
     def __le__(self, value: float) -> Bound:
         """Limit it from above."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ CEILING_SHARPNESS = 8.0
 class Guidance(ABC):
     """Anything that says how likely architectures are to have what is asked for.
 
-    Guidances add, and a number scales them: `3 * maximize(accuracy) + limit(latency, at_most=20)`.
+    Guidances add and subtract, and a number scales them: `3 * maximize(accuracy) - maximize(size)`.
     A subclass of your own needs `log_likelihood` only.
     """
 
@@ -49,6 +50,22 @@ class Guidance(ABC):
         if not isinstance(other, Guidance):
             return NotImplemented
         return Sum((self, other))
+
+    def __radd__(self, other: object) -> Guidance:
+        """Ask for this alone after 0, with which `sum` begins."""
+        return self if other == 0 else NotImplemented
+
+    def __neg__(self) -> Guidance:
+        """Ask for the opposite."""
+        return -1 * self
+
+    def __sub__(self, other: Any) -> Guidance:
+        """Ask for this, and for the opposite of the other."""
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Guidance:
+        """Ask for the other, and for the opposite of this."""
+        return other + -self
 
     def __mul__(self, weight: float) -> Guidance:
         """Ask `weight` times as strongly."""
