@@ -270,7 +270,7 @@ class Product(SearchSpace):
     edges = ((0, 1), (1, 2))
 
     def analytic_properties(self, architecture: Architecture) -> dict[str, float]:
-        return {"product": float(np.prod([o + 1 for o in architecture.operations])), "same": 1.0}
+        return {"product": float(np.prod([o + 1 for o in architecture.operations])), "same": 0.1}
 
 
 class GroupedProduct(Product):

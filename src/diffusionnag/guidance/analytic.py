@@ -55,7 +55,7 @@ class AnalyticProperty(Property):
         values = np.array([known[name] for known in properties], dtype=np.float64)
         x = torch.from_numpy(space.encode(drawn)).double()
         self._mean, self._spread = float(values.mean()), float(values.std())
-        if self._spread == 0:
+        if np.ptp(values) == 0:  # rounding gives equal values a spread
             raise DiffusionNAGError(
                 f"{name} is {self._mean:g} all over {space.name}: nothing to guide"
             )
