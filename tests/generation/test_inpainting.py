@@ -46,7 +46,8 @@ def test_every_way_of_generating_keeps_what_is_fixed(method: str) -> None:
     )
     space = get_search_space("nasbench201")
     assert len(result.samples) == 8
-    for architecture in (*result.samples, *result.uniform.architectures):
+    compared = () if result.fronts is None else result.fronts.random
+    for architecture in (*result.samples, *result.uniform.architectures, *compared):
         assert parameters_of(space, architecture).items() >= FIXED.items()
     assert result.generated.within_limits.all()
     if result.quality is not None:

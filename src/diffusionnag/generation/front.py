@@ -158,13 +158,16 @@ class FrontComparison:
 
 
 def compare_fronts(
-    objectives: Objectives, samples: Samples[Front], limits: Sequence[Bound], seed: int
+    space: SearchSpace,
+    objectives: Objectives,
+    samples: Samples[Front],
+    limits: Sequence[Bound],
+    seed: int,
 ) -> FrontComparison:
-    """Return how the front of samples compares with as many uniform draws of that seed.
+    """Return how the front of samples of a space compares with as many uniform draws of that seed.
 
     Raises DiffusionNAGError where BoTorch is missing.
     """
-    space = objectives.properties[0].search_space
     surveyed = space.sample(SURVEYED, 0)
     worst = objectives.scores(surveyed).min(0)
     values = objectives.values(surveyed)

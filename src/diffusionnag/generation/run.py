@@ -96,7 +96,7 @@ def generate(
     fronts = quality = unguided = None
     if method == "pareto":
         objectives = Objectives(request.properties, request.weights)
-        fronts = compare_fronts(objectives, samples, request.limits, sampling.seed)
+        fronts = compare_fronts(space, objectives, samples, request.limits, sampling.seed)
     if model is not None and samples.drawn:
         quality = generation_quality(space, samples.drawn, model.training_set)
     if model is not None and compare_unguided:
