@@ -12,6 +12,7 @@ from conftest import RunCli, assert_fails
 
 from diffusionnag import DiffusionNAGError, Generator, Sampling, generate, limit
 from diffusionnag.artifacts.json_lines import read_records
+from diffusionnag.artifacts.model_cards import About
 from diffusionnag.guidance import AnalyticProperty
 from diffusionnag.tables import read_table
 
@@ -60,6 +61,7 @@ def test_a_front_needs_no_generator() -> None:
     assert result.samples.drawn == []
     assert result.fronts is not None
     assert result.fronts.generated >= result.fronts.uniform
+    assert result.to_pandas()["front"].tolist() == result.samples.details.on_front.tolist()
 
 
 def test_a_guide_asks_for_the_best_and_needs_no_generator(tmp_path: Path) -> None:
@@ -98,7 +100,10 @@ def test_the_result_is_a_table_a_page_and_a_file(generator: Generator, tmp_path:
     assert frame["cifar10"].is_monotonic_decreasing
     page = result._repr_html_()
     assert page.count("<tr>") == 1 + len(set(result.samples))
-    result.save(tmp_path / "cells.jsonl")
+    about = About("a command")
+    result.save(tmp_path / "cells.jsonl", about)
+    assert about == About("a command")
+    assert json.loads((tmp_path / "cells.run.json").read_text())["about"]["quality"]
     strings = [record.architecture for record in read_records(tmp_path / "cells.jsonl")]
     assert strings == list(frame["architecture"])
     for suffix in (".csv", ".parquet"):

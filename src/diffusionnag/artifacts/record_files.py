@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from diffusionnag._files import write_atomically
+from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord, write_records
 from diffusionnag.errors import DiffusionNAGError
 
 if TYPE_CHECKING:
+    import pandas
     import pyarrow as pa
 
 
@@ -72,7 +74,7 @@ def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None
     import pyarrow as pa
 
     remaining = iter(records)
-    rows = list(map(table_row, itertools.islice(remaining, TOGETHER)))
+    rows = list(map(_table_row, itertools.islice(remaining, TOGETHER)))
     # Arrow takes the columns of the first row; another one may know more.
     names = dict.fromkeys(name for row in rows for name in row)
     table = pa.table({name: [row.get(name) for row in rows] for name in names})
@@ -80,11 +82,22 @@ def write_record_file(path: Path, records: Iterable[ArchitectureRecord]) -> None
         writer = WRITERS[path.suffix](str(temporary), table.schema)
         with contextlib.closing(writer):
             writer.write_table(table)
-            while rows := list(map(table_row, itertools.islice(remaining, TOGETHER))):
+            while rows := list(map(_table_row, itertools.islice(remaining, TOGETHER))):
                 writer.write_table(pa.Table.from_pylist(rows, schema=table.schema))
 
 
-def table_row(record: ArchitectureRecord) -> dict[str, Any]:
+def data_frame(records: Iterable[ArchitectureRecord]) -> pandas.DataFrame:
+    """Return records as a table of pandas, with the columns of `write_record_file`.
+
+    Raises DiffusionNAGError where pandas is missing.
+    """
+    require_packages("report", "pandas")
+    import pandas
+
+    return pandas.DataFrame(list(map(_table_row, records)))
+
+
+def _table_row(record: ArchitectureRecord) -> dict[str, Any]:
     """Return a record as one row of a table, by column; what is not known has none."""
     row: dict[str, Any] = {"architecture": record.architecture}
     for name, value in record.properties.items():

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffusionnag._html_table import SHOWN, html_table
-from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
-from diffusionnag.artifacts.record_files import write_record_file
+from diffusionnag.artifacts.record_files import data_frame, write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.evaluation import Evaluation
 from diffusionnag.generation.front import Front, FrontComparison
@@ -92,10 +91,11 @@ class GenerationResult:
         random = self.uniform.allowed()
         pairs = zip(self.request.properties, self.request.weights, strict=True)
         if self.quality is not None:
-            about.quality = {
+            quality = {
                 f"{name} of what the network drew, %": value
                 for name, value in vars(self.quality).items()
             }
+            about = replace(about, quality=quality)
         return RunRecord(
             search_space=self.generated.space.name,
             about=about,
@@ -110,19 +110,10 @@ class GenerationResult:
     def to_pandas(self) -> pandas.DataFrame:
         """Return a table of the architectures, best first, with a column for each property.
 
-        A predicted property has its name, its deviation `NAME std` and its true value `NAME true`.
+        A predicted property has its name, its deviation `NAME std` and its true value `NAME true`;
+        of several guides `front` says which are on the front.
         """
-        require_packages("report", "pandas")
-        import pandas
-
-        columns: dict[str, Any] = {
-            "architecture": list(map(self.generated.space.format, self.generated.architectures))
-        }
-        for name, values in self.generated.mean.items():
-            columns |= {name: values, f"{name} std": self.generated.std[name]}
-            if name in self.generated.true:
-                columns[f"{name} true"] = self.generated.true[name]
-        return pandas.DataFrame(columns | self.generated.analytic)
+        return data_frame(self.records())
 
     def _repr_html_(self) -> str:
         """Return the best as a table of HTML, for notebooks."""

@@ -12,10 +12,9 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from diffusionnag._html_table import SHOWN, html_table
-from diffusionnag._packages import require_packages
 from diffusionnag.artifacts.json_lines import ArchitectureRecord
 from diffusionnag.artifacts.model_cards import About
-from diffusionnag.artifacts.record_files import table_row, write_record_file
+from diffusionnag.artifacts.record_files import data_frame, write_record_file
 from diffusionnag.artifacts.run_records import RunRecord, write_run_record
 from diffusionnag.generation.dominance import choose, hypervolume, non_dominated
 from diffusionnag.search.objectives import Problem
@@ -195,10 +194,7 @@ class SearchResult:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a table of all measured, best first, with a column for each property."""
-        require_packages("report", "pandas")
-        import pandas
-
-        return pandas.DataFrame(list(map(table_row, self.records())))
+        return data_frame(self.records())
 
     def _repr_html_(self) -> str:
         """Return the best as a table of HTML, for notebooks."""
