@@ -47,7 +47,11 @@ MISTAKES = {
     "edges = ((0, 2),)": "edge",
     "edges = ((1, 0),)": "edge",
     "rule = lambda self, operations: 'never'": "rule",
-    "rule = lambda self, operations: operations[9]": "rule",
+    "rule = lambda self, operations: operations[9]": "`rule` of the search space Mine failed",
+    "choices = lambda self, node: {}[node]": "`choices` of the search space Mine failed: KeyError",
+    "choices = lambda self, node: None": "`choices` of the search space Mine failed: TypeError",
+    "edge_condition = lambda self, i, j: 1 / 0": "`edge_condition` of the search space Mine failed",
+    "__init__ = lambda self, width: None": "`__init__` of the search space Mine failed: TypeError",
 }
 
 
@@ -199,6 +203,38 @@ def test_a_name_belongs_to_one_space() -> None:
     with pytest.raises(DiffusionNAGError, match="'nasbench201' exists already"):
         register_search_space(Impostor)
     assert get_search_space("nasbench201").size == 15_625
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import nothing_of_that_name", "cannot be loaded: ModuleNotFoundError"),
+        ("Space = 3", "defines no class 'Space' derived from SearchSpace"),
+    ],
+)
+def test_a_broken_package_breaks_its_own_space_only(
+    run_main: RunCli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    message: str,
+) -> None:
+    module = f"broken_{len(source)}"
+    (tmp_path / f"{module}.py").write_text(source)
+    package = tmp_path / f"{module}-1.0.dist-info"
+    package.mkdir()
+    declared = f"[diffusionnag.search_spaces]\nbroken = {module}:Space\n"
+    (package / "entry_points.txt").write_text(declared)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert_fails(run_main("info", "broken"), 2, message)
+    listed = run_main("spaces")
+    assert (listed.returncode, message in listed.stderr) == (0, True)
+    assert "nasbench201" in listed.stdout
+    cell = get_search_space("nasbench201").sample(1)[0]
+    record = {"architecture": get_search_space("nasbench201").format(cell), "valid": True}
+    (tmp_path / "cells.jsonl").write_text(json.dumps(record | {"properties": {}}) + "\n")
+    assert run_main("report", ".").returncode == 0
+    assert f"Architecture {record['architecture']}" in (tmp_path / "report.html").read_text()
 
 
 def test_importing_the_file_first_is_no_obstacle(pipeline: str, tmp_path: Path) -> None:

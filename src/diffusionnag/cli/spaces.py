@@ -11,12 +11,17 @@ def spaces() -> None:
 
     from diffusionnag.artifacts.checkpoints import shipped_names
     from diffusionnag.artifacts.shipped_properties import shipped_properties
-    from diffusionnag.cli.console import results
+    from diffusionnag.cli.console import messages, results
+    from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.spaces import get_search_space, search_space_names
 
     table = Table("space", "architectures", "nodes", "operations", "generator", "predictors")
     for name in search_space_names():
-        space = get_search_space(name)
+        try:
+            space = get_search_space(name)
+        except DiffusionNAGError as error:  # a package that somebody installed is broken
+            messages.print(f"{error}", markup=False)
+            continue
         size = f"{space.size:,}" if space.size < 1e6 else f"{space.size:.1e}"
         generator = "shipped" if name in shipped_names("generators", name) else "-"
         predictors = shipped_properties(space)

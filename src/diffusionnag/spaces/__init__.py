@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from diffusionnag._user_code import import_user_code
@@ -134,13 +134,13 @@ def get_search_space(name: str) -> SearchSpace:
     """Return a space by name, by its declaration `FILE.yaml`, or from code by `FILE.py:NAME`.
 
     NAME is a class or a `Declaration`; a module may stand in place of the file. Raises
-    DiffusionNAGError when there is no such space.
+    DiffusionNAGError when there is no such space, and for one that cannot be loaded.
     """
     if name in _registry:
         return _only_one(_registry[name])
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
-            return register_search_space(point.load())()
+            return register_search_space(_load_installed(point))()
     if name.endswith(YAML_SUFFIXES):
         from diffusionnag.spaces.declared.yaml_file import read_declaration
 
@@ -164,6 +164,21 @@ def _only_one(space: type[SearchSpace]) -> SearchSpace:
 def _load_from_code(reference: str) -> type[SearchSpace] | Declaration:
     module_name, _, name = reference.rpartition(":")
     value = getattr(import_user_code(module_name, reference), name, None)
+    return _of_a_space(value, module_name, name)
+
+
+def _load_installed(point: EntryPoint) -> type[SearchSpace] | Declaration:
+    try:
+        value = point.load()
+    except (Exception, SystemExit) as error:  # whatever somebody else's package raises
+        raise DiffusionNAGError(
+            f"the search space {point.name} cannot be loaded: {type(error).__name__}: {error}; "
+            f"upgrade or remove the package that has {point.module}"
+        ) from error
+    return _of_a_space(value, point.module, point.attr)
+
+
+def _of_a_space(value: object, module_name: str, name: str) -> type[SearchSpace] | Declaration:
     if isinstance(value, Declaration) or (
         isinstance(value, type) and issubclass(value, SearchSpace)
     ):

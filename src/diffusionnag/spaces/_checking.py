@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces.search_space import SearchSpace
 
@@ -26,15 +29,24 @@ def check_parts(space: type[SearchSpace]) -> None:
                 f"{label} has the edge ({source}, {target}); an edge (i, j) leads from a node to a "
                 f"later one, 0 <= i < j < {len(space.nodes)}"
             )
-    made = space()
-    for number, node in enumerate(space.nodes):
-        choices = made.choices(number)
-        unknown = [choice for choice in choices if choice not in space.operations]
-        if unknown or not choices:
+    with _asking_for("__init__", label):
+        made = space()
+    with _asking_for("choices", label):
+        choices = [list(made.choices(number)) for number in range(len(space.nodes))]
+    for node, allowed in zip(space.nodes, choices, strict=True):
+        unknown = [choice for choice in allowed if choice not in space.operations]
+        if unknown or not allowed:
             wrong = f"the unknown {unknown[0]!r}" if unknown else "nothing"
             raise DiffusionNAGError(f"{label} allows {wrong} at node {node}; see its `choices`")
-    for source, target in space.edges:
-        for node, names in made.edge_condition(source, target).items():
+    with _asking_for("edge_condition", label):
+        conditions = {
+            (source, target): {
+                node: list(names) for node, names in made.edge_condition(source, target).items()
+            }
+            for source, target in space.edges
+        }
+    for (source, target), condition in conditions.items():
+        for node, names in condition.items():
             unknown = [name for name in names if name not in space.operations]
             if node not in space.nodes or unknown:
                 missing = f"operation {unknown[0]!r}" if unknown else f"node {node!r}"
@@ -42,9 +54,15 @@ def check_parts(space: type[SearchSpace]) -> None:
                     f"{label} has the edge ({source}, {target}) depend on an unknown {missing}; see "
                     "its `edge_condition`"
                 )
+    with _asking_for("rule", label):
+        made.rule([allowed[0] for allowed in choices])
+
+
+@contextmanager
+def _asking_for(part: str, label: str) -> Iterator[None]:
+    """Raise DiffusionNAGError where a part of a space, which is a user's own code, fails."""
     try:
-        made.rule([made.choices(number)[0] for number in range(len(space.nodes))])
-    except Exception as error:  # whatever the user's own code raises
-        raise DiffusionNAGError(
-            f"the rule of {label} failed: {type(error).__name__}: {error}"
-        ) from error
+        yield
+    except Exception as error:  # whatever that code raises
+        reason = f"{type(error).__name__}: {error}"
+        raise DiffusionNAGError(f"`{part}` of {label} failed: {reason}") from error

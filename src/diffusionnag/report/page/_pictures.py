@@ -6,6 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,8 +51,12 @@ def find_space(text: str, stated: str | None, own: SearchSpace | None) -> Search
     None where there is none. A space of the user's own is only ever `own`: to load another one
     because a file names it would run its code.
     """
-    known = [get_search_space(name) for name in search_space_names() if stated in (None, name)]
-    candidates = known if own is None else [own, *known]
+    candidates = [] if own is None else [own]
+    for name in search_space_names():
+        if stated in (None, name):
+            # One that somebody else's package brings may fail; then it is no help.
+            with suppress(DiffusionNAGError):
+                candidates.append(get_search_space(name))
     fitting = (
         space for space in candidates if stated in (None, space.name) and _parse(space, text)
     )
