@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,22 @@ def test_darts_has_the_parameters_that_the_authors_of_p_darts_count() -> None:
     (drawn,) = space.sample(1, 3)
     network = build_network(space, drawn, classes=3, resolution=8)
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"width": -1}, "`width` of the task is -1; it must be above 0"),
+        ({"width": "nan"}, "`width` of the task is nan; it must be above 0"),
+        ({"width": "wide"}, "`width` of the task should be a number, not 'wide'"),
+        ({"classes": 3.7}, "`classes` of the task should be a whole number, not 3.7"),
+        ({"classes": 0}, "`classes` of the task is 0; it must be at least 1"),
+        ({"cells": float("inf")}, "`cells` of the task should be a whole number, not inf"),
+    ],
+)
+def test_a_number_that_no_task_has_is_named(entry: dict[str, object], message: str) -> None:
+    with pytest.raises(DiffusionNAGError, match=re.escape(message)):
+        task_from_json({"kind": "image_classification", **entry})
 
 
 def test_smaller_networks_of_cells_have_fewer_of_them_and_fewer_channels() -> None:

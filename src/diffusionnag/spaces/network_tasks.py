@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -243,8 +244,8 @@ def task_as_json(task: Task) -> dict[str, Any]:
 def task_from_json(content: Mapping[str, Any]) -> Task:
     """Return the task of a mapping: its `kind`, and the numbers that its dataclass has.
 
-    A number may be written as a text. Raises DiffusionNAGError for an unknown kind or entry, a
-    number below 1, and what is no number.
+    A number may be written as a text. Raises DiffusionNAGError for an unknown kind or entry, a whole
+    number below 1, a factor that is not above 0, and what is no number.
     """
     entries = dict(content)
     kind = entries.pop("kind", None)
@@ -266,22 +267,29 @@ def task_from_json(content: Mapping[str, Any]) -> Task:
 
 
 def _numbers(name: str, value: Any, kind: str) -> Any:
-    least = 0 if name in ("vocabulary", "hidden_head") else 1
+    is_list, is_whole = kind.startswith("tuple"), kind != "float"
+    given = value if is_list else [value]
     try:
-        if kind == "float":
-            return float(value)
-        if kind.startswith("int"):
-            numbers = (int(value),)
-        elif isinstance(value, list | tuple) and value:
-            numbers = tuple(map(int, value))
-        else:
+        if not isinstance(given, list | tuple) or not given:
             raise TypeError(value)
-    except (TypeError, ValueError) as error:
-        what = "a list of whole numbers" if kind.startswith("tuple") else "a whole number"
+        numbers = tuple(map(_whole if is_whole else float, given))
+    except (TypeError, ValueError, OverflowError) as error:
+        what = "a whole number" if is_whole else "a number"
+        what = "a list of whole numbers" if is_list else what
         raise DiffusionNAGError(f"`{name}` of the task should be {what}, not {value!r}") from error
-    if min(numbers) < least:
+    least = 0 if name in ("vocabulary", "hidden_head") else 1
+    if is_whole and min(numbers) < least:
         raise DiffusionNAGError(f"`{name}` of the task is {value}; it must be at least {least}")
-    return numbers if kind.startswith("tuple") else numbers[0]
+    if not is_whole and not 0 < numbers[0] < math.inf:
+        raise DiffusionNAGError(f"`{name}` of the task is {value}; it must be above 0")
+    return numbers if is_list else numbers[0]
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if isinstance(value, float) and number != value:
+        raise ValueError(value)
+    return number
 
 
 def is_better(metric: str, value: float, other: float) -> bool:
