@@ -183,6 +183,20 @@ def test_markup_of_the_terminal_means_nothing_in_a_space(run_main: RunCli, tmp_p
     assert "[/b] may not" in described.stdout
 
 
+def test_a_rule_that_refuses_nearly_all_is_drawn_from_all_the_same() -> None:
+    class Narrow(SearchSpace):
+        name = "narrow-of-the-tests"
+        nodes = ("a", "b", "c", "d")
+        operations = tuple("01234567")
+        edges = ((0, 1), (1, 2), (2, 3))
+
+        def rule(self, operations) -> str | None:
+            """All but the first are the same as it, which is even."""
+            return None if set(operations) in ({"0"}, {"2"}) else "not so"
+
+    assert {Narrow().format(drawn) for drawn in Narrow().sample(5)} <= {"0|0|0|0", "2|2|2|2"}
+
+
 def test_a_class_is_registered_by_a_decorator() -> None:
     @register_search_space
     class Switch(SearchSpace):

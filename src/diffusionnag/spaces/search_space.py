@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 ENUMERABLE = 1_000_000
 """Largest number of combinations that is walked through one by one."""
-ATTEMPTS = 1_000
-"""Draws per architecture before a rule is taken to be impossible to satisfy by chance."""
+ROUNDS, DRAWN = 1_000, 64
+"""Rounds of as many draws as are missing, and as many again of at least so many, before a rule is
+taken to be impossible to satisfy by chance."""
 BYTES = 200
 """What an architecture holds in memory beside its nodes."""
 CHUNK = 50_000
@@ -286,17 +287,20 @@ class SearchSpace(ABC):
         DiffusionNAGError if nearly everything is rejected.
         """
         kept: list[np.ndarray] = []
-        missing, attempts = count, 0
+        missing, rounds = count, 0
         while missing > 0:
-            drawn = self._obeying(self._propose(missing, rng))
-            kept.append(drawn)
-            missing -= len(drawn)
-            attempts += 1
-            if attempts > ATTEMPTS:
+            if rounds == 2 * ROUNDS:
                 raise DiffusionNAGError(
-                    f"the rule of {self.name} rejected nearly all of {ATTEMPTS} rounds of random "
+                    f"the rule of {self.name} rejected nearly all of {rounds:,} rounds of random "
                     "draws; narrow `choices`, or override `sample_operations`"
                 )
+            # What is missing last is drawn one by one, which is bad luck for a rule that refuses much;
+            # to draw more from the start would change what follows from a seed.
+            wanted = missing if rounds < ROUNDS else max(missing, DRAWN)
+            drawn = self._obeying(self._propose(wanted, rng))[:missing]
+            kept.append(drawn)
+            missing -= len(drawn)
+            rounds += 1
         return np.concatenate(kept) if kept else np.zeros((0, len(self.nodes)), dtype=np.int64)
 
     def _propose(self, count: int, rng: np.random.Generator) -> np.ndarray:
