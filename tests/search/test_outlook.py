@@ -63,6 +63,7 @@ def test_it_ends_when_nothing_better_is_likely_and_may_be_resumed(tmp_path: Path
     storage = f"journal:{tmp_path}/study.log"
     result = searched(storage)
     assert result.exhausted
+    assert result.improbable
     assert result.values.max() == 6
     assert result.outlook is not None
     assert result.outlook.chance_of_better < 2 * LIKELY
@@ -73,9 +74,23 @@ def test_it_ends_when_nothing_better_is_likely_and_may_be_resumed(tmp_path: Path
     assert again.architectures[: len(result.measured)] == result.architectures
 
 
+def test_a_space_that_is_at_its_end_says_nothing_of_chances() -> None:
+    fixed = dict.fromkeys(["0>1", "0>2", "1>2", "0>3", "1>3"], "skip_connect")
+    result = search(
+        SPACE,
+        evaluate=convolutions,
+        trials=9,
+        until_improbable=1e-9,
+        strategy="mutation",
+        fixed=fixed,
+    )
+    assert (len(result.measured), result.exhausted, result.improbable) == (5, True, False)
+
+
 def test_workers_end_by_it_too() -> None:
     result = searched(workers=2)
     assert result.exhausted
+    assert result.improbable
     assert result.values.max() == 6
 
 

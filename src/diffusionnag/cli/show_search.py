@@ -36,10 +36,10 @@ def show_search(result: SearchResult, top: int, task: SearchTask) -> None:
     """
     if result.exhausted:
         kept = " within the limits" if task.limits else ""
-        left = f"nothing was left to propose{kept}"
-        if task.until_improbable is not None:
-            left = f"it is improbable that something better is left{kept}"
-        messages.print(f"after {len(result.finished)} trials {left}")
+        left = "nothing was left to propose"
+        if result.improbable:
+            left = "it is improbable that something better is left"
+        messages.print(f"after {len(result.finished)} trials {left}{kept}")
     if result.pruned:
         messages.print(f"{result.pruned} trials were pruned")
     if result.unbuildable:

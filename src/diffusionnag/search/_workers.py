@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from optuna.study import Study
 
+from diffusionnag.errors import SpaceExhaustedError
 from diffusionnag.execution import Executor
 from diffusionnag.search.storages import claim, serve_storage, this_process
 from diffusionnag.search.study import Search, count_finished
@@ -29,11 +30,11 @@ class Worker:
     run: str
     driver: str
 
-    def __call__(self, number: int) -> None:
+    def __call__(self, number: int) -> SpaceExhaustedError | None:
         """Be the worker of that number, in place of any that was lost."""
         search = self.open_again(self.storage)
         claim(search.study, f"{self.run}-{number}", self.driver)
-        search.run()
+        return search.run()
 
 
 def run_workers(
@@ -42,12 +43,13 @@ def run_workers(
     executor: Executor,
     workers: int,
     report: Callable[[Study], None] = lambda study: None,
-) -> None:
+) -> SpaceExhaustedError | None:
     """Run the trials that are left of a search by so many workers of an executor.
 
     `open_again` opens the search in a worker, so it must be picklable. Workers of other machines
     reach the study through this process. One that is lost is replaced, and what it measured is
-    measured again. Raises what a worker raises, and EnvironmentFailureError where they keep dying.
+    measured again. Returns why they ended early, as `run_study` does. Raises what a worker raises,
+    and EnvironmentFailureError where they keep dying.
     """
     with ExitStack() as stack:
         storage = None
@@ -59,5 +61,8 @@ def run_workers(
             report(search.study)
             return count_finished(search.study)
 
-        for _ in executor.map_unordered(worker, range(workers), progress):
+        ended = None
+        for _, reason in executor.map_unordered(worker, range(workers), progress):
+            ended = ended or reason
             progress()
+        return ended

@@ -38,7 +38,8 @@ class SearchResult:
     """What the trials of a study have measured, as far as they have got.
 
     `finished` are those that count: measured, failed or pruned; `asked` is how many were asked for.
-    The `outlook` is known at the end, of the library's own search for one objective.
+    The `outlook` is known at the end, of the library's own search for one objective; `improbable` is
+    whether it ended because nothing better was likely to be left.
     """
 
     space: SearchSpace
@@ -48,6 +49,7 @@ class SearchResult:
     warm_up: int
     about: About
     outlook: Outlook | None = None
+    improbable: bool = False
 
     @classmethod
     def of(cls, search: Search, about: About) -> SearchResult:

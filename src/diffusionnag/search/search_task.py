@@ -13,7 +13,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.study import Study
 
 from diffusionnag.artifacts.model_cards import About
-from diffusionnag.errors import DiffusionNAGError
+from diffusionnag.errors import DiffusionNAGError, ImprobableError
 from diffusionnag.execution import (
     Executor,
     LocalExecutor,
@@ -139,10 +139,11 @@ class SearchTask:
 
         show(search.study)
         if isinstance(executor, LocalExecutor):
-            search.run(show)
+            ended = search.run(show)
         else:
-            run_workers(search, self.open, executor, self.workers, show)
-        return replace(result(), outlook=search.sampler.outlook(search.study))
+            ended = run_workers(search, self.open, executor, self.workers, show)
+        outlook = search.sampler.outlook(search.study)
+        return replace(result(), outlook=outlook, improbable=isinstance(ended, ImprobableError))
 
     def open(self, storage: str | None = None) -> Search:
         """Return the search, its study opened in that storage, or else in its own.

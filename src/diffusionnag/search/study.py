@@ -70,12 +70,14 @@ class Search:
         """The space that is searched."""
         return self.sampler.search_space
 
-    def run(self, report: Callable[[Study], None] = lambda study: None) -> None:
+    def run(
+        self, report: Callable[[Study], None] = lambda study: None
+    ) -> SpaceExhaustedError | None:
         """Run the trials that are left, as `run_study` does."""
         objective = optuna_objective(
             self.space, self.problem.measure, self.problem.objectives, self.problem.constraints
         )
-        run_study(self.study, self.sampler, objective, self.trials, report)
+        return run_study(self.study, self.sampler, objective, self.trials, report)
 
 
 def open_study(
@@ -199,13 +201,13 @@ def run_study(
     objective: Callable[[Trial], float | Sequence[float]],
     trials: int,
     report: Callable[[Study], None] = lambda study: None,
-) -> None:
+) -> SpaceExhaustedError | None:
     """Run trials until so many are finished, those of earlier runs and other processes included.
 
     `objective` is what Optuna calls. A trial whose measurement failed counts, one that was
     interrupted does not, and is run again. `report` is called after each. It ends earlier where the
-    sampler has nothing left to propose. Raises DiffusionNAGError for fewer than 1 trial or more
-    than the space has.
+    sampler has nothing left to propose, and returns the error that says so. Raises DiffusionNAGError
+    for fewer than 1 trial or more than the space has.
     """
     space = sampler.search_space
     check_trials(space, trials)
@@ -227,8 +229,8 @@ def run_study(
                         _tell_unseen(study)
                     time.sleep(PAUSE)
                 report(study)
-    except SpaceExhaustedError:
-        return
+    except SpaceExhaustedError as error:
+        return error
     except KeyboardInterrupt:
         queue_interrupted(study, space)
         raise
@@ -244,6 +246,7 @@ def run_study(
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
+    return None
 
 
 def _tell_unseen(study: Study) -> None:
