@@ -244,6 +244,38 @@ def test_wrong_requests_are_one_line(
     assert list(tmp_path.iterdir()) == [damaged_model]
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("info SPACE", "interrupted"),
+        ("train-generator SPACE --out model", "interrupted; the same command resumes it"),
+        ("proxies SPACE --data d --out o", "interrupted; the same command resumes it"),
+        (
+            "search SPACE --objective params",
+            "interrupted; the same command resumes it if it has a --storage",
+        ),
+    ],
+)
+def test_an_interrupted_command_says_whether_it_can_be_resumed(
+    run_main: RunCli, tmp_path: Path, command: str, message: str
+) -> None:
+    (tmp_path / "mine.py").write_text("raise KeyboardInterrupt\n")
+    result = run_main(*command.replace("SPACE", "mine.py:Mine").split())
+    assert (result.returncode, result.stderr) == (1, f"error: {message}\n")
+
+
+def test_a_failure_of_the_system_is_one_line(run_main: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from diffusionnag import SearchSpace\n"
+        "class Mine(SearchSpace):\n"
+        "    name, nodes, operations, edges = 'mine', ('a', 'b'), ('x', 'y'), ((0, 1),)\n"
+        "    def analytic_properties(self, architecture):\n"
+        "        raise OSError(28, 'No space left on device')\n"
+    )
+    result = run_main("info", "mine.py:Mine", "x|y")
+    assert (result.returncode, result.stderr) == (1, "error: No space left on device\n")
+
+
 @pytest.mark.parametrize("case", UNWRITABLE)
 def test_output_that_cannot_be_written_is_one_line(
     run_main: RunCli, tmp_path: Path, damaged_model: Path, case: str

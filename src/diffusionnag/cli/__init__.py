@@ -40,6 +40,15 @@ __all__ = ["app", "main", "run"]
 
 INTERRUPTED = 130
 """What typer returns when the user pressed Ctrl-C."""
+RESUMED = {
+    **dict.fromkeys(
+        ("train-generator", "train", "supernet", "meta-train", "compare", "profile", "proxies"),
+        "the same command resumes it",
+    ),
+    "search": "the same command resumes it if it has a --storage",
+    "generate": "the same command resumes it if it streams samples into a file",
+}
+"""What becomes of an interrupted command's work, by its name; that of others is lost."""
 
 app = typer.Typer(
     name="diffusionnag",
@@ -115,17 +124,15 @@ def run(app: typer.Typer) -> None:
     except DiffusionNAGError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(
-            "interrupted; run again, train-generator, train and supernet resume from their last checkpoint, "
-            "search from its --storage, compare, profile and samples in a file after what is finished",
-            1,
-        )
+        resumed = RESUMED.get("".join(sys.argv[1:2]))
+        _fail(f"interrupted; {resumed}" if resumed else "interrupted", 1)
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for Python to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+        place = f": {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror or error}{place}", 1)
     except TyperException as error:
         _fail(f"{error.format_message()} (see `diffusionnag --help`)", 2)
     except (MemoryError, RuntimeError) as error:
