@@ -39,12 +39,12 @@ def check_devices(name: str, count: int) -> None:
     """Raise DiffusionNAGError for a device that is not there, or more of them than there are."""
     check_device(name)
     if count < 1:
-        raise DiffusionNAGError(f"--devices is {count}; it must be at least 1")
+        raise DiffusionNAGError(f"cannot use {count} devices; ask for at least 1")
     kind = torch.device(name).type
     there = sum(device.partition(":")[0] == kind for device in device_names())
     most = (os.cpu_count() or 1) if kind == "cpu" else there
     if count > most:
-        raise DiffusionNAGError(f"--devices is {count}, and {kind} has {most} here; take fewer")
+        raise DiffusionNAGError(f"cannot use {count} devices; {kind} has {most} here")
 
 
 @contextmanager

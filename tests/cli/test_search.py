@@ -136,7 +136,7 @@ def test_a_study_of_something_else_is_refused(
     result = search("--objective", "table:measured.csv:score", "--minimize")
     assert_fails(result, 2, "is to maximize nasbench201 table:measured.csv:score")
     (tmp_path / "two.py").write_text("def value(architecture):\n    return 1.0\n")
-    assert_fails(search("--objective", "python:two.py:value"), 2, "another name by --study")
+    assert_fails(search("--objective", "python:two.py:value"), 2, "give this study another name")
 
 
 def test_an_unusable_storage_is_a_failure_of_the_world(run_main: RunCli, table: Path) -> None:

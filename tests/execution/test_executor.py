@@ -73,7 +73,7 @@ def test_what_is_left_stops_with_the_iterator(tmp_path: Path) -> None:
         ("--workers 0", "cannot work with 0 workers"),
         ("--workers 100000000", "of memory, and this machine has"),
         ("--executor local --workers 2", "the local executor has one worker"),
-        ("--workers 2 --gpus 1", "--cpus and --gpus are for --executor ray"),
+        ("--workers 2 --gpus 1", "cpus and gpus are for the executor ray"),
         ("--executor ray --cpus 0", "0 CPUs and 0 GPUs are nothing to work with"),
     ],
 )

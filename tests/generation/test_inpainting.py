@@ -140,5 +140,5 @@ def test_the_command_fixes_operations(run_main: RunCli) -> None:
         assert listed
         assert all(part in line for line in listed for part in CODED)
     assert_fails(run_main(*options, "--fix", "0>1"), 2, "should read like NODE=OPERATION")
-    assert_fails(run_main(*options, "--fix", "0>1=none"), 2, "gives 0>1 two operations")
+    assert_fails(run_main(*options, "--fix", "0>1=none"), 2, "0>1 is fixed to two operations")
     assert_fails(run_main(*options, "--fix", "0>9=none"), 2, "has no node '0>9'")

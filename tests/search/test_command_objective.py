@@ -136,4 +136,4 @@ def test_a_column_of_a_table_is_summed(run_main: RunCli, tmp_path: Path) -> None
 def test_wrong_requests_are_one_line(run_main: RunCli) -> None:
     assert_fails(run_main("search", "nasbench201"), 2, "nothing to measure")
     result = run_main("search", "nasbench201", "--objective", "table:x.csv:y", "--retries", 2)
-    assert_fails(result, 2, "give --evaluate")
+    assert_fails(result, 2, "give one to evaluate")

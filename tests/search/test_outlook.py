@@ -208,7 +208,7 @@ def test_a_repeated_training_has_another_seed(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"acquisition": "UCB"}, "is EI, not UCB"),
-        ({"objectives": ["some", "others"]}, "--noisy is for one objective"),
+        ({"objectives": ["some", "others"]}, "noisy is for one objective"),
         ({"searcher": "rea"}, "has no option noisy"),
     ],
 )

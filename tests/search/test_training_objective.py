@@ -170,11 +170,11 @@ def test_a_killed_training_goes_on(images: Path, tmp_path: Path, run_cli: RunCli
         ("training:images.parquet,epochs=0", (), "epochs is 0"),
         ("training:images.parquet,device=tpu", (), "no device 'tpu'"),
         ("training:images.parquet", ("--pruner", "asah"), "did you mean asha?"),
-        ("table:nasbench201_accuracy:cifar10_test_200ep", ("--pruner", "asha"), "--pruner is for"),
+        ("table:nasbench201_accuracy:cifar10_test_200ep", ("--pruner", "asha"), "a pruner is for"),
         (
             f"training:images.parquet,{QUICK}",
             ("--objective", "train_seconds=min", "--pruner", "median"),
-            "--pruner is for one objective",
+            "a pruner is for one objective",
         ),
     ],
 )

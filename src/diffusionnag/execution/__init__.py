@@ -39,7 +39,7 @@ def new_executor(
 
         return RayExecutor(workers, 1.0 if cpus is None else cpus, gpus or 0.0)
     if cpus is not None or gpus is not None:
-        raise DiffusionNAGError("--cpus and --gpus are for --executor ray")
+        raise DiffusionNAGError("cpus and gpus are for the executor ray")
     if name == "process":
         check_fits(f"{workers:,} workers", workers * PROCESS)
         return ProcessExecutor(workers)

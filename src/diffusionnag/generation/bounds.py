@@ -13,26 +13,26 @@ FACTORS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 MEDIAN = "median"
 
 
-def split_bound(text: str, option: str) -> tuple[str, int, str]:
+def split_bound(text: str, kind: str) -> tuple[str, int, str]:
     """Return the name, the sign (1 if the bound is an upper one) and the value's text.
 
-    Raises DiffusionNAGError, naming the option, for anything but `NAME<=VALUE` and `NAME>=VALUE`.
+    Raises DiffusionNAGError, naming the kind, for anything but `NAME<=VALUE` and `NAME>=VALUE`.
     """
     match = BOUND.fullmatch(text)
     if match is None:
         raise DiffusionNAGError(
-            f"{option} {text!r} should read like 'params<=1.0M' or 'cifar10>=90'"
+            f"the {kind} {text!r} should read like 'params<=1.0M' or 'cifar10>=90'"
         )
     return match["name"], 1 if match["relation"] == "<=" else -1, match["value"]
 
 
-def parse_bound(text: str, option: str) -> tuple[str, int, float]:
+def parse_bound(text: str, kind: str) -> tuple[str, int, float]:
     """Return the name, the sign (1 if the bound is an upper one) and the value of a bound.
 
-    Raises DiffusionNAGError, naming the option, where it does not read like that.
+    Raises DiffusionNAGError, naming the kind, where it does not read like that.
     """
-    name, sign, value = split_bound(text, option)
-    return name, sign, parse_value(name, value, f"{option} {text!r}")
+    name, sign, value = split_bound(text, kind)
+    return name, sign, parse_value(name, value, f"{kind} {text!r}")
 
 
 def parse_value(name: str, text: str, where: str) -> float:
@@ -52,11 +52,11 @@ def parse_value(name: str, text: str, where: str) -> float:
     try:
         return factors[match["suffix"].strip()] * float(match["number"])  # type: ignore[index]
     except (TypeError, ValueError):
-        raise DiffusionNAGError(f"the value in {where} is no number") from None
+        raise DiffusionNAGError(f"the value in the {where} is no number") from None
     except KeyError as error:
         allowed = ", ".join(suffix for suffix in factors if suffix)
         raise DiffusionNAGError(
-            f"the value in {where} ends in {error}; a number may end in {allowed}, and 'median' or "
+            f"the value in the {where} ends in {error}; a number may end in {allowed}, and 'median' or "
             "a share such as 30% is taken of uniform random draws"
         ) from None
 

@@ -138,7 +138,7 @@ def space_under(search_space: str | SearchSpace, conditions: Sequence[str]) -> S
         except ValueError:
             separator = ""
         if not (separator and name.strip() and math.isfinite(values[name.strip()])):
-            raise DiffusionNAGError(f"--condition {text!r} should read like 'resolution=192'")
+            raise DiffusionNAGError(f"the condition {text!r} should read like 'resolution=192'")
     return space.under(**values) if values else space
 
 
@@ -149,7 +149,7 @@ def _check_conditions(space: SearchSpace, judged: Iterable[Property]) -> None:
         if name not in known and name not in space.analytic_conditions:
             depends = f"only on {', '.join(known)}" if known else "on no condition"
             raise DiffusionNAGError(
-                f"what is asked for depends {depends}, not on {name}; leave --condition {name} out"
+                f"what is asked for depends {depends}, not on {name}; leave that condition out"
             )
 
 
@@ -160,20 +160,20 @@ def _split_weight(text: str) -> tuple[str, float]:
     try:
         weight = float(number)
     except ValueError as error:
-        raise DiffusionNAGError(f"the weight in --guide {text} is no number") from error
+        raise DiffusionNAGError(f"the weight in the guide {text} is no number") from error
     if not math.isfinite(weight) or weight == 0:
-        raise DiffusionNAGError(f"the weight in --guide {text} must be a number other than 0")
+        raise DiffusionNAGError(f"the weight in the guide {text} must be a number other than 0")
     return name, weight
 
 
 def _parse_limit(
     text: str, probability: float, space: SearchSpace, known: dict[str, Property]
 ) -> Bound:
-    name, sign, value = split_bound(text, "--limit")
+    name, sign, value = split_bound(text, "limit")
     judged = _property(name, space, known)
     quantile = parse_quantile(value)
     if quantile is None:
-        bound = parse_value(name, value, f"--limit {text!r}")
+        bound = parse_value(name, value, f"limit {text!r}")
     else:
         bound = float(np.quantile(judged.predict(space.sample(SURVEYED, 0))[0], quantile))
         logger.info("%s: %.4g, of %s uniform random draws", text, bound, f"{SURVEYED:,}")

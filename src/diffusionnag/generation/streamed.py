@@ -65,7 +65,8 @@ def check_count(count: int) -> None:
     if count > MOST_AT_ONCE:
         raise DiffusionNAGError(
             f"{count:,} architectures are more than the {MOST_AT_ONCE:,} that are held in memory; "
-            "samples that may repeat are streamed into a file: --sample --out FILE"
+            "samples that may repeat are streamed into a file: `generate --sample --out FILE`, or "
+            "`stream_samples`"
         )
 
 

@@ -35,8 +35,8 @@ def read_group(path: Path, space: SearchSpace, top: int) -> Group:
     distinct = list(dict.fromkeys(record.architecture for record in read_records(path)))[:top]
     if len(distinct) < top:
         raise DiffusionNAGError(
-            f"{path} holds {len(distinct)} distinct architectures and {top} are asked for; give --top "
-            f"{len(distinct)} or less"
+            f"{path} holds {len(distinct)} distinct architectures, and {top} are asked for; ask for "
+            f"{len(distinct)} or fewer"
         )
     return Group(path.stem, tuple(map(space.parse, distinct)))
 

@@ -84,7 +84,7 @@ def export_decoder(network: nn.Module, task: Task, path: Path, opset: int | None
     if not isinstance(network, HasCache):
         raise DiffusionNAGError(
             "the network keeps no cache of keys and values: it has no `empty_cache` and `decode`; "
-            "export it without --cache"
+            "export it without a cache"
         )
     if path.suffix != ".onnx":
         raise DiffusionNAGError(f"cannot export a cache to {path}; name a file .onnx")

@@ -138,7 +138,7 @@ def _inputs_of(
     for place, size in enumerate(first.shape):
         varied = batch if place == 0 else length
         if size is None and varied is None:
-            raise DiffusionNAGError(f"{path} takes texts of any length; say which by --context")
+            raise DiffusionNAGError(f"{path} takes texts of any length; name one, the context")
         shape.append(size or varied or 0)
     check_fits(f"a batch of {batch:,} {first.name}", 8 * math.prod(shape))
     if len(file.inputs) > 1 and not takes_cache(file):

@@ -90,7 +90,7 @@ def _require_cache(space: SearchSpace, settings: ProfileSettings) -> None:
     if not decodes(network, settings.latency.backend):
         raise DiffusionNAGError(
             f"networks of {space.name} write no text with a cache by {settings.latency.backend}; leave "
-            f"out --generation, or take a language model and {' or '.join(BACKENDS)}"
+            f"out generation, or take a language model and {' or '.join(BACKENDS)}"
         )
 
 
@@ -144,7 +144,7 @@ def profile_space(
             "torch": torch.__version__,
             **({"generation": True} if settings.generation else {}),
         },
-        "a profile of other settings or another machine; delete it, or give this one another --name",
+        "a profile of other settings or another machine; delete it, or give this one another name",
     )
     path, rows = folder / TABLE_FILE, dict[Architecture, tuple[float, float]]()
     if path.exists():

@@ -101,8 +101,8 @@ class DiffusionNAGSampler(ArchitectureSampler):
                 f"the acquisition function {self._own.acquisition} is for one objective; for "
                 "several leave it at EI, the expected gain in hypervolume"
             )
-        given = {"until-improbable": self._own.until_improbable, "noisy": self._own.noisy or None}
-        single = [f"--{option}" for option, value in given.items() if value is not None]
+        given = {"until_improbable": self._own.until_improbable, "noisy": self._own.noisy or None}
+        single = [name for name, value in given.items() if value is not None]
         if len(study.directions) > 1 and single:
             raise DiffusionNAGError(
                 f"{' and '.join(single)} {'are' if len(single) > 1 else 'is'} for one objective; leave "

@@ -213,17 +213,17 @@ class SearchTask:
         reports = problem.kind.reports and len(problem.objectives) == 1
         if not reports and not isinstance(pruner, NopPruner):
             raise DiffusionNAGError(
-                "--pruner is for one objective that reports while it is measured, training: or python:"
+                "a pruner is for one objective that reports while it is measured, training: or python:"
             )
         return pruner
 
     def _problem(self, space: SearchSpace) -> Problem:
-        bounds = [parse_bound(text, "--constraint") for text in self.constraints]
+        bounds = [parse_bound(text, "constraint") for text in self.constraints]
         evaluate = self.evaluate
         if isinstance(evaluate, str):
             evaluate = CommandObjective(space, evaluate, self.timeout, self.retries)
         elif self.timeout is not None or self.retries:
-            raise DiffusionNAGError("--timeout and --retries are for a command; give --evaluate")
+            raise DiffusionNAGError("timeout and retries are for a command; give one to evaluate")
         return read_problem(
             self.objectives,
             bounds,

@@ -120,7 +120,7 @@ def open_study(
     if noted != subject or stated != list(directions):
         raise DiffusionNAGError(
             f"the study {study.study_name!r} exists, and is to {' and '.join(stated)} "
-            f"{noted or 'something else'}; give this one another name by --study"
+            f"{noted or 'something else'}; give this study another name"
         )
     sampler.check_study(study)
     return study
@@ -153,7 +153,7 @@ def read_study(storage: str, name: str | None = None) -> Study:
         if name is None and len(names) == 1:
             name = names[0]
         if name not in names:
-            wanted = "tell which study by --study" if name is None else f"no study {name!r}"
+            wanted = "name the study" if name is None else f"no study {name!r}"
             raise DiffusionNAGError(
                 f"{storage}: {wanted}; it has {', '.join(map(repr, names)) or 'none'}"
             )

@@ -156,7 +156,7 @@ def read_fixed(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         node, separator, operation = text.partition("=")
         if not separator:
-            raise DiffusionNAGError(f"--fix {text!r} should read like NODE=OPERATION")
+            raise DiffusionNAGError(f"the fixed {text!r} should read like NODE=OPERATION")
         if fixed.setdefault(node, operation) != operation:
-            raise DiffusionNAGError(f"--fix gives {node} two operations; leave one out")
+            raise DiffusionNAGError(f"node {node} is fixed to two operations; leave one out")
     return fixed

@@ -42,15 +42,17 @@ class CommandObjective:
 
     def __post_init__(self) -> None:
         if not self.command.strip():
-            raise DiffusionNAGError("--evaluate is empty; give a command that prints a value")
+            raise DiffusionNAGError(
+                "the command to evaluate is empty; give one that prints a value"
+            )
         if re.search(rf"[\"']{re.escape(PLACEHOLDER)}[\"']", self.command):
             raise DiffusionNAGError(
-                f"--evaluate: write {PLACEHOLDER} without quotes around it; it is quoted already"
+                f"in the command write {PLACEHOLDER} without quotes around it; it is quoted already"
             )
         if self.timeout is not None and not 0 < self.timeout < math.inf:
-            raise DiffusionNAGError(f"--timeout is {self.timeout:g}; it must be above 0 seconds")
+            raise DiffusionNAGError(f"the timeout is {self.timeout:g}; it must be above 0 seconds")
         if self.retries < 0:
-            raise DiffusionNAGError(f"--retries is {self.retries}; it must be 0 or more")
+            raise DiffusionNAGError(f"there cannot be {self.retries} retries; ask for 0 or more")
 
     def __call__(self, architecture: Architecture) -> float | dict[str, float]:
         """Return what the command says of an architecture: a value, or several by name.

@@ -109,13 +109,11 @@ def read_problem(
     there twice, and where there is nothing to measure.
     """
     if not objectives and evaluate is None:
-        raise DiffusionNAGError(
-            "nothing to measure; give an --objective, or a command to --evaluate"
-        )
+        raise DiffusionNAGError("nothing to measure; give an objective, or a command to evaluate")
     stated = [_split_direction(text) for text in objectives or (PRINTED,)]
     if minimize and (len(stated) > 1 or stated[0][1]):
         raise DiffusionNAGError(
-            "--minimize is for one objective that states no direction; of several, each to be "
+            "minimize is for one objective that states no direction; of several, each to be "
             "lowered ends in =min"
         )
     values = _Values(space, None if evaluate is not None else stated[0][0])

@@ -64,7 +64,7 @@ def open_existing_storage(text: str) -> BaseStorage:
     if text.endswith(".log"):
         path = text.removeprefix(JOURNAL)
     if path is not None and not Path(path).is_file():
-        raise DiffusionNAGError(f"no file {path}, so there is no study in it; check --storage")
+        raise DiffusionNAGError(f"no file {path}, so there is no study in it; check the storage")
     return open_storage(text, lambda study, trial: None)
 
 

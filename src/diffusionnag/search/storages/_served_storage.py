@@ -26,7 +26,7 @@ def serve_storage(study: Study, host: str) -> Iterator[str]:
     """
     if isinstance(study._storage, JournalStorage):
         raise DiffusionNAGError(
-            "a journal cannot be shared by a cluster; use --storage sqlite:///search.db"
+            "a journal cannot be shared by a cluster; use the storage sqlite:///search.db"
         )
     with socket.socket() as free:
         free.bind((host, 0))
