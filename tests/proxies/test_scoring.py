@@ -151,6 +151,14 @@ def test_what_fails_has_no_scores_and_stops_nothing(run_main: RunCli, tmp_path: 
     assert set(table.columns) == {"proxies", *USUAL_PROXIES, *FURTHER_PROXIES}
 
 
+def test_where_nothing_can_be_scored_it_says_what_to_do(run_main: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "tabular_mlp_networks.py").write_text("def build(operations, task):\n    1 / 0\n")
+    result = run_main(*PROXIES, "-n", 6, "--out", "scores")
+    assert_fails(
+        result, 2, "only 0 of 6 networks have scores; `diffusionnag check tabular_mlp.yaml`"
+    )
+
+
 def test_ranks_are_combined() -> None:
     nan = np.nan
     scores = {

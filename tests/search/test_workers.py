@@ -35,7 +35,7 @@ from diffusionnag.search.storages import (
     queue_dead,
     this_process,
 )
-from diffusionnag.search.study import count_finished, last_failure, open_study, run_study
+from diffusionnag.search.study import count_finished, open_study, run_study
 
 SPACE = get_search_space("nasbench201")
 STUDY = "nasbench201 python:slow.py:measure"
@@ -205,7 +205,7 @@ def test_what_keeps_killing_its_process_counts_as_failed(tmp_path: Path) -> None
         queue_dead(study, SPACE)
     assert len({trial.user_attrs[ARCHITECTURE] for trial in study.trials}) == 1
     assert count_finished(study) == 1
-    assert "died, 3 times" in last_failure(study)
+    assert "died, 3 times" in study.trials[-1].user_attrs["failure"]
 
 
 def test_what_a_replaced_worker_of_another_machine_measured_is_queued_again(

@@ -49,6 +49,8 @@ def proxies(
     The mean of ranks, `proxies`, then guides (`generate --guide FOLDER`) and starts a search
     (`search --start-from FOLDER`) where nothing is measured yet; the search learns how others count.
     """
+    import numpy as np
+
     from diffusionnag.cli.console import messages, origin, progress_bar, results
     from diffusionnag.errors import DiffusionNAGError
     from diffusionnag.execution import new_executor
@@ -90,12 +92,13 @@ def proxies(
             executor=chosen,
             report=lambda done, total: bar.update(scoring, completed=done, total=total),
         )
-        measured = clean_measurements(table, search_space, COMBINED)
-        if len(measured.values) < FEWEST_ARCHITECTURES:
+        scored = int(np.isfinite(table.column(COMBINED)).sum())
+        if scored < FEWEST_ARCHITECTURES:
             raise DiffusionNAGError(
-                f"only {len(measured.values)} of {len(table.architectures)} networks have scores; "
+                f"only {scored} of {len(table.architectures)} networks have scores; "
                 f"`diffusionnag check {space}` tells what fails, --proxy names other proxies"
             )
+        measured = clean_measurements(table, search_space, COMBINED)
         few = len(measured.values) <= MOST_FOR_GAUSSIAN_PROCESS
         besides = settings.besides if few else ()
         single = single_scores(table, search_space, measured.architectures, besides)

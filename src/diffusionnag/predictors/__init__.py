@@ -31,7 +31,6 @@ from diffusionnag.predictors.path_features import (
 )
 from diffusionnag.predictors.process_on import ProcessOn
 from diffusionnag.predictors.property_predictor import (
-    FEWEST_ARCHITECTURES,
     KIND,
     MOST_FOR_GAUSSIAN_PROCESS,
     ModelKind,
@@ -42,6 +41,7 @@ from diffusionnag.predictors.quality import kendall, prediction_quality, spearma
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.predictors.under_node import PredictorUnderNode
 from diffusionnag.predictors.weisfeiler_lehman import WeisfeilerLehman
+from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 
 __all__ = [
     "FEWEST_ARCHITECTURES",

@@ -10,9 +10,10 @@ from torch import Tensor
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance import Property
 from diffusionnag.networks import count_property, counted_names
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES, PropertyPredictor
+from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import nothing_to_learn
+from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 
 LEARNT_FROM = 256
 """Random architectures whose modules are built, so that the property can guide."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffusionnag._seeds import Seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
-from diffusionnag.predictors.property_predictor import FEWEST_ARCHITECTURES
+from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 
 MOST_CROSS_VALIDATED = 3_000
 """Above so many architectures one held-out tenth tells enough, and fitting every fold takes long."""

@@ -36,11 +36,10 @@ from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import nothing_to_learn
+from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 
 KIND = "predictors"
 """The folder of predictors among the models of the package, and of this machine."""
-FEWEST_ARCHITECTURES = 5
-"""From fewer measured architectures there is nothing to learn."""
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 

@@ -31,7 +31,6 @@ from diffusionnag.search.storages import (
     unusable,
 )
 from diffusionnag.search.trials import (
-    FAILURE,
     INTERRUPTED,
     METRICS,
     Direction,
@@ -320,10 +319,3 @@ def value_of(trial: FrozenTrial) -> float:
     """Return the value of a trial that has one."""
     assert trial.value is not None
     return trial.value
-
-
-def last_failure(study: Study) -> str:
-    """Return why the last trial that failed did so."""
-    trials = finished(study.get_trials(deepcopy=False))
-    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
-    return str(failed[-1].user_attrs.get(FAILURE, "")) if failed else ""

@@ -14,7 +14,8 @@ from diffusionnag.spaces import Architecture, SearchSpace, get_search_space, sea
 from diffusionnag.tables.cells import listed, shortened
 from diffusionnag.tables.table import Table
 
-FEWEST_MEASUREMENTS = 5
+FEWEST_ARCHITECTURES = 5
+"""From fewer measured architectures there is nothing to learn."""
 LARGEST = 1e150
 """The squares of larger values are infinite, and so are the reciprocals of smaller distances."""
 NAMED_ROWS = 5
@@ -67,7 +68,7 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
         report.append(f"{_left_out(texts)}: {column} is no number, but {shown}")
     if missing:
         report.append(f"{_left_out(missing)}: no finite value of {column}")
-    if len(rows_of) < FEWEST_MEASUREMENTS:
+    if len(rows_of) < FEWEST_ARCHITECTURES:
         repeats = len(measured) - len(rows_of)
         if repeats:
             report.append(f"{_count(repeats, 'row')}: the architecture of an earlier row")
@@ -75,7 +76,7 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
         raise DiffusionNAGError(
             f"{table.name}: {_count(len(table.architectures), 'row')}, but only "
             f"{_count(len(rows_of), 'distinct architecture')} with a value of {column}; at least "
-            f"{FEWEST_MEASUREMENTS} are needed{lost}"
+            f"{FEWEST_ARCHITECTURES} are needed{lost}"
         )
     report += _merged(list(rows_of.values()), values, column)
     means = np.array([_value(values, rows) for rows in rows_of.values()])

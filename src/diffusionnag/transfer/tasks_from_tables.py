@@ -11,7 +11,7 @@ from diffusionnag._seeds import check_seed, numpy_generator
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables import Measurements, clean_measurements, open_table, split_table
-from diffusionnag.tables.measurements import FEWEST_MEASUREMENTS
+from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 from diffusionnag.transfer.tasks import FEWEST_TASKS, TaskTransfer
 
 MOST_LABELLED = 200
@@ -77,10 +77,10 @@ def learn_tasks(
         for architecture in columns[0].architectures
         if all(architecture in values for values in values_of)
     ]
-    if len(common) < FEWEST_MEASUREMENTS:
+    if len(common) < FEWEST_ARCHITECTURES:
         raise DiffusionNAGError(
             f"only {len(common)} architectures have a value in every known task; at least "
-            f"{FEWEST_MEASUREMENTS} are needed"
+            f"{FEWEST_ARCHITECTURES} are needed"
         )
     rows = numpy_generator(seed).permutation(len(common))[:labelled]
     chosen = [common[row] for row in rows]
