@@ -100,7 +100,7 @@ def test_wrong_groups_are_one_line(tmp_path: Path, run_main: RunCli) -> None:
     write_group(tmp_path / "few.jsonl", 1)
     (tmp_path / "broken.jsonl").write_text("{")
     for name, message in {
-        "few.jsonl": "holds 1 distinct architectures and 2 are asked for; give --top 1 or less",
+        "few.jsonl": "holds 1 distinct architectures, and 2 are asked for; ask for 1 or fewer",
         "broken.jsonl": "broken.jsonl, line 1: not JSON",
         "missing.jsonl": "missing.jsonl: no such file",
     }.items():
