@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 
 from diffusionnag.errors import DiffusionNAGError
@@ -31,8 +32,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def process_memory() -> float:
     """Return the most memory that this process has held so far, in MiB."""
-    import resource  # which Windows does not have
-
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kibibytes / 2**10 if sys.platform != "darwin" else kibibytes / 2**20
 
