@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffusionnag import get_search_space
+from diffusionnag import DiffusionNAGError, get_search_space
 from diffusionnag.search import parameters_of
 from diffusionnag.spaces import fix_nodes
 
@@ -51,3 +51,13 @@ def test_what_is_left_is_counted_and_walked_through() -> None:
     assert fix_nodes(phone, decided).is_enumerable
     everywhere = np.concatenate(list(fix_nodes(phone, decided).enumerate_operations()))
     assert fix_nodes(phone, decided).size == len(everywhere) > 10
+
+
+def test_more_is_fixed_in_what_is_left() -> None:
+    space = get_search_space("nasbench201")
+    first = fix_nodes(space, {"0>1": "none"}).under(size=3)
+    both = fix_nodes(first, {"2>3": "none"})
+    assert both.sample(9) == fix_nodes(space, {"0>1": "none", "2>3": "none"}).sample(9)
+    assert (both.size, both.conditions) == (5**4, {"size": 3})
+    with pytest.raises(DiffusionNAGError, match="node 0>1 cannot be 'skip_connect'"):
+        fix_nodes(first, {"0>1": "skip_connect"})

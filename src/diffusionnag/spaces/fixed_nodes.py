@@ -135,6 +135,9 @@ def fix_nodes(space: SearchSpace, fixed: Mapping[str, str]) -> FixedNodes:
             known = ", ".join(space.choices(place))
             raise DiffusionNAGError(f"node {node} cannot be {operation!r}; it can be {known}")
         places[place] = space.operations.index(operation)
+    if isinstance(space, FixedNodes):
+        whole = space.whole.under(**space.conditions)
+        return fix_nodes(whole, {**space.fixed_names, **fixed})
     narrowed = copy.copy(space)
     cached = {
         name
