@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag._devices import seeded
 from diffusionnag.diffusion.score_network import sinusoids
 from diffusionnag.diffusion.sde import SDE, VESDE
 from diffusionnag.diffusion.solvers import get_solver, time_grid
@@ -195,8 +196,7 @@ def train_undirected(
     operations = torch.from_numpy(TrainingSet(seed).operations(space))
     wiring = torch.from_numpy(Architecture((0,) * len(space.nodes), space.edges).adjacency())
     wiring = (wiring + wiring.T).expand(BATCH_SIZE, -1, -1)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = UndirectedModel(space, UndirectedNetwork(len(space.operations)), sde, seed)
         weights = model.network.state_dict()
         average = {name: value.clone() for name, value in weights.items()}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag._devices import seeded
 from diffusionnag.diffusion.score_network import (
     ScoreNetworkConfig,
     TransformerBlock,
@@ -81,8 +82,7 @@ class NodeTransformer:
         """Train on the squared error of measured values, one an architecture; return itself."""
         x = torch.from_numpy(self.space.encode(architectures))
         target = torch.from_numpy(RankGaussian.fit(values).to_normal(values)).float()
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.members = [self._trained(x, target) for _ in range(MEMBERS)]
         return self
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffusionnag._confidence import interval
+from diffusionnag._devices import seeded
 from diffusionnag.images import ImageSet, read_images
 from diffusionnag.predictors import RankGaussian, spearman
 from diffusionnag.spaces import get_search_space
@@ -121,8 +122,7 @@ def several_images(report: Callable[[str], None]) -> ResultTable:
 
 def _train(shown: Shown, members: Tensor, levels: Tensor) -> Callable[[Tensor], np.ndarray]:
     """Return the levels that an encoder trained as the library does tells of data sets, by members."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0):
         encoder = SetEncoder(shown.codes.shape[-1])
     known = shown.codes[shown.present]
     encoder.centre.copy_(known.mean(0))

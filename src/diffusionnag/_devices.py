@@ -58,6 +58,14 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let torch draw by a seed inside the block, and go on afterwards where it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 FEWEST_NODES = 2_000
 """Nodes, of all architectures together, for which a thread of their own is worth its while."""
 

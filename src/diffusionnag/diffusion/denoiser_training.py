@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.training_state import (
     STATE_FILE,
@@ -73,8 +73,7 @@ class TrainingRun:
         cls, space: SearchSpace, recipe: Recipe, seed: int, device: str = "cpu"
     ) -> TrainingRun:
         """Return a run at step 0 with freshly drawn weights."""
-        with torch.random.fork_rng():
-            torch.manual_seed(check_seed(seed))
+        with seeded(check_seed(seed)):
             denoiser = Denoiser(space, recipe.sde, recipe.network, recipe.parameterisation)
         denoiser.to(device)
         average = {name: value.clone() for name, value in denoiser.state_dict().items()}

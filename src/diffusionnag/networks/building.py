@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor, nn
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag._memory import check_fits
 from diffusionnag._packages import require_packages
 from diffusionnag._seeds import check_seed
@@ -36,8 +36,7 @@ def build_network(
     validity = space.is_valid(architecture)
     if not validity:
         raise DiffusionNAGError(f"the architecture is not valid: {validity.reason}")
-    with torch.random.fork_rng():
-        torch.manual_seed(check_seed(seed))
+    with seeded(check_seed(seed)):
         return construct(space, architecture, task)
 
 

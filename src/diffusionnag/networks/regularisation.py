@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
+from diffusionnag._devices import seeded
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.tasks import TaskData
 from diffusionnag.networks.training_loop import TrainingSettings
@@ -44,8 +44,7 @@ def prepare_regularised(
             "the network has no auxiliary head and no paths to drop; those of darts have"
         )
     if settings.auxiliary_weight:
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
+        with seeded(settings.seed):
             network.add_auxiliary_head()
 
     def loss(outputs: Tensor | tuple[Tensor, Tensor], targets: Tensor, smoothing: float) -> Tensor:

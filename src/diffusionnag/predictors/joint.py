@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import checkpoint_name, space_entries, write_checkpoint
 from diffusionnag.artifacts.model_cards import About, model_card
@@ -65,8 +65,7 @@ class JointPredictor:
             for name, values in columns.items()
         }
         normal = [targets[name].to_normal(values) for name, values in columns.items()]
-        with torch.random.fork_rng():
-            torch.manual_seed(check_seed(seed))
+        with seeded(check_seed(seed)):
             config = EnsembleConfig(
                 width=width, outputs=len(columns), conditions=tuple(conditions or ())
             )

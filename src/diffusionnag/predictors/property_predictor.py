@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
@@ -125,8 +125,7 @@ class PropertyPredictor(Property, HubModel):
         normal = [scale.to_normal(each) for scale, each in zip(scales, columns, strict=True)]
         target = torch.from_numpy(np.stack(normal, axis=1) if aspects else normal[0]).float()
         x = torch.from_numpy(self.search_space.encode(architectures))
-        with torch.random.fork_rng():
-            torch.manual_seed(check_seed(seed))
+        with seeded(check_seed(seed)):
             model = self._new_model(len(x), tuple(aspects or ()))
         model.fit(x, target, conditions, steps=steps, seed=seed, report=report)
         self._fitted = model.eval().requires_grad_(False)

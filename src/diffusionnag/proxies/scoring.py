@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag._files import prepare_folder
 from diffusionnag._seeds import check_seed
 from diffusionnag.errors import DiffusionNAGError
@@ -97,7 +96,7 @@ def score_architecture(
     Raises DiffusionNAGError for an architecture whose network cannot be built.
     """
     shuffled = np.random.default_rng(settings.seed).permutation(data.count)[: settings.batch]
-    with _seeded(settings.seed):  # windows of a text are shifted at random
+    with seeded(settings.seed):  # windows of a text are shifted at random
         inputs, targets = data.batch(
             torch.from_numpy(shuffled), Augmentation(), torch.device("cpu")
         )
@@ -107,18 +106,10 @@ def score_architecture(
     untrained = Untrained(network, inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     scores = {}
     for name in settings.computed:
-        with _seeded(settings.seed):
+        with seeded(settings.seed):
             score = _score(name, untrained)
         scores[name] = score if math.isfinite(score) else math.nan
     return scores
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Draw by a seed for a while."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
 
 
 def _score(name: str, untrained: Untrained) -> float:

@@ -11,6 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from diffusionnag._devices import seeded
+
 LEARNT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """Layers whose weights the gradients' proxies look at."""
 
@@ -97,8 +99,7 @@ class Untrained:
             if isinstance(first, Tensor) and first.requires_grad:
                 features.append(first)
 
-        with torch.random.fork_rng():
-            torch.manual_seed(torch.initial_seed())
+        with seeded(torch.initial_seed()):
             for layer in network.modules():
                 if isinstance(layer, LEARNT):
                     nn.init.kaiming_normal_(layer.weight.data, nonlinearity="relu")

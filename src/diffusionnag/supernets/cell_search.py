@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks import (
     EpochResult,
@@ -81,8 +81,7 @@ def search_cell(
 
     way = SCORE_LEARNING[algorithm]
     halves = _halves(data)
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
+    with seeded(settings.seed):
         network = MixedNetwork(data.task, way)  # type: ignore[arg-type]
     batch = min(settings.batch_size, halves[1].count)
 

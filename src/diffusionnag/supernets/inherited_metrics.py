@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from diffusionnag._devices import torch_defaults
+from diffusionnag._devices import seeded, torch_defaults
 from diffusionnag.networks import Augmentation, TaskData
 from diffusionnag.spaces import Architecture
 from diffusionnag.supernets.supernet import Supernet
@@ -47,8 +47,7 @@ def recalibrate(network: nn.Module, data: TaskData) -> None:
         norm.momentum = None  # the average over all batches
         norm.train()
     device = next(network.parameters()).device
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0):
         chosen = torch.randperm(data.count)[:CALIBRATION_EXAMPLES]
         for part in chosen.tensor_split(-(-len(chosen) // CALIBRATION_BATCH)):
             network(data.batch(part, Augmentation(), device)[0])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag._devices import seeded
 from diffusionnag._seeds import check_seed
 from diffusionnag.images import Pixels
 from diffusionnag.transfer.image_encoder import SIZE, ImageEncoder
@@ -32,8 +33,7 @@ def train_image_encoder(
     each, cropped and mirrored at random (exemplars, Dosovitskiy et al. 2014).
     """
     rng = torch.Generator().manual_seed(check_seed(seed))
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         encoder = ImageEncoder()
         heads = [
             nn.Linear(encoder.dimensions, int(images.labels.max()) + 1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diffusionnag._devices import seeded
 from diffusionnag.artifacts.training_state import (
     optimiser_tensors,
     read_state,
@@ -69,8 +70,7 @@ def train_set_encoder(
     DiffusionNAGError for a state of other settings or data.
     """
     members, real = _padded(data.classes)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         encoder = SetEncoder(data.codes.shape[-1])
     shown = data.codes[data.present]
     encoder.centre.copy_(shown.mean(0))

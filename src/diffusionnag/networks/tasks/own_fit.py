@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
+from diffusionnag._devices import seeded
 from diffusionnag._user_code import import_user_code
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.networks.tasks.lightning_fit import LightningFit
@@ -68,8 +68,7 @@ class OwnFit:
         Raises DiffusionNAGError for a function that fails, and for metrics that are none.
         """
         try:
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
+            with seeded(seed):
                 returned = self.function(network, budget)
         except Exception as error:  # whatever the user's own code raises
             raise DiffusionNAGError(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusionnag._devices import seeded
 from diffusionnag.predictors import (
     MemberLinear,
     OneHot,
@@ -64,8 +65,7 @@ class PathEnsemble:
         self.target = RankGaussian.fit(values)
         normal = torch.from_numpy(self.target.to_normal(values)).float()
         encoded = self._encoded(torch.from_numpy(self.space.encode(architectures)))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             sizes = [encoded.shape[1], *[WIDTH] * LAYERS]
             layers = [
                 part
