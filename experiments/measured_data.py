@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import Architecture, SearchSpace
 from diffusionnag.tables import DATA_FOLDER_VARIABLE, Table, known_tables
+from diffusionnag.tables.data_folder import data_path
 
 CIFAR10_TRAINING, CIFAR10_TEST = "cifar10_train.parquet", "cifar10_test.parquet"
 CIFAR100_TRAINING = "cifar100_train_100perclass.parquet"
@@ -34,7 +34,7 @@ BEST = 1_000
 
 def data_file(name: str) -> Path:
     """Return an installed image data set; raises DiffusionNAGError where it is not there."""
-    path = Path(os.environ.get(DATA_FOLDER_VARIABLE, ""), name)
+    path = data_path(name)
     if not path.is_file():
         raise DiffusionNAGError(f"no {name} in the folder named by {DATA_FOLDER_VARIABLE}")
     return path

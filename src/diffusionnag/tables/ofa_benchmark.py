@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables.data_folder import DATA_FOLDER_VARIABLE
+from diffusionnag.tables.data_folder import data_path
 from diffusionnag.tables.measurements import clean_measurements
 from diffusionnag.tables.table import RESOLUTION, Table
 
@@ -127,8 +126,7 @@ def ofa_benchmark(space: SearchSpace, table: Table, column: str) -> OnceForAllBe
             f"surrogate:{OFA_BENCHMARK}:{column} should end in the {RESOLUTION}: "
             f"{', '.join('@' + at for at in known)}"
         )
-    path = Path(os.environ.get(DATA_FOLDER_VARIABLE, ""), PREDICTOR_FILE)
-    predictor = OnceForAllPredictor.read(space, path)
+    predictor = OnceForAllPredictor.read(space, data_path(PREDICTOR_FILE))
     measured = clean_measurements(table, space, column)
     return OnceForAllBenchmark(predictor, float(resolution)).fit(
         measured.architectures, measured.values
