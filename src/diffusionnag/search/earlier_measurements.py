@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,8 @@ from diffusionnag.search.trials import (
     recorded_architecture,
 )
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables import open_table, split_table
+from diffusionnag.tables import Table, open_table, split_table
+from diffusionnag.tables.measurements import mean_of_rows, rows_by_architecture
 
 logger = logging.getLogger(__name__)
 
@@ -35,38 +35,32 @@ def add_measured(search: Search, measured: str | Path) -> None:
     of which no row is left, and where no trial would be left to run.
     """
     space, study = search.space, search.study
-    name, texts, metrics = _columns(str(measured), space, search.problem)
-    rows_of: dict[Architecture, list[int]] = {}
+    table, metrics = _columns(str(measured), space, search.problem)
     finite = np.all([np.isfinite(column) for column in metrics.values()], axis=0)
-    for row in np.flatnonzero(finite).tolist():
-        with suppress(DiffusionNAGError):
-            rows_of.setdefault(space.parse(texts[row]), []).append(row)
+    rows_of = rows_by_architecture(table, space, finite)
     if not rows_of:
         raise DiffusionNAGError(
-            f"no row of {name} has an architecture of {space.name} and {' and '.join(metrics)}"
+            f"no row of {table.name} has an architecture of {space.name} and {' and '.join(metrics)}"
         )
-    if left_out := len(texts) - sum(map(len, rows_of.values())):
-        logger.warning("%s: %d of %d rows are left out", name, left_out, len(texts))
-    for trial in study.get_trials(deepcopy=False):
-        rows_of.pop(recorded_architecture(space, trial), None)  # type: ignore[arg-type]
-    counted = count_finished(study) + len(rows_of)
-    if rows_of and counted >= search.trials:
+    if left_out := len(finite) - sum(map(len, rows_of.values())):
+        logger.warning("%s: %d of %d rows are left out", table.name, left_out, len(finite))
+    known = {recorded_architecture(space, trial) for trial in study.get_trials(deepcopy=False)}
+    added = {each: rows for each, rows in rows_of.items() if each not in known}
+    counted = count_finished(study) + len(added)
+    if added and counted >= search.trials:
         raise DiffusionNAGError(
-            f"the {len(rows_of)} architectures of {name} count as trials: {search.trials} leave none "
-            f"to measure; give more than {counted}"
+            f"the {len(added)} architectures of {table.name} count as trials: {search.trials} leave "
+            f"none to measure; give more than {counted}"
         )
-    for architecture, rows in rows_of.items():
-        means = {metric: float(column[rows].mean()) for metric, column in metrics.items()}
+    for architecture, rows in added.items():
+        means = {metric: mean_of_rows(column, rows) for metric, column in metrics.items()}
         study.add_trial(_trial(space, search.problem, architecture, means))
 
 
 def _columns(
     text: str, space: SearchSpace, problem: Problem
-) -> tuple[str, tuple[str, ...], dict[str, np.ndarray]]:
-    """Return a table's name, its architectures as text, and what the search is about, by name.
-
-    What the search sums may be missing.
-    """
+) -> tuple[Table, dict[str, np.ndarray]]:
+    """Return a table, and its columns of what the search is about; what it sums may be missing."""
     source, column = split_table(text, space)
     table = open_table(source, space)
     if column and len(problem.needed) > 1:
@@ -75,7 +69,7 @@ def _columns(
             "columns so"
         )
     if column:
-        return table.name, table.architectures, {problem.objectives[0]: table.column(column)}
+        return table, {problem.objectives[0]: table.column(column)}
     names = [name for name in problem.needed if name in table.columns or name != problem.cost]
     for name in names:
         if name not in table.columns:
@@ -83,7 +77,7 @@ def _columns(
                 f"{table.name} has no column {name!r}, which the search is about; it has "
                 f"{', '.join(table.columns) or 'none'}"
             )
-    return table.name, table.architectures, {name: table.column(name) for name in names}
+    return table, {name: table.column(name) for name in names}
 
 
 def _trial(

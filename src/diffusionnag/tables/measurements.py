@@ -55,10 +55,7 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
     unreadable = table.unreadable.get(column, {})
     texts = {row: unreadable[row] for row in parsed if row in unreadable}
     missing = [row for row in parsed if not np.isfinite(values[row - 1]) and row not in unreadable]
-    measured = [row for row in parsed if np.isfinite(values[row - 1])]
-    rows_of: dict[Architecture, list[int]] = {}
-    for row in measured:
-        rows_of.setdefault(parsed[row], []).append(row)
+    rows_of = rows_by_architecture(table, space, np.isfinite(values))
     report = []
     if reasons:
         first = next(iter(reasons.values()))
@@ -69,7 +66,7 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
     if missing:
         report.append(f"{_left_out(missing)}: no finite value of {column}")
     if len(rows_of) < FEWEST_ARCHITECTURES:
-        repeats = len(measured) - len(rows_of)
+        repeats = sum(map(len, rows_of.values())) - len(rows_of)
         if repeats:
             report.append(f"{_count(repeats, 'row')}: the architecture of an earlier row")
         lost = f" ({'; '.join(report)})" if report else ""
@@ -79,12 +76,32 @@ def clean_measurements(table: Table, space: SearchSpace, column: str) -> Measure
             f"{FEWEST_ARCHITECTURES} are needed{lost}"
         )
     report += _merged(list(rows_of.values()), values, column)
-    means = np.array([_value(values, rows) for rows in rows_of.values()])
+    means = np.array([mean_of_rows(values, rows) for rows in rows_of.values()])
     if fault := nothing_to_learn(means):
         raise DiffusionNAGError(
             f"{column} of {table.name} cannot be learnt: {fault}; choose another column"
         )
     return Measurements(tuple(rows_of), means, tuple(report))
+
+
+def rows_by_architecture(
+    table: Table, space: SearchSpace, usable: np.ndarray
+) -> dict[Architecture, list[int]]:
+    """Return the rows, from 1, of each architecture of a space, of those that are `usable` (N bool)."""
+    parsed, _ = _parse(table.architectures, space)
+    rows_of: dict[Architecture, list[int]] = {}
+    for row, architecture in parsed.items():
+        if usable[row - 1]:
+            rows_of.setdefault(architecture, []).append(row)
+    return rows_of
+
+
+def mean_of_rows(values: np.ndarray, rows: Sequence[int]) -> float:
+    """Return the mean of some rows, from 1, and exactly their value where they agree."""
+    if len(rows) == 1:
+        return float(values[rows[0] - 1])
+    measured = _of(values, rows)
+    return float(measured[0] if np.ptp(measured) == 0 else measured.mean())
 
 
 def nothing_to_learn(values: np.ndarray) -> str:
@@ -142,14 +159,6 @@ def _merged(groups: Sequence[list[int]], values: np.ndarray, column: str) -> lis
             f"with different {column}; they differ by up to {spread:.3g} ({_rows(rows)}: {averaged})"
         )
     return report
-
-
-def _value(values: np.ndarray, rows: list[int]) -> float:
-    """Return the mean of some rows, and exactly their value where they agree."""
-    if len(rows) == 1:
-        return float(values[rows[0] - 1])
-    measured = _of(values, rows)
-    return float(measured[0] if np.ptp(measured) == 0 else measured.mean())
 
 
 def _of(values: np.ndarray, rows: Iterable[int]) -> np.ndarray:
