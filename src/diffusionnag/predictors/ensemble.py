@@ -96,6 +96,7 @@ class Ensemble(Model):
         if self._whole is None or self.config.outputs > 1:
             hidden = self._hidden_layers(features)
         elif features.requires_grad:
+            # A tensor is told from others by its identity, and lives on as part of the key.
             known_by = self._whole, x, tuple(self.conditions.tolist())
             hidden = computed_once(known_by, lambda: self._hidden_layers(features))
         else:

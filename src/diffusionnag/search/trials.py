@@ -174,7 +174,17 @@ def suggest_architecture(trial: Trial, space: SearchSpace) -> Architecture:
 
     Raises DiffusionNAGError where a sampler that does not know the space breaks its rule.
     """
-    architecture = architecture_of(space, suggest_parameters(trial, space))
+    return note_architecture(trial, space, suggest_parameters(trial, space))
+
+
+def note_architecture(
+    trial: Trial, space: SearchSpace, parameters: Mapping[str, Any]
+) -> Architecture:
+    """Return the architecture with these parameters, and note its string in the trial.
+
+    Raises DiffusionNAGError where the space forbids it.
+    """
+    architecture = architecture_of(space, parameters)
     text = space.format(architecture)
     if trial.user_attrs.get(ARCHITECTURE) != text:
         trial.set_user_attr(ARCHITECTURE, text)

@@ -21,7 +21,7 @@ from diffusionnag.search.trials import (
     FAILURE,
     INTERRUPTED,
     METRICS,
-    suggest_architecture,
+    note_architecture,
     suggest_parameters,
 )
 from diffusionnag.spaces import SearchSpace
@@ -45,13 +45,13 @@ def optuna_objective(
 
     def objective(trial: Trial) -> float | tuple[float, ...]:
         try:
-            # Optuna asks the sampler here, not before; a trial keeps what it was given.
-            suggest_parameters(trial, space)
+            # Optuna asks the sampler here, not before.
+            parameters = suggest_parameters(trial, space)
         except BaseException:
             trial.set_user_attr(INTERRUPTED, True)
             raise
         try:
-            architecture = suggest_architecture(trial, space)
+            architecture = note_architecture(trial, space, parameters)
             measured = ask(measure, architecture, trial)
             if isinstance(measured, Sequence):
                 return tuple(_finite(value) for value in measured)
