@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def kept(path: Path, measure: Callable[[], Kept]) -> Kept:
     measured = measure()
     keep(path, measured)
     return measured
+
+
+def empty_folder(folder: Path) -> None:
+    """Make a folder without what an interrupted run left, whose seconds would be those of a part."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def keep(path: Path, measured: Kept) -> None:

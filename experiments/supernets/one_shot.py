@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ import numpy as np
 from diffusionnag.networks import TaskData
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import ALGORITHMS, search_cell, supernet_settings
-from experiments.kept_results import Kept, kept, kept_folder
+from experiments.kept_results import Kept, empty_folder, kept, kept_folder
 from experiments.measured_data import (
     NASBENCH201_DATASETS,
     Truth,
@@ -104,8 +103,7 @@ def _found(space: SearchSpace, data: TaskData, algorithm: str, seed: int) -> Fou
     folder = kept_folder("one-shot") / f"{algorithm}-{seed}"
 
     def find() -> Kept:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        empty_folder(folder)
         settings = supernet_settings(
             space, data.task, searches=True, epochs=EPOCHS, batch_size=BATCH, seed=seed
         )

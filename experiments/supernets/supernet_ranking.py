@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.spaces import SearchSpace, get_search_space
 from diffusionnag.supernets import evaluate_inherited, supernet_settings, train_supernet
 from diffusionnag.supernets.supernet import PART
-from experiments.kept_results import Kept, kept, kept_folder
+from experiments.kept_results import Kept, empty_folder, kept, kept_folder
 from experiments.measured_data import NASBENCH201_DATASETS, Truth, required_table
 from experiments.result_table import ResultTable
 from experiments.supernets.small_cifar10 import SIZE, small_cifar10
@@ -105,8 +104,7 @@ def measured(space: SearchSpace, data: TaskData, seed: int, report: Callable[[st
     folder = kept_folder("supernet-ranking") / str(seed)
 
     def measure() -> Kept:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        empty_folder(folder)
         settings = supernet_settings(
             space,
             data.task,
