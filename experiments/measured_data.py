@@ -21,6 +21,7 @@ CIFAR10_TRAINING, CIFAR10_TEST = "cifar10_train.parquet", "cifar10_test.parquet"
 CIFAR100_TRAINING = "cifar100_train_100perclass.parquet"
 IMAGENET_SINGLES = "imagenet_one_per_class_64px.parquet"
 IMAGENET_MORE = "imagenet_more_64px.parquet"
+PETS = "oxford_pets_64px.parquet"
 
 NASBENCH201_DATASETS = {
     "CIFAR-10": "cifar10_test_200ep",
