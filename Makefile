@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.training_speed
 	$(BIN)/python -m benchmarks.search_speed
+	$(BIN)/python -m benchmarks.proxy_speed
 
 # make experiment NAME=table3: measure a table of results/ again.
 experiment: setup

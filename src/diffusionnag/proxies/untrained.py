@@ -15,6 +15,20 @@ from diffusionnag._devices import seeded
 
 LEARNT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 """Layers whose weights the gradients' proxies look at."""
+RECTIFIERS = (nn.ReLU, nn.ReLU6)
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """One pass of the batch through the network."""
+
+    inputs: Tensor
+    """The batch, by which outputs can be derived unless it is of tokens."""
+    outputs: Tensor
+    learnt: list[tuple[nn.Module, Tensor]]
+    """Each layer that learns, with what it put out."""
+    switched_on: list[Tensor]
+    """Where the output of each rectifier was above zero, bool."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,8 @@ class FirstOrder:
 class Untrained:
     """A network as it was initialised, one batch of its task, and the loss of its outputs on that.
 
-    The gradients of the loss, which several proxies look at, are computed once.
+    What several proxies look at is computed once: the pass forward, the gradients of the loss, and
+    what the blocks put out.
     """
 
     network: nn.Module
@@ -51,22 +66,35 @@ class Untrained:
         return learnt_weights(self.network)
 
     @cached_property
-    def first_order(self) -> FirstOrder:
-        """What the loss tells of weights and of channels."""
-        outputs: list[Tensor] = []
-        layers: list[nn.Module] = []
+    def forward_pass(self) -> ForwardPass:
+        """What the network makes of the batch, with the graph that gradients go back through."""
+        learnt: list[tuple[nn.Module, Tensor]] = []
+        switched_on: list[Tensor] = []
+        inputs = self.inputs.detach()
+        if not self.takes_tokens:
+            inputs.requires_grad_()
 
         def keep(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            outputs.append(output)
-            layers.append(layer)
+            if isinstance(layer, LEARNT):
+                learnt.append((layer, output))
+            else:
+                switched_on.append(output.detach() > 0)
 
-        with hooked(self.network, LEARNT, keep):
-            loss = self.loss(self.network(self.inputs))
-        asked = [*self.weights, *outputs]
-        gradients = torch.autograd.grad(loss, asked, allow_unused=True)
+        with hooked(self.network, (*LEARNT, *RECTIFIERS), keep):
+            # A copy, since a first layer may work in place, which none may on what is derived by.
+            outputs = self.network(inputs.clone())
+        return ForwardPass(inputs, outputs, learnt, switched_on)
+
+    @cached_property
+    def first_order(self) -> FirstOrder:
+        """What the loss tells of weights and of channels."""
+        passed = self.forward_pass
+        asked = [*self.weights, *(output for _, output in passed.learnt)]
+        loss = self.loss(passed.outputs)
+        gradients = torch.autograd.grad(loss, asked, retain_graph=True, allow_unused=True)
         ours, theirs = gradients[: len(self.weights)], gradients[len(self.weights) :]
         fisher = 0.0
-        for layer, output, gradient in zip(layers, outputs, theirs, strict=True):
+        for (layer, output), gradient in zip(passed.learnt, theirs, strict=True):
             if gradient is not None:
                 products = output.detach() * gradient
                 # Convolutions have channels before places.
