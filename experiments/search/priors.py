@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffusionnag.guidance import Property
-from diffusionnag.predictors import PathsAndPairs, PropertyPredictor
+from diffusionnag.predictors import ArchitectureFeatures, PropertyPredictor
 from diffusionnag.proxies import COMBINED
 from diffusionnag.spaces import Architecture, SearchSpace
 
@@ -67,7 +67,7 @@ def random_function(space: SearchSpace, seed: int) -> Property:
 
     It is a sum of random cosines of each group of features (Rahimi & Recht 2007).
     """
-    features = PathsAndPairs(space)
+    features = ArchitectureFeatures(space)
     generator = torch.Generator().manual_seed(seed)
     sample = torch.from_numpy(space.encode(space.sample(CALIBRATED_ON, seed))).float()
     waves = [

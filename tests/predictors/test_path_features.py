@@ -1,4 +1,5 @@
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusionnag.predictors import PathFeatures, PathsAndOrder, PathsAndPairs
+from diffusionnag.predictors import ArchitectureFeatures, PathFeatures
+from diffusionnag.predictors.number_features import number_columns
 from diffusionnag.spaces import (
     Architecture,
     Declaration,
@@ -84,7 +86,7 @@ def test_pairs_are_operations_that_follow_each_other_along_the_paths(seed: int) 
         for before, after in itertools.pairwise(stops):
             table[before, after] += 1
     x = torch.from_numpy(space.encode([cell])).double()
-    *_, pairs = PathsAndPairs(space)(x)
+    *_, pairs = ArchitectureFeatures(space)(x)
     np.testing.assert_allclose(pairs[0].numpy(), length_below_one(table).ravel())
 
 
@@ -119,7 +121,7 @@ def test_the_gradient_equals_finite_differences(name: str, seed: int) -> None:
     clean = torch.from_numpy(space.encode([architecture])).double()
     noise = torch.rand(clean.shape, generator=rng, dtype=torch.float64)
     x = (0.7 * clean + 0.3 * noise / noise.sum(-1, keepdim=True)).requires_grad_()
-    features = PathsAndPairs(space)
+    features = ArchitectureFeatures(space)
     shares = [
         torch.rand(len(group[0]), generator=rng, dtype=torch.float64) for group in features(x)
     ]
@@ -141,29 +143,87 @@ def test_numbers_have_an_order() -> None:
     space = get_search_space("gpt2")
     shapes = space.sample(50, 0)
     x = torch.from_numpy(space.encode(shapes)).double()
-    features = PathsAndOrder(space)
-    *paths, order = features(x)
-    assert features.groups == len(paths) + 1
-    for group, expected in zip(paths, PathFeatures(space)(x), strict=True):
-        torch.testing.assert_close(group, expected)
-    # Of a layer such as `8-4` no number says how much it is.
+    features = ArchitectureFeatures(space)
+    *_, width, layers, sums = features(x)
     ranks = {"192": -1.0, "384": 0.0, "768": 1.0}
-    assert order.tolist() == [[ranks[space.operation_names(shape)[0]]] for shape in shapes]
+    names = [space.operation_names(shape) for shape in shapes]
+    assert width.tolist() == [[ranks[each[0]]] for each in names]
+    # Of a layer such as `8-4` the heads, how much wider it gets within, and whether it is there.
+    heads, wider = {"4": -1.0, "8": 0.0, "12": 1.0}, {"2": -1.0, "3": 0.0, "4": 1.0}
+    optional = [node for node, each in enumerate(choices_of(space)) if "none" in each]
+    assert layers.shape[1] == 12 + 12 + len(optional)
+    for row, each in zip(sums, names, strict=True):
+        there = [layer.split("-") for layer in each[2:] if layer != "none"]
+        counted = [
+            sum(heads[head] for head, _ in there) / 12**0.5,
+            sum(wider[ratio] for _, ratio in there) / 12**0.5,
+            sum(each[node] != "none" for node in optional) / len(optional) ** 0.5,
+        ]
+        assert row.tolist() == pytest.approx(counted)
 
 
-@pytest.mark.parametrize("name", ["nasbench201", "nasbench_graph", "mobilenetv3"])
+def choices_of(space: SearchSpace) -> list[list[str]]:
+    """Return the names of each node's choices."""
+    return [
+        [name for name, there in zip(space.operations, row, strict=True) if there]
+        for row in space.allowed
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["nasbench201", "nasbench_graph", "nasbench101", "transnas", "darts"]
+)
 def test_names_have_none(name: str) -> None:
     space = get_search_space(name)
-    assert PathsAndOrder(space).groups == PathFeatures(space).groups
+    *_, pairs = ArchitectureFeatures(space)(torch.from_numpy(space.encode(space.sample(2, 0))))
+    assert ArchitectureFeatures(space).groups == PathFeatures(space).groups + 1
+    assert (torch.linalg.vector_norm(pairs, dim=1) < 1).all()
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3", "mnasnet", "gpt2", "nasbench_macro"])
+@settings(max_examples=20)
+@given(seed=SEEDS)
+def test_more_of_a_number_never_lowers_its_sum(name: str, seed: int) -> None:
+    space, architecture = draw(name, seed)
+    names = space.operation_names(architecture)
+    rng = np.random.default_rng(seed)
+    node = int(rng.integers(len(names)))
+    numbers = {
+        each: [float(number) for number in re.findall(r"[0-9.]+", each)]
+        for each in choices_of(space)[node]
+    }
+    now = numbers[names[node]]
+    larger = [
+        each
+        for each, values in numbers.items()
+        if now and values and all(a >= b for a, b in zip(values, now, strict=True))
+    ]
+    if not larger:
+        return
+    columns = number_columns(space).totals
+
+    def totals(chosen: str) -> np.ndarray:
+        rows = np.zeros(space.allowed.shape)
+        for place, each in enumerate([*names[:node], chosen, *names[node + 1 :]]):
+            rows[place, space.operations.index(each)] = 1
+        return rows.ravel() @ columns
+
+    for each in larger:
+        assert (totals(each) >= totals(names[node]) - 1e-12).all()
 
 
 def test_names_that_end_in_a_digit_have_no_order() -> None:
     kinds = {"layer": ["conv3", "pool5", "relu6"], "rate": ["1e-3", "1e-2"], "end": ["end"]}
     space = declared_space(Declaration("kinds", kinds))()
-    assert PathsAndOrder(space).ranks.shape[1] == 1
+    columns = number_columns(space)
+    assert [each.shape[1] for each in (columns.single, columns.several, columns.totals)] == [
+        1,
+        0,
+        0,
+    ]
 
 
 def test_fixed_nodes_leave_as_many_groups() -> None:
     space = get_search_space("gpt2")
     fixed = fix_nodes(space, {space.nodes[0]: "192"})
-    assert len({PathsAndOrder(each).ranks.shape for each in (space, fixed)}) == 1
+    assert len({ArchitectureFeatures(each).groups for each in (space, fixed)}) == 1

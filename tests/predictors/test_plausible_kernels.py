@@ -48,9 +48,7 @@ def test_processes_under_plausible_kernels_lie_around_the_fitted_one() -> None:
         [each.count("nor_conv_3x3") + 0.5 * each.count("skip_connect") for each in names]
     )
     values += 0.3 * np.random.default_rng(0).normal(size=len(values))
-    predictor = PropertyPredictor(SPACE, "count", model="pairs_process").fit(
-        cells[:40], values[:40]
-    )
+    predictor = PropertyPredictor(SPACE, "count").fit(cells[:40], values[:40])
     mean, covariance = predictor.joint(cells[40:])
     joints = predictor.plausible_joints(cells[40:], 8)
     assert len(joints) == 8

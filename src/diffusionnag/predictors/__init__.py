@@ -18,14 +18,13 @@ from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
 from diffusionnag.predictors.kernel import covariance_of, fit_kernel, noisy_covariance, weights_of
 from diffusionnag.predictors.model import Learner, Model, Surrogate
-from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.path_features import (
+    ArchitectureFeatures,
     FeatureGroups,
     FeaturesAnd,
     OneHot,
     PathFeatures,
     PathsAndOrder,
-    PathsAndPairs,
     free_paths,
     through_operations,
 )
@@ -48,6 +47,7 @@ __all__ = [
     "KIND",
     "MOST_CROSS_VALIDATED",
     "MOST_FOR_GAUSSIAN_PROCESS",
+    "ArchitectureFeatures",
     "CountedProperty",
     "FeatureGroups",
     "FeaturesAnd",
@@ -60,10 +60,8 @@ __all__ = [
     "Model",
     "ModelKind",
     "OneHot",
-    "PairsProcess",
     "PathFeatures",
     "PathsAndOrder",
-    "PathsAndPairs",
     "PredictorUnderNode",
     "ProcessOn",
     "PropertyPredictor",

@@ -14,13 +14,10 @@ from diffusionnag.artifacts.training_state import under
 from diffusionnag.predictors.ensemble import Ensemble
 from diffusionnag.predictors.gaussian_process import GaussianProcess
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.pairs_process import PairsProcess
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import SearchSpace
 
-MODELS: dict[str, type[Model]] = {
-    model.kind: model for model in (Ensemble, GaussianProcess, PairsProcess)
-}
+MODELS: dict[str, type[Model]] = {model.kind: model for model in (Ensemble, GaussianProcess)}
 _joint: dict[tuple[str, str], tuple[Model, Mapping[str, Tensor]]] = {}
 """What was read of models of many properties, by the sums of their files: they share the layers."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.predictors.kernel import (
-    NOISE_PRIOR,
     covariance_of,
     fit_kernel,
     kernel_prior,
@@ -21,10 +20,20 @@ from diffusionnag.predictors.kernel import (
     weights_of,
 )
 from diffusionnag.predictors.model import Model
-from diffusionnag.predictors.path_features import FeatureGroups, PathFeatures, PathsAndOrder
+from diffusionnag.predictors.path_features import (
+    ArchitectureFeatures,
+    FeatureGroups,
+    PathFeatures,
+    PathsAndOrder,
+)
 from diffusionnag.predictors.plausible_kernels import plausible_kernels
 from diffusionnag.spaces import SearchSpace
 
+FEATURES = {
+    "all": ArchitectureFeatures,
+    "paths_and_order": PathsAndOrder,
+    "paths": PathFeatures,
+}
 FITTED_ON = 400
 """Kernel parameters are fitted on so many architectures at most; the posterior uses all."""
 
@@ -35,8 +44,8 @@ class GaussianProcessConfig:
 
     labelled: int
     repeated: bool = False
-    ordered: bool = True
-    """Whether the kernel sees the order of numbers; of processes that do not say it, it does not."""
+    features: Literal["all", "paths_and_order", "paths"] = "all"
+    """What its kernel sees: all features of architectures, or those that there were before."""
     aspects: tuple[str, ...] = ()
     """What was learnt besides on the same architectures, by name."""
 
@@ -46,14 +55,13 @@ class GaussianProcess(Model):
 
     `kernel` holds each group's log variance, then each group's log length, then the log noise
     variance; `operations` (`labelled x N`) and `weights` (`labelled`) are the posterior mean.
-    The groups are the path features and the order of numbers, unless others are given. Where
+    The groups are those of all features of architectures, unless others are given. Where
     architectures were measured several times, `repeats` (`labelled`) says how often: the noise of a
     mean is the smaller. `aspect_weights` (`labelled x aspects`) are the posterior means of its
     aspects, under the same kernel.
     """
 
     kind = "gaussian_process"
-    noise_prior: ClassVar[tuple[float, float]] = NOISE_PRIOR
     operations: Tensor
     weights: Tensor
     kernel: Tensor
@@ -86,12 +94,16 @@ class GaussianProcess(Model):
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
 
     def _usual_features(self, space: SearchSpace) -> FeatureGroups:
-        return PathsAndOrder(space) if self.config.ordered else PathFeatures(space)
+        return FEATURES[self.config.features](space)
 
     @classmethod
     def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
         """Return an unfitted process of the settings that `config` was saved as."""
-        return cls(space, from_json(GaussianProcessConfig, {"ordered": False, **config}, "model"))
+        settings = dict(config)
+        before = "paths_and_order" if settings.pop("ordered", False) else "paths"
+        return cls(
+            space, from_json(GaussianProcessConfig, {"features": before, **settings}, "model")
+        )
 
     def fit(
         self,
@@ -159,7 +171,7 @@ class GaussianProcess(Model):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             return float(-0.5 * whitened.square().sum() - factor.diagonal().log().sum())
 
-        prior = kernel_prior(distances, self.noise_prior, self.features.predicted_groups)
+        prior = kernel_prior(distances, self.features.predicted_groups)
         for kernel in plausible_kernels(log_likelihood, self.kernel, prior, count, seed):
             factor, whitened = _whitened(known, kernel, self.repeats, measured)
             across = covariance_of(known, features, kernel)
@@ -197,7 +209,6 @@ def fit_gaussian_process(
         few,
         targets[:FITTED_ON, 0],
         report,
-        noise_prior=process.noise_prior,
         predicted_groups=process.features.predicted_groups,
     )
     with torch.no_grad():

@@ -15,8 +15,12 @@ from diffusionnag._adam import Adam
 ITERATIONS = 100
 LEARNING_RATE = 0.1
 JITTER = 1e-5
-NOISE_PRIOR = (-3.0, 1.5)
-"""Mean and deviation of the log noise variance before anything is measured, standardised."""
+NOISE_PRIOR = (-1.0, 1.0)
+"""Mean and deviation of the log noise variance before anything is measured, standardised.
+
+A search learns from values that chance has raised: who expects hardly any noise believes them, and
+proposes their neighbours again and again.
+"""
 PREDICTED_LENGTH = (-0.75, 0.5)
 """Mean and deviation of a log length, in typical distances, where a feature is itself a prediction.
 
@@ -32,7 +36,6 @@ def fit_kernel(
     target: Tensor,
     report: Callable[[int, int], None],
     *,
-    noise_prior: tuple[float, float] = NOISE_PRIOR,
     predicted_groups: int = 0,
 ) -> Tensor:
     """Return the kernel's parameters, `2 groups + 1`, for groups of features `labelled x features`.
@@ -41,7 +44,7 @@ def fit_kernel(
     or of several independent ones, `labelled x targets`, times a weak prior.
     """
     distances = torch.stack([squared_distances(group, group) for group in known])
-    centres, widths = kernel_prior(distances, noise_prior, predicted_groups)
+    centres, widths = kernel_prior(distances, predicted_groups)
     kernel = torch.cat([centres[:-1], torch.tensor([-2.0], dtype=torch.float64)])
     optimiser = Adam(kernel, LEARNING_RATE)
     residual = (target - target.mean(0)).reshape(len(target), -1)
@@ -53,9 +56,7 @@ def fit_kernel(
     return kernel
 
 
-def kernel_prior(
-    distances: Tensor, noise_prior: tuple[float, float], predicted_groups: int
-) -> tuple[Tensor, Tensor]:
+def kernel_prior(distances: Tensor, predicted_groups: int) -> tuple[Tensor, Tensor]:
     """Return means and deviations of a kernel's parameters before anything is measured, `2 groups + 1`.
 
     They follow from the squared `distances` of each group, `groups x labelled x labelled`, of which
@@ -65,9 +66,9 @@ def kernel_prior(
     variances = [BESIDE_PREDICTED if predicted_groups else 0.0] * own + [0.0] * predicted_groups
     lengths = [0.5 * math.log(float(squared.mean()) + 1e-9) for squared in distances]
     lengths[own:] = [length + PREDICTED_LENGTH[0] for length in lengths[own:]]
-    means = [*variances, *lengths, noise_prior[0]]
+    means = [*variances, *lengths, NOISE_PRIOR[0]]
     widths = [1.0] * own + [PREDICTED_LENGTH[1]] * predicted_groups
-    deviations = [1.5] * groups + [*widths, noise_prior[1]]
+    deviations = [1.5] * groups + [*widths, NOISE_PRIOR[1]]
     return torch.tensor(means, dtype=torch.float64), torch.tensor(deviations, dtype=torch.float64)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,13 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diffusionnag.predictors.number_features import number_columns
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.spaces.wiring import Condition
 
 MOST_PATHS = 64
 """A wiring with more paths from input to output is described by its shortest ones."""
-NUMBER = re.compile(r"([A-Za-z]*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?)")
-"""An operation that is a number, such as `192`, `1e-3` or `k3`: what it counts, and how many."""
 
 
 class FeatureGroups(Protocol):
@@ -100,32 +98,39 @@ class PathFeatures:
         return (feeds.transpose(1, 2) @ x[:, targets]).flatten(1)
 
 
-class PathsAndPairs(PathFeatures):
-    """Path features, and the shares of operations that follow each other along the paths.
-
-    What lies at a path's beginning and end counts as following the input, and followed by the output.
-    """
-
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__(space)
-        self.groups += 1
-
-    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
-        pairs = torch.stack([_pairs(path) for path in along]).sum(0)
-        return [*super()._further(x, along), _shares(pairs)]
-
-
 class PathsAndOrder(PathFeatures):
     """Path features, and where there are numbers to choose from, the rank of each as one more group."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
-        self.ranks = torch.from_numpy(ordered_choices(space.whole))
+        self.ranks = torch.from_numpy(number_columns(space.whole).single)
         self.groups += self.ranks.shape[1] > 0
 
     def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
         ranks = [x.flatten(1) @ self.ranks.to(x)] if self.ranks.shape[1] else []
         return [*super()._further(x, along), *ranks]
+
+
+class ArchitectureFeatures(PathFeatures):
+    """Path features, pairs of operations, and the numbers that operations stand for.
+
+    Pairs are the shares of operations that follow each other along the paths, what lies at a path's
+    beginning and end following the input, and followed by the output. The ranks of numbers that are
+    chosen one at a node, of those chosen several at once, and the sums of either are a group each,
+    where there are any.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        numbers = number_columns(space.whole)
+        every = (numbers.single, numbers.several, numbers.totals)
+        self.numbers = [torch.from_numpy(columns) for columns in every if columns.shape[1]]
+        self.groups += 1 + len(self.numbers)
+
+    def _further(self, x: Tensor, along: Sequence[Along]) -> list[Tensor]:
+        pairs = torch.stack([_pairs(path) for path in along]).sum(0)
+        numbers = [x.flatten(1) @ columns.to(x) for columns in self.numbers]
+        return [*super()._further(x, along), _shares(pairs), *numbers]
 
 
 class FeaturesAnd:
@@ -192,25 +197,6 @@ def free_choices(space: SearchSpace) -> Tensor:
     """Return which columns of `batch x (N F)` hold a choice: nodes with one operation have none."""
     allowed = torch.from_numpy(space.allowed)
     return torch.nonzero((allowed & (allowed.sum(1) > 1)[:, None]).flatten())[:, 0]
-
-
-def ordered_choices(space: SearchSpace) -> np.ndarray:
-    """Return ranks from -1 to 1 of the operations, `(N F) x nodes`, of nodes whose choices are numbers.
-
-    A number may follow letters that say what it counts, such as `k3`, the same for all choices of a
-    node. Those that say where an edge comes from are names.
-    """
-    columns = []
-    for node in sorted(set(range(len(space.nodes))) - set(space.wiring.nodes)):
-        choices = np.flatnonzero(space.allowed[node]).tolist()
-        numbers = [NUMBER.fullmatch(space.operations[choice]) for choice in choices]
-        values = [float(number[2]) for number in numbers if number]
-        counted = {number[1] for number in numbers if number}
-        if len(set(values)) == len(choices) > 1 and len(counted) == 1:
-            column = np.zeros(space.allowed.shape)
-            column[node, choices] = np.linspace(-1, 1, len(choices))[np.argsort(np.argsort(values))]
-            columns.append(column.ravel())
-    return np.array(columns).reshape(len(columns), space.allowed.size).T
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from diffusionnag.spaces import Architecture, SearchSpace
 class ProcessOn:
     """A Gaussian process on the features that `features` returns for what it is fitted on.
 
-    It is of the type `process`, and learns the ranks of the values, by the share `magnitude`, from
-    0 to 1, their distances.
+    It learns the ranks of the values, by the share `magnitude`, from 0 to 1, their distances.
     """
 
     def __init__(
@@ -30,13 +29,11 @@ class ProcessOn:
         space: SearchSpace,
         features: Callable[[Sequence[Architecture]], FeatureGroups],
         *,
-        process: type[GaussianProcess] = GaussianProcess,
         magnitude: float = 0.0,
     ) -> None:
         self.space = space
         self.features = features
         self.magnitude = magnitude
-        self.process_type = process
 
     def fit(
         self, architectures: Sequence[Architecture], values: np.ndarray, *, seed: int
@@ -50,6 +47,6 @@ class ProcessOn:
         normal = torch.from_numpy(target.to_normal(values[order])).float()
         x = torch.from_numpy(self.space.encode([architectures[row] for row in order]))
         config = GaussianProcessConfig(len(architectures))
-        process = self.process_type(self.space, config, self.features(architectures))
+        process = GaussianProcess(self.space, config, self.features(architectures))
         fit_gaussian_process(process, x, normal, lambda step, steps: None)
         return PropertyPredictor.from_fitted(self.space, "measured", process, target)

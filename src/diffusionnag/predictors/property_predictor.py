@@ -43,7 +43,7 @@ KIND = "predictors"
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
-ModelKind = Literal["gaussian_process", "pairs_process", "ensemble"]
+ModelKind = Literal["gaussian_process", "ensemble"]
 """How the models are called that a predictor chooses from."""
 
 

@@ -63,7 +63,8 @@ def separate_effects(
     variances, lengths = kernel[:-1].reshape(2, -1)
     of_sets = torch.stack([variances[-1], lengths[-1], kernel[-1]])
     levels = covariance_of(known[-1:], known[-1:], of_sets) @ weights
-    process = GaussianProcess(space, GaussianProcessConfig(len(distinct), repeated=True))
+    config = GaussianProcessConfig(len(distinct), repeated=True, features="paths_and_order")
+    process = GaussianProcess(space, config)
     process.kernel.copy_(torch.cat([variances[:-1], lengths[:-1], kernel[-1:]]))
     process.centre.copy_(target.mean())
     process.operations.copy_(x.argmax(-1))

@@ -16,10 +16,9 @@ from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
+    ArchitectureFeatures,
     FeaturesAnd,
     Learner,
-    PairsProcess,
-    PathsAndPairs,
     ProcessOn,
     PropertyPredictor,
     Surrogate,
@@ -40,8 +39,8 @@ MAGNITUDE = 0.5
 
 
 def gaussian_process(space: SearchSpace) -> PropertyPredictor:
-    """Return the library's own surrogate, a Gaussian process on paths and pairs of operations."""
-    return PropertyPredictor(space, "measured", model="pairs_process", magnitude=MAGNITUDE)
+    """Return the library's own surrogate, a Gaussian process."""
+    return PropertyPredictor(space, "measured", model="gaussian_process", magnitude=MAGNITUDE)
 
 
 def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessOn:
@@ -51,8 +50,8 @@ def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessO
     is learnt as all else is.
     """
     count = sum(len(prior.aspect_names) for prior in priors)
-    features = FeaturesAnd(PathsAndPairs(space), partial(_aspects, priors), count)
-    return ProcessOn(space, lambda _: features, process=PairsProcess, magnitude=MAGNITUDE)
+    features = FeaturesAnd(ArchitectureFeatures(space), partial(_aspects, priors), count)
+    return ProcessOn(space, lambda _: features, magnitude=MAGNITUDE)
 
 
 def _aspects(priors: Sequence[Property], x: Tensor) -> list[Tensor]:
