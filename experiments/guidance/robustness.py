@@ -11,6 +11,7 @@ import numpy as np
 from diffusionnag.generation.dominance import non_dominated
 from diffusionnag.generation.front import Objectives, find_front
 from diffusionnag.generation.generator import Generator
+from diffusionnag.predictors import PropertyPredictor
 from diffusionnag.report import plot_pareto
 from diffusionnag.spaces import SearchSpace
 from diffusionnag.tables import Table
@@ -20,6 +21,9 @@ from experiments.result_table import ResultTable
 
 PROPERTIES = ("fgsm_1", "pgd_1", "square_1", "square_2", "corruptions_mean")
 LABELLED = {"0.4 %": 65, "1 %": 156, "10 %": 1_562}
+FEW = ("0.4 %", "1 %")
+KNOWN = ("cifar10", "proxies")
+"""What predictors of few labels start from besides: clean accuracy, and untrained networks."""
 SAMPLES = 500
 TRADE_OFF = ("robustness:clean", "robustness:pgd_1")
 ON_FRONT = 64
@@ -35,12 +39,26 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
     generator = Generator.from_pretrained("nasbench201")
     table = required_table("nasbench201", "nasbench201_robustness_cifar10")
     quality = TrueQuality.of(generator, SAMPLES, report)
+    known = [
+        PropertyPredictor.from_pretrained(name, search_space=generator.search_space)
+        for name in KNOWN
+    ]
     rows = []
     for name in PROPERTIES:
         truth = Truth.of(table, f"robustness:{name}", SAMPLES)
         predictors = {
             share: functools.partial(labelled_predictor, generator.search_space, truth, count)
             for share, count in LABELLED.items()
+        }
+        predictors |= {
+            f"{share}, {' and '.join(KNOWN)} known": functools.partial(
+                labelled_predictor,
+                generator.search_space,
+                truth,
+                LABELLED[share],
+                starts_from=known,
+            )
+            for share in FEW
         }
         judged = quality.rows(truth, predictors, lambda text, name=name: report(f"{name}, {text}"))
         rows += [(name, *row) for row in judged]
@@ -56,6 +74,8 @@ def robustness(report: Callable[[str], None]) -> ResultTable:
             f"measured once for them. Means over seeds {SEEDS}, each with its own labelled cells; max "
             "and min are the best and worst of all. Labelled: a share of all 15,625 cells.",
             ABOUT_BEST,
+            f"Known: the predictor starts from the shipped ones of {' and '.join(KNOWN)}, as "
+            "`train-predictor --start-from` has it.",
             *notes,
         ),
         picture=picture,

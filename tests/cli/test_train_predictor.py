@@ -40,6 +40,17 @@ def rows(count: int = len(CELLS)) -> list[str]:
 # -- what it does ---------------------------------------------------------------------------------
 
 
+def test_it_starts_from_what_is_known(run_main: RunCli, tmp_path: Path) -> None:
+    write(tmp_path, rows(12))
+    result = run_main(*TRAIN.split(), "--start-from", "cifar10", "--start-from", "latency:pixel3")
+    assert result.returncode == 0, result.stderr
+    predictor = PropertyPredictor.from_pretrained(tmp_path / "size")
+    assert [known.property_name for known in predictor.starts_from] == ["cifar10", "latency:pixel3"]
+    generated = run_main("generate", "nasbench201", "-n", 3, "--guide", "size")
+    assert generated.returncode == 0, generated.stderr
+    assert_fails(run_main(*TRAIN.split(), "--start-from", "nothing"), 2)
+
+
 def test_a_flawed_table_is_cleaned_learnt_judged_and_drawn(
     run_main: RunCli, tmp_path: Path
 ) -> None:

@@ -36,6 +36,14 @@ def train_predictor(
     folds: Annotated[
         int, typer.Option(help="Parts held out in turn; a table above 3,000 rows has only one.")
     ] = 5,
+    start_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What may tell of the property already: a shipped predictor such as cifar10 or proxies, "
+            "or the folder of one. How far it does is learnt. Repeatable.",
+            metavar="NAME_OR_FOLDER",
+        ),
+    ] = None,
     noise_aware: NoiseAware = False,
     seed: Seed = 0,
 ) -> None:
@@ -43,12 +51,13 @@ def train_predictor(
     from diffusionnag._files import check_writable, prepare_folder
     from diffusionnag.cli.console import messages, origin, progress_bar
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged
+    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged, predictor_under
     from diffusionnag.report import check_picture
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements, open_table
 
     search_space = get_search_space(space)
+    known = [predictor_under(name, search_space) for name in start_from or ()]
     table = open_table(data, search_space)
     folders = _folders(list(dict.fromkeys(columns)), out)
     measured = {column: clean_measurements(table, search_space, column) for column in folders}
@@ -84,6 +93,7 @@ def train_predictor(
                 measured[column],
                 parts[column],
                 noise_aware=noise_aware,
+                starts_from=known,
                 seed=seed,
                 report=lambda done, note, before=fitted, column=column: bar.update(
                     task, completed=before + done, note=f"{column}, {note}"

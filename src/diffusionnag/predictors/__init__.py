@@ -17,6 +17,7 @@ from diffusionnag.predictors.gaussian_process import (
 from diffusionnag.predictors.joint import JointPredictor
 from diffusionnag.predictors.judged_fit import fit_judged, how_judged
 from diffusionnag.predictors.kernel import covariance_of, fit_kernel, noisy_covariance, weights_of
+from diffusionnag.predictors.known_besides import features_besides
 from diffusionnag.predictors.model import Learner, Model, Surrogate
 from diffusionnag.predictors.path_features import (
     ArchitectureFeatures,
@@ -70,6 +71,7 @@ __all__ = [
     "WeisfeilerLehman",
     "checkpoint_name",
     "covariance_of",
+    "features_besides",
     "fit_gaussian_process",
     "fit_judged",
     "fit_kernel",

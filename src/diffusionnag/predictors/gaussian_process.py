@@ -97,13 +97,14 @@ class GaussianProcess(Model):
         return FEATURES[self.config.features](space)
 
     @classmethod
-    def from_config(cls, space: SearchSpace, config: Mapping[str, Any]) -> Self:
+    def from_config(
+        cls, space: SearchSpace, config: Mapping[str, Any], features: FeatureGroups | None = None
+    ) -> Self:
         """Return an unfitted process of the settings that `config` was saved as."""
         settings = dict(config)
         before = "paths_and_order" if settings.pop("ordered", False) else "paths"
-        return cls(
-            space, from_json(GaussianProcessConfig, {"features": before, **settings}, "model")
-        )
+        known = from_json(GaussianProcessConfig, {"features": before, **settings}, "model")
+        return cls(space, known, features)
 
     def fit(
         self,

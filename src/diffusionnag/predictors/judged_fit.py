@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from diffusionnag.guidance.properties import Property
 from diffusionnag.predictors.cross_validation import HeldOut, predict_held_out
 from diffusionnag.predictors.property_predictor import PropertyPredictor
 from diffusionnag.predictors.quality import prediction_quality
@@ -22,15 +23,16 @@ def fit_judged(
     *,
     aspects: Mapping[str, np.ndarray] | None = None,
     noise_aware: bool = False,
+    starts_from: Sequence[Property] = (),
     seed: int = 0,
     report: Callable[[float, str], None] = lambda done, note: None,
 ) -> tuple[PropertyPredictor, HeldOut]:
     """Return a predictor of measured values, and what others predicted of each part held out.
 
     `parts` are those of `held_out_parts`; the predictor's `about.quality` says how good the held-out
-    predictions are, if there are any. `aspects` are as `PropertyPredictor.fit` has them. `report`
-    is given how many fits, of one more than there are parts, are done. Raises DiffusionNAGError as
-    `PropertyPredictor.fit` does.
+    predictions are, if there are any. `aspects` are as `PropertyPredictor.fit` has them, `starts_from`
+    as `PropertyPredictor` has it. `report` is given how many fits, of one more than there are parts,
+    are done. Raises DiffusionNAGError as `PropertyPredictor.fit` does.
     """
     fits = itertools.count()
 
@@ -39,7 +41,9 @@ def fit_judged(
     ) -> PropertyPredictor:
         done = next(fits)
         note = f"without part {done + 1}, to measure the error" if done < len(parts) else "all"
-        predictor = PropertyPredictor(space, property_name, noise_aware=noise_aware)
+        predictor = PropertyPredictor(
+            space, property_name, noise_aware=noise_aware, starts_from=starts_from
+        )
         return predictor.fit(
             [measured.architectures[row] for row in rows],
             measured.values[rows],

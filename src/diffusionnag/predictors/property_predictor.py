@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,25 +21,25 @@ from diffusionnag.artifacts.checkpoints import (
     locate,
     open_checkpoint,
     property_of,
-    space_entries,
-    write_checkpoint,
 )
 from diffusionnag.artifacts.hub import HubModel
-from diffusionnag.artifacts.model_cards import About, model_card
+from diffusionnag.artifacts.model_cards import About
 from diffusionnag.artifacts.schema import from_json
 from diffusionnag.errors import DiffusionNAGError
 from diffusionnag.guidance.properties import Property
-from diffusionnag.predictors._load_model import MODELS, load_model
+from diffusionnag.predictors._measured import check_measured
+from diffusionnag.predictors._model_folder import MODELS, load_model, write_model
 from diffusionnag.predictors.ensemble import Ensemble, EnsembleConfig
 from diffusionnag.predictors.gaussian_process import GaussianProcess, GaussianProcessConfig
+from diffusionnag.predictors.known_besides import features_besides
 from diffusionnag.predictors.model import Model
 from diffusionnag.predictors.rank_gaussian import RankGaussian
 from diffusionnag.spaces import Architecture, SearchSpace
-from diffusionnag.tables import nothing_to_learn
-from diffusionnag.tables.measurements import FEWEST_ARCHITECTURES
 
 KIND = "predictors"
 """The folder of predictors among the models of the package, and of this machine."""
+STARTS_FROM = "starts_from"
+"""The folder of what a predictor starts from, in its own."""
 MOST_FOR_GAUSSIAN_PROCESS = 2_000
 """With more labels than these the ensemble is as good, and its cost does not grow with them."""
 
@@ -55,7 +55,9 @@ class PropertyPredictor(Property, HubModel):
     such as the resolution; `under` then says for which ones to predict. Its `model` is a Gaussian
     process for up to 2,000 measured architectures; an ensemble of networks for more, or when it is
     `noise_aware` or has conditions; unless one is asked for. It learns the ranks of the
-    values, and by the share `magnitude`, from 0 to 1, their distances.
+    values, and by the share `magnitude`, from 0 to 1, their distances. What it `starts_from` are
+    properties known of any architecture, in any unit: how far they tell of this one, and in which
+    direction, a Gaussian process learns from what is measured.
     """
 
     def __init__(
@@ -68,15 +70,26 @@ class PropertyPredictor(Property, HubModel):
         magnitude: float = 0.0,
         width: int = EnsembleConfig.width,
         conditions: Sequence[str] = (),
+        starts_from: Sequence[Property] = (),
     ) -> None:
-        if model not in (None, "ensemble") and (noise_aware or conditions):
+        process = starts_from or model not in (None, "ensemble")
+        if process and (noise_aware or conditions):
             raise DiffusionNAGError(
                 "a Gaussian process judges clean architectures only, under no conditions"
             )
+        if starts_from and model == "ensemble":
+            raise DiffusionNAGError("an ensemble starts from nothing; leave the model out")
+        for known in starts_from:
+            theirs = known.search_space.name
+            if theirs != search_space.name:
+                raise DiffusionNAGError(
+                    f"{known.property_name} is of {theirs}, not of {search_space.name}"
+                )
         self.search_space = search_space
         self.property_name = property_name
         self.model: str | None = model
         self.magnitude = magnitude
+        self.starts_from = tuple(starts_from)
         self.about = About()
         self._ensemble_config = EnsembleConfig(
             width=width, noise_aware=noise_aware, conditions=tuple(conditions)
@@ -119,7 +132,7 @@ class PropertyPredictor(Property, HubModel):
         columns = [
             np.asarray(each, dtype=np.float64) for each in (values, *(aspects or {}).values())
         ]
-        _check_measured(self.search_space, architectures, columns)
+        check_measured(self.search_space, architectures, columns)
         scales = [RankGaussian.fit(column, self.magnitude) for column in columns]
         self._target = scales[0]
         normal = [scale.to_normal(each) for scale, each in zip(scales, columns, strict=True)]
@@ -136,10 +149,13 @@ class PropertyPredictor(Property, HubModel):
         few = "gaussian_process" if labelled <= MOST_FOR_GAUSSIAN_PROCESS and plain else "ensemble"
         process = MODELS[self.model or few]
         if issubclass(process, GaussianProcess):
-            return process(self.search_space, GaussianProcessConfig(labelled, aspects=aspects))
-        if aspects:
+            space, known = self.search_space, self.starts_from
+            features = features_besides(space, known) if known else None
+            return process(space, GaussianProcessConfig(labelled, aspects=aspects), features)
+        if aspects or self.starts_from:
             raise DiffusionNAGError(
-                f"only a Gaussian process learns aspects, up to {MOST_FOR_GAUSSIAN_PROCESS:,} labels"
+                "only a Gaussian process learns aspects and starts from other properties, with up to "
+                f"{MOST_FOR_GAUSSIAN_PROCESS:,} labels"
             )
         return Ensemble(self.search_space, self._ensemble_config)
 
@@ -241,37 +257,23 @@ class PropertyPredictor(Property, HubModel):
         """
         if self._fitted is None or self._target is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
-        config = {
-            "kind": "property_predictor",
-            **space_entries(self.search_space),
-            "property": self.property_name,
-            "model": asdict(self._fitted.config) | {"kind": self._fitted.kind},
-            "about": asdict(self.about),
-        }
-        weights = {f"model.{n}": t for n, t in self._fitted.state_dict().items()}
-        weights["target.values"] = torch.from_numpy(self._target.values)
-        weights["target.normal"] = torch.from_numpy(self._target.normal)
-        write_checkpoint(Path(folder), config, weights, self._card(self._fitted))
-
-    def _card(self, model: Model) -> str:
-        space, name = self.search_space.name, self.property_name
-        return model_card(
-            title=f"{name} of {space} architectures",
-            summary=f"Predicts the property `{name}` of an architecture of `{space}`, with a standard "
-            "deviation, and guides generation towards it.",
-            usage="from diffusionnag import Generator, PropertyPredictor\n\n"
-            f'generator = Generator.from_pretrained("{space}")\n'
-            f'predictor = PropertyPredictor.from_pretrained("{checkpoint_name(space, name)}")\n'
-            "architectures = generator.sample(256, guide=predictor)",
-            facts={
-                "search space": space,
-                "property": name,
-                "judges": "noised architectures" if self.noise_aware else "clean architectures",
-                "model": model.kind.replace("_", " "),
-                **({"aspects": ", ".join(model.aspect_names)} if model.aspect_names else {}),
-                **model.predicts_under,
-            },
+        known = [each for each in self.starts_from if isinstance(each, PropertyPredictor)]
+        for other in set(self.starts_from) - set(known):
+            raise DiffusionNAGError(
+                f"{self.property_name} starts from {other.property_name}, which cannot be saved with "
+                "it; start from predictors"
+            )
+        for place, each in enumerate(known):
+            each.save_pretrained(Path(folder) / STARTS_FROM / str(place))
+        write_model(
+            Path(folder),
+            self.search_space,
+            self.property_name,
+            self._fitted,
+            self._target,
             about=self.about,
+            noise_aware=self.noise_aware,
+            starts_from=[each.property_name for each in known],
         )
 
     @classmethod
@@ -294,11 +296,16 @@ class PropertyPredictor(Property, HubModel):
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         with building(folder):
             property_name = from_json(str, property_of(config, qualified), "property")
-            model, target = load_model(folder, config, space, property_name)
+            known = [
+                cls.from_pretrained(folder / STARTS_FROM / str(place), search_space=space)
+                for place in range(len(config.get("starts_from", ())))
+            ]
+            model, target = load_model(folder, config, space, property_name, known)
             about: About = config["about"]
             if "properties" in config:
                 about = replace(about, quality=config["properties"][property_name])
         predictor = cls.from_fitted(space, property_name, model, target)
+        predictor.starts_from = tuple(known)
         predictor.about = about
         return predictor
 
@@ -329,28 +336,3 @@ def predictor_under(name: str, space: SearchSpace) -> PropertyPredictor:
         for condition, value in predictor.conditions.items()
     }
     return predictor.under(**given) if given else predictor
-
-
-def _check_measured(
-    space: SearchSpace, architectures: Sequence[Architecture], columns: Sequence[np.ndarray]
-) -> None:
-    """Raise DiffusionNAGError unless each of the columns, `count`, can be learnt of architectures."""
-    for values in columns:
-        if values.shape != (len(architectures),):
-            raise DiffusionNAGError(
-                f"{len(architectures)} architectures and {values.size} values: one value each"
-            )
-        if len(values) < FEWEST_ARCHITECTURES:
-            raise DiffusionNAGError(
-                f"{len(values)} measured architectures are too few to learn from; "
-                f"at least {FEWEST_ARCHITECTURES} are needed"
-            )
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DiffusionNAGError(f"value {row} is {values[row]}; leave such architectures out")
-        if fault := nothing_to_learn(values):
-            raise DiffusionNAGError(f"the values cannot be learnt: {fault}")
-    for row, architecture in enumerate(architectures):
-        validity = space.is_valid(architecture)
-        if not validity:
-            raise DiffusionNAGError(f"architecture {row} is not valid: {validity.reason}")

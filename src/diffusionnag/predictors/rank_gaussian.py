@@ -70,15 +70,18 @@ class RankGaussian:
         """Return what a deviation around a normal score is in the property's unit, each `batch`.
 
         Half the distance between the values one deviation below and above; where the values seen
-        end in between, the whole distance on the other side.
+        end in between, the whole distance on the other side; where all of it lies beyond them, what
+        the deviation is in a straight line.
         """
         middle = self.to_value(centre)
         below, above = (self.to_value(centre + sign * spread) for sign in (-1, 1))
         inside_below = centre - spread >= self.normal[0]
         inside_above = centre + spread <= self.normal[-1]
+        inside = (centre - spread < self.normal[-1]) & (centre + spread > self.normal[0])
+        slope = np.ptp(self.values) / np.ptp(self.normal)
         return np.select(
-            [inside_below & ~inside_above, inside_above & ~inside_below],
-            [middle - below, above - middle],
+            [~inside, inside_below & ~inside_above, inside_above & ~inside_below],
+            [slope * spread, middle - below, above - middle],
             0.5 * (above - below),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,12 +15,11 @@ from diffusionnag.guidance import Guidance, Property
 from diffusionnag.guidance.properties import GUIDANCE_SCALE
 from diffusionnag.predictors import (
     FEWEST_ARCHITECTURES,
-    ArchitectureFeatures,
-    FeaturesAnd,
     Learner,
     ProcessOn,
     PropertyPredictor,
     Surrogate,
+    features_besides,
 )
 from diffusionnag.search.proposers._acquisition import (
     acquire,
@@ -44,19 +42,9 @@ def gaussian_process(space: SearchSpace) -> PropertyPredictor:
 
 
 def informed_process(space: SearchSpace, priors: Sequence[Property]) -> ProcessOn:
-    """Return the surrogate that knows properties besides, which may be in other units, or misleading.
-
-    What each says, and each of its aspects, is one more kernel input: how it counts, if it does,
-    is learnt as all else is.
-    """
-    count = sum(len(prior.aspect_names) for prior in priors)
-    features = FeaturesAnd(ArchitectureFeatures(space), partial(_aspects, priors), count)
+    """Return the surrogate that knows properties besides, which may be in other units, or misleading."""
+    features = features_besides(space, priors)
     return ProcessOn(space, lambda _: features, magnitude=MAGNITUDE)
-
-
-def _aspects(priors: Sequence[Property], x: Tensor) -> list[Tensor]:
-    """Return each aspect of each prior of `batch x N x F`, `batch x 1`."""
-    return [aspect for prior in priors for aspect in prior.aspects(x.float()).split(1, dim=1)]
 
 
 @dataclass(frozen=True)
