@@ -89,12 +89,32 @@ def test_rows_are_averaged_and_those_that_say_nothing_left_out(
     assert "2 of 15 rows are left out" in caplog.text
 
 
+def test_measurements_at_one_resolution_are_taken_from_those_at_many(tmp_path: Path) -> None:
+    path = tmp_path / "measured.csv"
+    lines = [f"{SPACE.format(cell)},{at},{60 + at / 100}" for cell in CELLS for at in (128, 192)]
+    path.write_text("\n".join(["arch,resolution,top1", *lines]))
+    result = search(
+        SPACE,
+        "top1@192",
+        evaluate=lambda cell: {"top1@192": 70.0},
+        measured=path,
+        trials=13,
+        strategy="random",
+    )
+    assert result.values[:12, 0].tolist() == [61.92] * 12
+    assert len(result.architectures) == 13
+
+
 @pytest.mark.parametrize(
     ("named", "options", "message"),
     [
         ("absent.csv", {}, "absent.csv"),
         ("measured.csv:speed", {}, "no column 'speed'"),
-        ("measured.csv", {"objectives": "speed"}, "no column 'speed', which the search is about"),
+        (
+            "measured.csv",
+            {"objectives": "speed"},
+            "about speed, but the table measured has no column",
+        ),
         ("measured.csv:accuracy", {"objectives": ["accuracy", "latency"]}, "write .* alone"),
         ("measured.csv", {"space": "transnas"}, "no row of measured"),
         ("measured.csv", {"trials": 12}, "12 leave none to measure; give more than 12"),

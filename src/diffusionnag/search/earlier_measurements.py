@@ -70,14 +70,14 @@ def _columns(
         )
     if column:
         return table, {problem.objectives[0]: table.column(column)}
-    names = [name for name in problem.needed if name in table.columns or name != problem.cost]
-    for name in names:
-        if name not in table.columns:
-            raise DiffusionNAGError(
-                f"{table.name} has no column {name!r}, which the search is about; it has "
-                f"{', '.join(table.columns) or 'none'}"
-            )
-    return table, {name: table.column(name) for name in names}
+    columns = {}
+    for name in problem.needed:
+        try:
+            columns[name] = table.column(name)
+        except DiffusionNAGError as error:
+            if name != problem.cost:
+                raise DiffusionNAGError(f"the search is about {name}, but {error}") from error
+    return table, columns
 
 
 def _trial(
