@@ -19,7 +19,7 @@ from diffusionnag.generation.sampling import Sampling
 from experiments.result_table import ResultTable, write_benchmark
 
 COUNT = 256
-REPEATS = 15
+REPEATS, PROCESSES = 15, 9
 PUBLISHED_EVALUATIONS = {"nasbench201": 2_000, "mobilenetv3": 1_000}
 """Network evaluations of the published sampler: 1,000 steps, doubled by the corrector."""
 GUIDES = {
@@ -86,36 +86,55 @@ def time_space(name: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def time_process() -> tuple[str, ...]:
-    """Return the row of the command line as a whole process, its peak memory included."""
-    command = [sys.executable, "-m", "diffusionnag", "generate", "nasbench201", "-n", str(COUNT)]
-    seconds, peak = [], 0
-    for _ in range(5):
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, "--guide", "cifar10"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+def time_processes() -> list[tuple[str, ...]]:
+    """Return the rows of whole processes, run in turn: torch alone, and the command line."""
+    command = f"diffusionnag generate nasbench201 -n {COUNT}"
+    processes = {
+        "`import torch`, whole process": ["-c", "import torch"],
+        f"`{command}`, whole process": ["-m", *command.split()],
+        f"`{command} --guide cifar10`, whole process": [
+            "-m",
+            *command.split(),
+            "--guide",
+            "cifar10",
+        ],
+    }
+    seconds: dict[str, list[float]] = {label: [] for label in processes}
+    peaks = dict.fromkeys(processes, 0)
+    for repeat in range(PROCESSES + 1):
+        for label, arguments in processes.items():
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            assert status == 0
+            if repeat > 0:
+                seconds[label].append(time.perf_counter() - started)
+            peaks[label] = max(peaks[label], usage.ru_maxrss)
+    medians = {label: statistics.median(each) for label, each in seconds.items()}
+    alone = next(iter(medians.values()))
+    return [
+        (
+            "nasbench201" if command in label else "-",
+            label,
+            f"{median:.2f} s, {peaks[label] / 1024:.0f} MiB at most",
+            f"{median / alone:.2f} times torch alone",
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - started)
-        assert status == 0
-        peak = max(peak, usage.ru_maxrss)
-    label = f"`diffusionnag generate nasbench201 -n {COUNT} --guide cifar10`, whole process"
-    return (
-        "nasbench201",
-        label,
-        f"{statistics.median(seconds):.2f} s",
-        f"peak {peak / 1024:.0f} MiB",
-    )
+        for label, median in medians.items()
+    ]
 
 
 def main() -> None:
     """Measure everything and write the table."""
-    rows = [*time_space("nasbench201"), *time_space("mobilenetv3"), time_process()]
+    rows = [*time_space("nasbench201"), *time_space("mobilenetv3"), *time_processes()]
     table = ResultTable(
         title=f"Time to generate {COUNT} architectures",
         columns=("space", "what", "time", "relative to unguided"),
         rows=tuple(rows),
-        notes=(f"Medians of {REPEATS} (whole process: 5), after load, all measured in turn.",),
+        notes=(
+            f"Medians of {REPEATS} (whole processes: {PROCESSES}), after load, all measured in turn.",
+        ),
     )
     write_benchmark(table, "speed")
 
