@@ -223,6 +223,33 @@ def test_names_that_end_in_a_digit_have_no_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "ranks"),
+    [
+        (["1e-3", "1e-2", "1e+1"], [-1, 0, 1]),
+        ([".125", ".25", ".5"], [-1, 0, 1]),
+        (["-1", "1", "3"], [-1, 0, 1]),
+        (["k7", "k3", "k5"], [1, -1, 0]),
+    ],
+)
+def test_names_that_are_one_number_are_ranked(names: list[str], ranks: list[int]) -> None:
+    space = declared_space(Declaration("one", {"size": names, "end": ["end"]}))()
+    (column,) = number_columns(space).single.T
+    assert column.reshape(space.allowed.shape)[0, space.allowed[0]].tolist() == ranks
+
+
+@pytest.mark.parametrize("names", [["#3#", "3#4"], ["3", "3.0", "5"], ["conv_3x3", "conv_5x5"]])
+def test_other_names_are_no_single_numbers(names: list[str]) -> None:
+    space = declared_space(Declaration("other", {"size": names, "end": ["end"]}))()
+    assert number_columns(space).single.shape[1] == 0
+
+
+def test_sums_are_of_the_same_number_of_each_layer() -> None:
+    kinds = {"layer1": ["3-2", "5-2"], "layer2": ["3-2", "3-4"], "end": ["end"]}
+    columns = number_columns(declared_space(Declaration("apart", kinds))())
+    assert columns.totals.shape[1] == 0
+
+
 def test_fixed_nodes_leave_as_many_groups() -> None:
     space = get_search_space("gpt2")
     fixed = fix_nodes(space, {space.nodes[0]: "192"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,23 @@ def test_it_is_saved_with_what_it_starts_from(tmp_path: Path) -> None:
     assert [known.property_name for known in loaded.starts_from] == ["cifar10", "latency:pixel3"]
     for ours, theirs in zip(predictor.predict(OTHERS), loaded.predict(OTHERS), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
-    (moved / "starts_from" / "1" / "config.json").unlink()
-    with pytest.raises(DiffusionNAGError, match="starts_from/1"):
+    (moved / "starts_from" / "1").rename(tmp_path / "other")
+    with pytest.raises(DiffusionNAGError, match="lacks the predictor of latency:pixel3"):
         PropertyPredictor.from_pretrained(moved)
+    shutil.copytree(moved / "starts_from" / "0", moved / "starts_from" / "1")
+    with pytest.raises(DiffusionNAGError, match="lacks the predictor of latency:pixel3"):
+        PropertyPredictor.from_pretrained(moved)
+
+
+def test_others_may_ask_what_it_starts_from_for_other_conditions() -> None:
+    space = get_search_space("mobilenetv3")
+    accuracy = PropertyPredictor.from_pretrained("imagenet_top1", search_space=space)
+    networks = space.sample(30, 0)
+    values = np.array([space.analytic_properties(each)["params"] for each in networks])
+    predictor = PropertyPredictor(space, "params", starts_from=[accuracy.under(resolution=160)])
+    before = predictor.fit(networks, values).predict(networks)[0]
+    accuracy.under(resolution=224)
+    np.testing.assert_array_equal(predictor.predict(networks)[0], before)
 
 
 def test_it_guides_samples() -> None:

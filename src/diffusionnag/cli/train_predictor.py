@@ -51,17 +51,30 @@ def train_predictor(
     from diffusionnag._files import check_writable, prepare_folder
     from diffusionnag.cli.console import messages, origin, progress_bar
     from diffusionnag.errors import DiffusionNAGError
-    from diffusionnag.predictors import fit_judged, held_out_parts, how_judged, predictor_under
+    from diffusionnag.predictors import (
+        MOST_FOR_GAUSSIAN_PROCESS,
+        fit_judged,
+        held_out_parts,
+        how_judged,
+        predictor_under,
+    )
     from diffusionnag.report import check_picture
     from diffusionnag.spaces import get_search_space
     from diffusionnag.tables import clean_measurements, open_table
 
     search_space = get_search_space(space)
-    known = [predictor_under(name, search_space) for name in start_from or ()]
+    if start_from and noise_aware:
+        raise DiffusionNAGError("--start-from is for clean architectures: leave out --noise-aware")
+    known = [predictor_under(name, search_space) for name in dict.fromkeys(start_from or ())]
     table = open_table(data, search_space)
     folders = _folders(list(dict.fromkeys(columns)), out)
     measured = {column: clean_measurements(table, search_space, column) for column in folders}
     counts = {column: len(cleaned.values) for column, cleaned in measured.items()}
+    if known and max(counts.values()) > MOST_FOR_GAUSSIAN_PROCESS:
+        raise DiffusionNAGError(
+            f"--start-from is for up to {MOST_FOR_GAUSSIAN_PROCESS:,} architectures, and {table.name} has "
+            f"{max(counts.values()):,}, which tell enough: leave it out"
+        )
     parts = {column: held_out_parts(count, folds, seed) for column, count in counts.items()}
     if plot is not None:
         if len(folders) > 1:

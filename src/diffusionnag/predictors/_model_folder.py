@@ -63,9 +63,13 @@ def write_model(
     *,
     about: About,
     noise_aware: bool,
-    starts_from: Sequence[str],
+    starts_from: Sequence[tuple[str, str | None]],
 ) -> None:
-    """Write the fitted model of a property, its scale and its card; raises EnvironmentFailureError."""
+    """Write the fitted model of a property, its scale and its card.
+
+    `starts_from` are the properties that it starts from, with the sums of their folders. Raises
+    EnvironmentFailureError where writing fails.
+    """
     config = {
         "kind": "property_predictor",
         **space_entries(space),
@@ -90,7 +94,7 @@ def write_model(
             "property": property_name,
             "judges": "noised architectures" if noise_aware else "clean architectures",
             "model": model.kind.replace("_", " "),
-            **({"starts from": ", ".join(starts_from)} if starts_from else {}),
+            **({"starts from": ", ".join(name for name, _ in starts_from)} if starts_from else {}),
             **({"aspects": ", ".join(model.aspect_names)} if model.aspect_names else {}),
             **model.predicts_under,
         },

@@ -9,17 +9,24 @@ import numpy as np
 
 from diffusionnag.spaces import SearchSpace
 
-NUMBER = re.compile(r"(?:(?<![0-9A-Za-z.])-)?[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?")
+NUMBER = re.compile(
+    r"(?:(?<![0-9A-Za-z.])-)?(?:[0-9]+(?:\.[0-9]+)?|(?<![0-9A-Za-z])\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+)
 """A number within an operation's name; a hyphen behind letters or digits parts it from what is before."""
+PLACE = "\0"
+"""Where a number was, in what is left of a name."""
+ALONE = re.compile(f"[A-Za-z]*{PLACE}")
+"""What is left of a name that is one number, perhaps after letters."""
 
 
 @dataclass(frozen=True)
 class NumberColumns:
     """What to multiply one-hot rows with, `(N F) x columns` each, to have numbers as ranks from -1 to 1.
 
-    `single` are those of nodes where each choice is one number. `several` are those of nodes that
-    choose more than one at once, such as kernel and width, or perhaps none, and whether there are
-    any. `totals` are the sums over nodes whose names and choices read alike but for numbers.
+    `single` are those of nodes where each choice is one number, perhaps after letters. `several` are
+    those of nodes that choose more than one at once, such as kernel and width, within longer names, or
+    perhaps none, and whether there are any. `totals` are the sums over nodes whose names and choices
+    read alike but for numbers.
     """
 
     single: np.ndarray
@@ -39,24 +46,26 @@ def number_columns(space: SearchSpace) -> NumberColumns:
     for node in sorted(set(range(len(space.nodes))) - set(space.wiring.nodes)):
         choices = np.flatnonzero(space.allowed[node])
         names = [space.operations[choice] for choice in choices]
-        kinds = {NUMBER.sub("#", name) for name in names if NUMBER.search(name)}
+        kinds = {NUMBER.sub(PLACE, name) for name in names if NUMBER.search(name)}
         if len(kinds) != 1:
             continue
+        (kind,) = kinds
         counted = np.array([NUMBER.search(name) is not None for name in names])
         ranks = _ranks([names[row] for row in np.flatnonzero(counted)])
         if not ranks or (~counted).sum() > 1:
             continue
         if not counted.all():
-            ranks.append(np.ones(counted.sum()))
-        columns = []
-        for rank in ranks:
+            ranks[kind.count(PLACE)] = np.ones(counted.sum())
+        columns = {}
+        for place, rank in ranks.items():
             column = np.zeros(space.allowed.shape)
             column[node, choices[counted]] = rank
-            columns.append(column.ravel())
-        (single if len(ranks) == 1 else several).extend(columns)
-        for place, column in enumerate(columns):
-            role = NUMBER.sub("#", space.nodes[node])
-            alike.setdefault((role, min(kinds), place), []).append(column)
+            columns[place] = column.ravel()
+        is_single = counted.all() and len(np.unique(ranks.get(0, []))) == len(names)
+        (single if is_single and ALONE.fullmatch(kind) else several).extend(columns.values())
+        role = NUMBER.sub(PLACE, space.nodes[node])
+        for place, column in columns.items():
+            alike.setdefault((role, kind, place), []).append(column)
     totals = [
         np.sum(group, axis=0) / len(group) ** 0.5 for group in alike.values() if len(group) > 1
     ]
@@ -66,12 +75,13 @@ def number_columns(space: SearchSpace) -> NumberColumns:
     )
 
 
-def _ranks(names: list[str]) -> list[np.ndarray]:
-    """Return the ranks from -1 to 1 of each number in names, those that vary apart from each other."""
-    distinct: dict[tuple[float, ...], np.ndarray] = {}
-    for numbers in zip(*(map(float, NUMBER.findall(name)) for name in names), strict=True):
+def _ranks(names: list[str]) -> dict[int, np.ndarray]:
+    """Return the ranks from -1 to 1 of each number in names, by its place, that varies on its own."""
+    ranks: dict[int, np.ndarray] = {}
+    rows = zip(*(map(float, NUMBER.findall(name)) for name in names), strict=True)
+    for place, numbers in enumerate(rows):
         values, places = np.unique(numbers, return_inverse=True)
-        if len(values) > 1:
-            rank = np.linspace(-1, 1, len(values))[places]
-            distinct.setdefault(tuple(rank), rank)
-    return list(distinct.values())
+        rank = np.linspace(-1, 1, len(values))[places]
+        if len(values) > 1 and not any(np.array_equal(rank, other) for other in ranks.values()):
+            ranks[place] = rank
+    return ranks

@@ -54,6 +54,8 @@ class PathFeatures:
     predicted_groups = 0
 
     def __init__(self, space: SearchSpace) -> None:
+        # A predictor of a space with fixed nodes is saved, and read, as one of the whole.
+        space = space.whole
         self.wiring = space.wiring
         self.groups = 4 if self.wiring.is_fixed else 5
         self.choices = free_choices(space)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
     checkpoint_name,
+    config_sum,
     installed_folder,
     locate,
     open_checkpoint,
@@ -75,7 +77,8 @@ class PropertyPredictor(Property, HubModel):
         process = starts_from or model not in (None, "ensemble")
         if process and (noise_aware or conditions):
             raise DiffusionNAGError(
-                "a Gaussian process judges clean architectures only, under no conditions"
+                "a Gaussian process, which alone starts from other properties, judges clean "
+                "architectures only, under no conditions"
             )
         if starts_from and model == "ensemble":
             raise DiffusionNAGError("an ensemble starts from nothing; leave the model out")
@@ -89,7 +92,8 @@ class PropertyPredictor(Property, HubModel):
         self.property_name = property_name
         self.model: str | None = model
         self.magnitude = magnitude
-        self.starts_from = tuple(starts_from)
+        # Copies, since others may ask them for other conditions later.
+        self.starts_from = tuple(map(copy.deepcopy, starts_from))
         self.about = About()
         self._ensemble_config = EnsembleConfig(
             width=width, noise_aware=noise_aware, conditions=tuple(conditions)
@@ -253,7 +257,8 @@ class PropertyPredictor(Property, HubModel):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the predictor into a folder.
 
-        Raises DiffusionNAGError before it is fitted, EnvironmentFailureError where writing fails.
+        Raises DiffusionNAGError before it is fitted, and where it starts from what is no predictor,
+        EnvironmentFailureError where writing fails.
         """
         if self._fitted is None or self._target is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
@@ -263,8 +268,13 @@ class PropertyPredictor(Property, HubModel):
                 f"{self.property_name} starts from {other.property_name}, which cannot be saved with "
                 "it; start from predictors"
             )
-        for place, each in enumerate(known):
-            each.save_pretrained(Path(folder) / STARTS_FROM / str(place))
+        places = [Path(folder) / STARTS_FROM / str(place) for place in range(len(known))]
+        for each, place in zip(known, places, strict=True):
+            each.save_pretrained(place)
+        sums = [
+            (each.property_name, config_sum(place))
+            for each, place in zip(known, places, strict=True)
+        ]
         write_model(
             Path(folder),
             self.search_space,
@@ -273,7 +283,7 @@ class PropertyPredictor(Property, HubModel):
             self._target,
             about=self.about,
             noise_aware=self.noise_aware,
-            starts_from=[each.property_name for each in known],
+            starts_from=sums,
         )
 
     @classmethod
@@ -296,10 +306,7 @@ class PropertyPredictor(Property, HubModel):
         config, space = open_checkpoint(folder, "property_predictor", search_space)
         with building(folder):
             property_name = from_json(str, property_of(config, qualified), "property")
-            known = [
-                cls.from_pretrained(folder / STARTS_FROM / str(place), search_space=space)
-                for place in range(len(config.get("starts_from", ())))
-            ]
+            known = cls._read_known(folder, config.get("starts_from", ()), space)
             model, target = load_model(folder, config, space, property_name, known)
             about: About = config["about"]
             if "properties" in config:
@@ -308,6 +315,22 @@ class PropertyPredictor(Property, HubModel):
         predictor.starts_from = tuple(known)
         predictor.about = about
         return predictor
+
+    @classmethod
+    def _read_known(
+        cls, folder: Path, sums: Sequence[tuple[str, str]], space: SearchSpace
+    ) -> list[PropertyPredictor]:
+        """Return what a predictor starts from; raises DiffusionNAGError where it is not what was saved."""
+        known = []
+        for number, (name, expected) in enumerate(sums):
+            place = folder.resolve() / STARTS_FROM / str(number)
+            if not place.is_dir() or config_sum(place) != expected:
+                raise DiffusionNAGError(
+                    f"{folder} lacks the predictor of {name} that it was saved with, in {place}; fetch "
+                    "or train it again"
+                )
+            known.append(cls.from_pretrained(place, search_space=space))
+        return known
 
     @classmethod
     @torch_defaults()

@@ -70,14 +70,14 @@ class RankGaussian:
         """Return what a deviation around a normal score is in the property's unit, each `batch`.
 
         Half the distance between the values one deviation below and above; where the values seen
-        end in between, the whole distance on the other side; where all of it lies beyond them, what
-        the deviation is in a straight line.
+        end in between, the whole distance on the other side; beyond them, what the deviation is in a
+        straight line.
         """
         middle = self.to_value(centre)
         below, above = (self.to_value(centre + sign * spread) for sign in (-1, 1))
         inside_below = centre - spread >= self.normal[0]
         inside_above = centre + spread <= self.normal[-1]
-        inside = (centre - spread < self.normal[-1]) & (centre + spread > self.normal[0])
+        inside = (centre <= self.normal[-1]) & (centre >= self.normal[0])
         slope = np.ptp(self.values) / np.ptp(self.normal)
         return np.select(
             [~inside, inside_below & ~inside_above, inside_above & ~inside_below],

@@ -64,7 +64,7 @@ def synflow(untrained: Untrained) -> float:
     """
     if untrained.takes_tokens:
         return float("nan")
-    positive = copy.deepcopy(untrained.network).double().eval()
+    positive = copy.deepcopy(untrained.pristine).double().eval()
     for parameter in positive.parameters():
         parameter.data.abs_()
     with hooked(positive, NORMS, lambda layer, inputs, output: inputs[0]):
@@ -122,7 +122,7 @@ def zen(untrained: Untrained) -> float:
     """
     if untrained.takes_tokens:
         return float("nan")
-    drawn = copy.deepcopy(untrained.network).train()
+    drawn = copy.deepcopy(untrained.pristine).train()
     for weight in learnt_weights(drawn):
         nn.init.normal_(weight.data)
     features: list[Tensor] = []
@@ -163,6 +163,8 @@ def flops(untrained: Untrained) -> float:
     return counter.get_total_flops() / 2 / len(few) / 1e6
 
 
+SHARING = ("nwot", "jacov", "grad_norm", "snip", "plain", "fisher", "grasp")
+"""Those that look at one pass forward of the batch."""
 PROXIES: dict[str, Callable[[Untrained], float]] = {
     "nwot": nwot,
     "jacov": jacov,

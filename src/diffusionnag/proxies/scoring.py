@@ -19,7 +19,7 @@ from diffusionnag.execution import Executor, LocalExecutor, check_picklable
 from diffusionnag.networks import Augmentation, TaskData, build_network
 from diffusionnag.predictors.quality import mean_ranks
 from diffusionnag.proxies.az_nas import VIEWS, az_nas
-from diffusionnag.proxies.network_proxies import PROXIES
+from diffusionnag.proxies.network_proxies import PROXIES, SHARING
 from diffusionnag.proxies.untrained import Untrained
 from diffusionnag.spaces import (
     Architecture,
@@ -105,11 +105,16 @@ def score_architecture(
     network = build_network(space, architecture, task=data.task, seed=settings.seed)
     untrained = Untrained(network, inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     scores = {}
-    for name in settings.computed:
+    sharing = [name for name in settings.computed if name in SHARING]
+    for name in [*sharing, *settings.computed]:
+        if name in scores:
+            continue
+        if len(scores) == len(sharing):
+            untrained.forget_graph()
         with seeded(settings.seed):
             score = _score(name, untrained)
         scores[name] = score if math.isfinite(score) else math.nan
-    return scores
+    return {name: scores[name] for name in settings.computed}
 
 
 def _score(name: str, untrained: Untrained) -> float:

@@ -66,8 +66,16 @@ class Untrained:
         return learnt_weights(self.network)
 
     @cached_property
+    def pristine(self) -> nn.Module:
+        """The network as it was before anything passed through it, to be copied."""
+        return copy.deepcopy(self.network)
+
+    @cached_property
     def forward_pass(self) -> ForwardPass:
         """What the network makes of the batch, with the graph that gradients go back through."""
+        # A network that keeps what passed through it cannot be copied afterwards.
+        with contextlib.suppress(Exception):
+            _ = self.pristine
         learnt: list[tuple[nn.Module, Tensor]] = []
         switched_on: list[Tensor] = []
         inputs = self.inputs.detach()
@@ -118,7 +126,7 @@ class Untrained:
         The weights keep the signal's variance (He et al. 2015), tokens stay as they are, and the
         features have the graph of what made them. The draws are the same whichever proxy asks.
         """
-        network = copy.deepcopy(self.network).train()
+        network = copy.deepcopy(self.pristine).train()
         features: list[Tensor] = []
 
         def keep(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
@@ -139,6 +147,10 @@ class Untrained:
         # A head that averages over all places is no block among feature maps.
         most = max((each.dim() for each in features), default=0)
         return [each for each in features if each.dim() == most]
+
+    def forget_graph(self) -> None:
+        """Forget the pass forward, whose graph takes as much memory as training does."""
+        self.__dict__.pop("forward_pass", None)
 
 
 def learnt_weights(network: nn.Module) -> list[Tensor]:
