@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import statistics
 import subprocess
 import sys
@@ -27,6 +27,15 @@ GUIDES = {
     "mobilenetv3": ("latency:v100_1", "latency:2080ti_32", "latency:titan_xp_64"),
 }
 """Two properties that are raised, or lowered if latencies, and one limited to its median."""
+
+TIMED = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+elapsed = time.perf_counter() - started
+print(json.dumps([elapsed, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
+"""
+"""Times a process, and tells its memory, which a process as large as this one would be counted to."""
 
 
 def median_seconds(functions: dict[str, Callable[[int], object]]) -> dict[str, float]:
@@ -103,15 +112,16 @@ def time_processes() -> list[tuple[str, ...]]:
     peaks = dict.fromkeys(processes, 0)
     for repeat in range(PROCESSES + 1):
         for label, arguments in processes.items():
-            started = time.perf_counter()
-            process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            elapsed, peak = json.loads(
+                subprocess.run(
+                    [sys.executable, "-c", TIMED, sys.executable, *arguments],
+                    check=True,
+                    stdout=subprocess.PIPE,
+                ).stdout
             )
-            _, status, usage = os.wait4(process.pid, 0)
-            assert status == 0
             if repeat > 0:
-                seconds[label].append(time.perf_counter() - started)
-            peaks[label] = max(peaks[label], usage.ru_maxrss)
+                seconds[label].append(elapsed)
+            peaks[label] = max(peaks[label], peak)
     medians = {label: statistics.median(each) for label, each in seconds.items()}
     alone = next(iter(medians.values()))
     return [
