@@ -59,6 +59,20 @@ def test_it_is_saved_with_what_it_starts_from(tmp_path: Path) -> None:
         PropertyPredictor.from_pretrained(moved)
 
 
+def test_two_that_differ_by_their_weights_alone_are_told_apart(tmp_path: Path) -> None:
+    raised, lowered = (
+        PropertyPredictor(SPACE, "size").fit(CELLS[:20], values)
+        for values in (VALUES[:20], -VALUES[:20])
+    )
+    fitted(raised, lowered).save_pretrained(tmp_path)
+    first, second = (tmp_path / "starts_from" / place for place in "01")
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    with pytest.raises(DiffusionNAGError, match="lacks the predictor of size"):
+        PropertyPredictor.from_pretrained(tmp_path)
+
+
 def test_others_may_ask_what_it_starts_from_for_other_conditions() -> None:
     space = get_search_space("mobilenetv3")
     accuracy = PropertyPredictor.from_pretrained("imagenet_top1", search_space=space)

@@ -191,14 +191,6 @@ def write_checkpoint(
             temporary.write_bytes(content)
 
 
-def config_sum(folder: Path) -> str | None:
-    """Return the sum that a model folder's config says it has, None where there is none to read."""
-    try:
-        return str(read_json(folder / CONFIG_FILE)["sha256"]["config"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def read_config(folder: Path) -> dict[str, Any]:
     """Return a model folder's config; raises DiffusionNAGError when it is missing or damaged."""
     path = folder / CONFIG_FILE

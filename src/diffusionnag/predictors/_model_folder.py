@@ -63,11 +63,11 @@ def write_model(
     *,
     about: About,
     noise_aware: bool,
-    starts_from: Sequence[tuple[str, str | None]],
+    starts_from: Sequence[tuple[str, Mapping[str, str]]],
 ) -> None:
     """Write the fitted model of a property, its scale and its card.
 
-    `starts_from` are the properties that it starts from, with the sums of their folders. Raises
+    `starts_from` are the properties that it starts from, with the sums of their files. Raises
     EnvironmentFailureError where writing fails.
     """
     config = {

@@ -18,11 +18,11 @@ from diffusionnag._seeds import check_seed
 from diffusionnag.artifacts.checkpoints import (
     building,
     checkpoint_name,
-    config_sum,
     installed_folder,
     locate,
     open_checkpoint,
     property_of,
+    read_config,
 )
 from diffusionnag.artifacts.hub import HubModel
 from diffusionnag.artifacts.model_cards import About
@@ -262,19 +262,12 @@ class PropertyPredictor(Property, HubModel):
         """
         if self._fitted is None or self._target is None:
             raise DiffusionNAGError("this predictor has not been fitted; call `fit` first")
-        known = [each for each in self.starts_from if isinstance(each, PropertyPredictor)]
-        for other in set(self.starts_from) - set(known):
-            raise DiffusionNAGError(
-                f"{self.property_name} starts from {other.property_name}, which cannot be saved with "
-                "it; start from predictors"
-            )
-        places = [Path(folder) / STARTS_FROM / str(place) for place in range(len(known))]
-        for each, place in zip(known, places, strict=True):
+        known = [_to_be_saved(each, self.property_name) for each in self.starts_from]
+        sums = []
+        for number, each in enumerate(known):
+            place = Path(folder) / STARTS_FROM / str(number)
             each.save_pretrained(place)
-        sums = [
-            (each.property_name, config_sum(place))
-            for each, place in zip(known, places, strict=True)
-        ]
+            sums.append((each.property_name, read_config(place)["sha256"]))
         write_model(
             Path(folder),
             self.search_space,
@@ -318,13 +311,17 @@ class PropertyPredictor(Property, HubModel):
 
     @classmethod
     def _read_known(
-        cls, folder: Path, sums: Sequence[tuple[str, str]], space: SearchSpace
+        cls, folder: Path, sums: Sequence[tuple[str, Mapping[str, str]]], space: SearchSpace
     ) -> list[PropertyPredictor]:
         """Return what a predictor starts from; raises DiffusionNAGError where it is not what was saved."""
         known = []
         for number, (name, expected) in enumerate(sums):
             place = folder.resolve() / STARTS_FROM / str(number)
-            if not place.is_dir() or config_sum(place) != expected:
+            try:
+                intact = read_config(place)["sha256"] == expected
+            except DiffusionNAGError:
+                intact = False
+            if not intact:
                 raise DiffusionNAGError(
                     f"{folder} lacks the predictor of {name} that it was saved with, in {place}; fetch "
                     "or train it again"
@@ -349,6 +346,16 @@ class PropertyPredictor(Property, HubModel):
         predictor._fitted = model.eval().requires_grad_(False)
         predictor._target = target
         return predictor
+
+
+def _to_be_saved(known: Property, property_name: str) -> PropertyPredictor:
+    """Return what a property starts from; raises DiffusionNAGError unless it can be saved with it."""
+    if isinstance(known, PropertyPredictor):
+        return known
+    raise DiffusionNAGError(
+        f"{property_name} starts from {known.property_name}, which cannot be saved with it; start from "
+        "predictors"
+    )
 
 
 def predictor_under(name: str, space: SearchSpace) -> PropertyPredictor:
