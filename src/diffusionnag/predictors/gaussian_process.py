@@ -78,7 +78,7 @@ class GaussianProcess(Model):
     ) -> None:
         super().__init__()
         self.config = config
-        self.features = self._usual_features(space) if features is None else features
+        self.features = FEATURES[config.features](space) if features is None else features
         self.operation_count = len(space.operations)
         double = torch.float64
         nodes, labelled = len(space.nodes), config.labelled
@@ -92,9 +92,6 @@ class GaussianProcess(Model):
         self.register_buffer("aspect_weights", weights)
         self.register_buffer("aspect_centres", torch.zeros(count, dtype=double) if count else None)
         self._known: dict[torch.dtype, tuple[list[Tensor], Tensor]] = {}
-
-    def _usual_features(self, space: SearchSpace) -> FeatureGroups:
-        return FEATURES[self.config.features](space)
 
     @classmethod
     def from_config(

@@ -13,7 +13,6 @@ from diffusionnag._seeds import numpy_generator
 from diffusionnag.predictors import (
     GaussianProcess,
     GaussianProcessConfig,
-    PathsAndOrder,
     covariance_of,
     fit_kernel,
     weights_of,
@@ -55,7 +54,9 @@ def separate_effects(
     )
     distinct = list(number)
     x = torch.from_numpy(space.encode(distinct)).double()
-    known = [*(group[rows] for group in PathsAndOrder(space)(x)), memberships(classes)]
+    config = GaussianProcessConfig(len(distinct), repeated=True, features="paths_and_order")
+    process = GaussianProcess(space, config)
+    known = [*(group[rows] for group in process.features(x)), memberships(classes)]
     target = torch.from_numpy(normal)
     few = torch.from_numpy(numpy_generator(seed).permutation(len(normal))[:FITTED_ON])
     kernel = fit_kernel([group[few] for group in known], target[few], report)
@@ -63,8 +64,6 @@ def separate_effects(
     variances, lengths = kernel[:-1].reshape(2, -1)
     of_sets = torch.stack([variances[-1], lengths[-1], kernel[-1]])
     levels = covariance_of(known[-1:], known[-1:], of_sets) @ weights
-    config = GaussianProcessConfig(len(distinct), repeated=True, features="paths_and_order")
-    process = GaussianProcess(space, config)
     process.kernel.copy_(torch.cat([variances[:-1], lengths[:-1], kernel[-1:]]))
     process.centre.copy_(target.mean())
     process.operations.copy_(x.argmax(-1))
