@@ -105,11 +105,8 @@ def score_architecture(
     network = build_network(space, architecture, task=data.task, seed=settings.seed)
     untrained = Untrained(network, inputs, lambda outputs: data.loss(outputs, targets, 0.0))
     scores = {}
-    sharing = [name for name in settings.computed if name in SHARING]
-    for name in [*sharing, *settings.computed]:
-        if name in scores:
-            continue
-        if len(scores) == len(sharing):
+    for name in sorted(settings.computed, key=lambda name: name not in SHARING):
+        if name not in SHARING:
             untrained.forget_graph()
         with seeded(settings.seed):
             score = _score(name, untrained)

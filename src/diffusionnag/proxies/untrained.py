@@ -162,14 +162,11 @@ def learnt_weights(network: nn.Module) -> list[Tensor]:
     ]
 
 
-@contextlib.contextmanager
 def hooked(
     network: nn.Module, kinds: tuple[type[nn.Module], ...], hook: Callable[..., Tensor | None]
-) -> Iterator[list[nn.Module]]:
+) -> contextlib.AbstractContextManager[None]:
     """Call a hook after each layer of some kinds, for a while."""
-    layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
-    with hooked_layers(layers, hook):
-        yield layers
+    return hooked_layers([layer for layer in network.modules() if isinstance(layer, kinds)], hook)
 
 
 @contextlib.contextmanager
